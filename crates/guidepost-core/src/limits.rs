@@ -1,0 +1,56 @@
+//! Every bound, with its reason. What exceeds one is refused by name, never truncated in silence.
+
+/// Microsteps one input may cause before it counts as a livelock. A legal macrostep takes a few; the widest fan of eventless
+/// transitions seen in practice takes tens. At 1 µs each, a livelock is found within a millisecond.
+pub const MICROSTEPS_MAX: usize = 1_000;
+
+/// Bytes of a definition's text. The largest hand-written ones are some 100 KiB; generated ones with 10,000 states take 2 MiB.
+pub const DEFINITION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Nesting of a definition, of event data and of stored values. Deep enough for any document people write, shallow enough
+/// that recursion over it never exhausts a stack.
+pub const DEPTH_MAX: usize = 64;
+
+/// Nodes of a definition after aliases are expanded. A document that grows beyond this by aliases is a bomb.
+pub const DEFINITION_NODES_MAX: usize = 2_000_000;
+
+/// States of one machine.
+pub const STATES_MAX: usize = 100_000;
+
+/// Problems reported for one definition; beyond it people fix the first and look again.
+pub const DIAGNOSTICS_MAX: usize = 200;
+
+/// Bytes of an expression's or a template's source text.
+pub const EXPRESSION_BYTES_MAX: usize = 64 * 1024;
+
+/// Nesting of an expression: parentheses, lists, operators.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+
+/// Instructions one expression or template may execute. A guard takes tens; a template over a list of a thousand takes
+/// tens of thousands.
+pub const FUEL_MAX: u64 = 200_000;
+
+/// Bytes a template may render to, or an expression build as text. Prompts are smaller; models refuse larger ones.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Items a list built by an expression may have.
+pub const LIST_ITEMS_MAX: usize = 10_000;
+
+/// Bytes of an event's data, or of one recorded fact, as JSON.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a run's whole data, as JSON.
+pub const DATA_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Least bytes of changes between two snapshots of a run's data. Below it, reading the changes back is cheaper than
+/// writing snapshots.
+pub const SNAPSHOT_BYTES_MIN: u64 = 512;
+
+/// Timers pending in one run.
+pub const TIMERS_MAX: usize = 1_000;
+
+/// Facts recorded by one call.
+pub const FACTS_MAX: usize = 1_000;
+
+/// Bytes of a name: of a workflow, state, event, attribute or agent.
+pub const NAME_BYTES_MAX: usize = 200;

@@ -1,0 +1,489 @@
+//! A workflow's structure, checked and compiled: what the kernel walks.
+//!
+//! A [`Machine`] is immutable and known by its hash. Wording (guidelines, descriptions) is carried along for convenience
+//! but is no part of the hash: it can be edited while runs are alive. States are numbered in document order, so that a
+//! state's descendants are the numbers after it, up to [`State::last`].
+
+pub mod expr;
+pub mod schema;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use self::expr::{Expr, Template};
+use self::schema::Schema;
+use crate::id::{AttributeName, EventName, StateId};
+use crate::time::Span;
+
+/// A state's number: its place in document order. 0 is the root.
+pub type StateIx = u32;
+
+/// A compiled workflow.
+#[derive(Debug)]
+pub struct Machine {
+    /// The workflow's name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The hash of the structure, in lower-case hexadecimal. Equal structures have equal hashes; wording does not count.
+    pub hash: String,
+    /// All states in document order; the first is the root, whose path is empty.
+    pub states: Vec<State>,
+    /// The attributes of a run's data, in the order they are declared.
+    pub attributes: IndexMap<AttributeName, Attribute>,
+    /// The events whose data is described, in the order they are declared.
+    pub events: IndexMap<EventName, EventType>,
+    /// Bounds on a run.
+    pub limits: Limits,
+    /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
+    pub unbound_guards: IndexMap<String, Option<bool>>,
+    /// Actions by name that have no definition. Taking one does nothing but say so.
+    pub unbound_actions: Vec<String>,
+    /// Numbers by path. Private so that it cannot disagree with `states`.
+    index: IndexMap<StateId, StateIx, FxBuildHasher>,
+}
+
+/// One state.
+#[derive(Debug)]
+pub struct State {
+    /// Its full path.
+    pub id: StateId,
+    /// What it is.
+    pub kind: StateKind,
+    /// The state around it; only the root has none.
+    pub parent: Option<StateIx>,
+    /// The states directly inside it, history states included, in document order.
+    pub children: Vec<StateIx>,
+    /// The number of its last descendant; its own if it has none.
+    pub last: StateIx,
+    /// Transitions by event, in document order. `on`, then `onDone`/`onError`, then `after`.
+    pub transitions: Vec<Transition>,
+    /// Eventless transitions, in document order.
+    pub always: Vec<Transition>,
+    /// How long after entry each [`Trigger::After`] is due, by its number.
+    pub delays: Vec<Delay>,
+    /// Actions on entry.
+    pub entry: Vec<Action>,
+    /// Actions on exit.
+    pub exit: Vec<Action>,
+    /// The work of an atomic state.
+    pub work: Option<Work>,
+    /// Event data of these names is kept as attributes when the state takes the event.
+    pub output: Vec<AttributeName>,
+    /// A final state's result.
+    pub result: Option<Computed>,
+    /// Who does the state's work, if it is fixed.
+    pub by: Option<Worker>,
+    /// Whether it is a section: a phase of the work.
+    pub is_section: bool,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// Anything the author keeps with it.
+    pub meta: Json,
+    /// What the agent is told.
+    pub wording: Wording,
+}
+
+/// What a state is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateKind {
+    /// It has no inner states.
+    Atomic,
+    /// Exactly one of its inner states is active.
+    Compound {
+        /// Where entering it leads. Its actions run after the state's entry actions.
+        initial: Box<Initial>,
+    },
+    /// All of its inner states are active.
+    Parallel,
+    /// The end of the state around it.
+    Final,
+    /// Stands for what was active when the state around it was last left.
+    History {
+        /// Whether it remembers all levels, or only its siblings.
+        deep: bool,
+        /// Where it leads when there is nothing to remember; empty means the parent's own initial state.
+        default: Vec<StateIx>,
+    },
+}
+
+/// Where entering a compound state leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initial {
+    /// The states to enter; more than one only if they are in different regions.
+    pub targets: Vec<StateIx>,
+}
+
+/// One transition.
+#[derive(Debug)]
+pub struct Transition {
+    /// What makes it a candidate.
+    pub trigger: Trigger,
+    /// The condition.
+    pub guard: Option<Guard>,
+    /// Facts that must be on record since the state was entered.
+    pub requires: Vec<Requirement>,
+    /// Where it leads; empty if it only does its actions.
+    pub targets: Vec<StateIx>,
+    /// Whether the source is left and entered again when the targets lie inside it.
+    pub reenter: bool,
+    /// What is done on the way.
+    pub actions: Vec<Action>,
+    /// What the agent is told about it.
+    pub description: Option<String>,
+}
+
+/// What makes a transition a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// An event.
+    Event(Descriptor),
+    /// Nothing: it is taken as soon as its guard holds.
+    Always,
+    /// A delay of the state, by number.
+    After(u32),
+    /// The state is complete: a final state inside it was reached, or all its regions are complete.
+    Complete,
+    /// The state's work ended well.
+    WorkDone,
+    /// The state's work failed.
+    WorkFailed,
+}
+
+/// Which events a transition answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Descriptor {
+    /// The event of this name.
+    Exact(EventName),
+    /// `a.b.*`: the event `a.b` and every event whose name begins with `a.b.`.
+    Prefix(EventName),
+    /// `*`: every event.
+    Any,
+}
+
+impl Descriptor {
+    /// Whether it answers an event of this name.
+    #[must_use]
+    pub fn matches(&self, event: &str) -> bool {
+        match self {
+            Self::Exact(name) => name.as_str() == event,
+            Self::Prefix(name) => event
+                .strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+            Self::Any => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Descriptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(name) => write!(f, "{name}"),
+            Self::Prefix(name) => write!(f, "{name}.*"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// A condition.
+#[derive(Debug)]
+pub enum Guard {
+    /// An expression.
+    Expr(Expr),
+    /// A name that `guards:` does not define.
+    Unbound(String),
+    /// The run is in a state.
+    InState(StateIx),
+    /// All of them hold.
+    All(Vec<Guard>),
+    /// One of them holds.
+    Any(Vec<Guard>),
+    /// It does not hold.
+    Not(Box<Guard>),
+}
+
+/// Facts that must be on record since a state was entered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Requirement {
+    /// What sort of fact.
+    pub kind: FactKind,
+    /// Its type, such as `tool_execution`, if that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// Its name, such as `crm_lookup`, if that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many there must be.
+    pub min: u64,
+    /// Whether only facts count that the engine or telemetry saw, not those the agent claims.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
+}
+
+/// The sorts of facts an agent reports or is seen to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKind {
+    /// Something it did.
+    Action,
+    /// Something it chose.
+    Decision,
+    /// Something it said to another run.
+    Message,
+    /// Something it made.
+    Artifact,
+}
+
+/// A delay.
+#[derive(Debug)]
+pub enum Delay {
+    /// Always the same.
+    Fixed(Span),
+    /// Computed: a number is milliseconds, a text a span such as `2h`.
+    Computed(Expr),
+}
+
+/// Something done on the way.
+#[derive(Debug)]
+pub enum Action {
+    /// Sets attributes, in order; later ones see earlier ones.
+    Assign(Vec<(AttributeName, Computed)>),
+    /// Sends an event to the run itself, to be taken before anything from outside.
+    Raise(Send),
+    /// Sends an event to the run itself, to be taken in its turn, at once or after a delay.
+    Send(Send),
+    /// Withdraws a delayed event.
+    Cancel(Computed),
+    /// Shows a line in the log.
+    Log(Computed),
+    /// A name that `actions:` does not define.
+    Unbound(String),
+}
+
+/// An event an action sends.
+#[derive(Debug)]
+pub struct Send {
+    /// The event's name.
+    pub event: EventName,
+    /// What it carries.
+    pub data: Vec<(String, Computed)>,
+    /// How long to wait; `None` means not at all.
+    pub delay: Option<Delay>,
+    /// A name by which it can be withdrawn.
+    pub id: Option<String>,
+}
+
+/// A value that is written down or worked out.
+#[derive(Debug)]
+pub enum Computed {
+    /// As it stands.
+    Literal(Json),
+    /// An expression's value.
+    Expr(Expr),
+    /// A text with expressions in it.
+    Template(Template),
+    /// An object of such values.
+    Object(Vec<(String, Computed)>),
+    /// A list of such values.
+    List(Vec<Computed>),
+}
+
+/// Who does a state's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Worker {
+    /// The engine.
+    Engine,
+    /// The agent.
+    Agent,
+    /// A person.
+    Person,
+}
+
+/// The work of an atomic state.
+#[derive(Debug)]
+pub struct Work {
+    /// What sort of work.
+    pub kind: WorkKind,
+    /// The name of what is called: the agent, tool, task queue or child workflow.
+    pub name: Option<String>,
+    /// What it is told.
+    pub prompt: Option<Template>,
+    /// Everything else the definition says about it, for whoever does it.
+    pub spec: Json,
+    /// How often and when it is tried again.
+    pub retry: Option<Retry>,
+    /// How long one attempt may take.
+    pub timeout: Option<Span>,
+}
+
+/// Sorts of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkKind {
+    /// An agent answers a prompt.
+    Agent,
+    /// A person answers a question.
+    Ask,
+    /// An MCP tool is called.
+    Tool,
+    /// An HTTP request is made.
+    Http,
+    /// A command is run.
+    Exec,
+    /// An outside worker claims it.
+    Task,
+    /// A child workflow runs.
+    Run,
+    /// Nothing is done until a time or an event.
+    Wait,
+    /// An XState `invoke` with a source of its own.
+    Invoke,
+}
+
+impl WorkKind {
+    /// The key that writes it in a definition.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Ask => "ask",
+            Self::Tool => "tool",
+            Self::Http => "http",
+            Self::Exec => "exec",
+            Self::Task => "task",
+            Self::Run => "run",
+            Self::Wait => "wait",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
+/// How often and when work is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub max_attempts: u32,
+    /// The wait before the second attempt.
+    pub delay: Span,
+    /// What each further wait is multiplied by.
+    pub backoff: f64,
+}
+
+/// What the agent is told about a state. Edited live, so no part of the structure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// What to do there.
+    pub guideline: Option<String>,
+    /// What the state is.
+    pub description: Option<String>,
+}
+
+/// An attribute of a run's data.
+#[derive(Debug)]
+pub struct Attribute {
+    /// Its type as written: `string`, `number`, `object` …
+    pub r#type: String,
+    /// Whether it is a list of that type.
+    pub is_array: bool,
+    /// Whether a run cannot start without it.
+    pub required: bool,
+    /// Whether it is to be kept from eyes that need not see it.
+    pub sensitive: bool,
+    /// Its first value.
+    pub default: Option<Json>,
+    /// What it means.
+    pub description: Option<String>,
+    /// What values it takes.
+    pub schema: Schema,
+}
+
+/// What an event carries.
+#[derive(Debug)]
+pub struct EventType {
+    /// What it means.
+    pub description: Option<String>,
+    /// Its fields, in the order they are declared.
+    pub fields: IndexMap<String, Field>,
+    /// What its data as a whole must be.
+    pub schema: Schema,
+}
+
+/// A field of an event's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its type as written.
+    pub r#type: String,
+    /// Whether the event must carry it.
+    pub required: bool,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+/// Bounds on a run and everything below it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration: Option<Span>,
+    /// Most money, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<f64>,
+    /// Most tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// Most calls of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_llm_calls: Option<u64>,
+    /// Most steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u64>,
+    /// Most runs launched below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_launches: Option<u64>,
+}
+
+impl Machine {
+    /// A machine of these states, which must be in document order with the root first.
+    #[must_use]
+    pub fn new(name: String, states: Vec<State>) -> Self {
+        let numbers = states.iter().zip(0..).map(|(state, ix)| (state.id.clone(), ix));
+        Self {
+            name,
+            description: None,
+            hash: String::new(),
+            index: numbers.collect(),
+            states,
+            attributes: IndexMap::new(),
+            events: IndexMap::new(),
+            limits: Limits::default(),
+            unbound_guards: IndexMap::new(),
+            unbound_actions: Vec::new(),
+        }
+    }
+
+    /// The state of this number.
+    #[must_use]
+    pub fn state(&self, ix: StateIx) -> &State {
+        &self.states[ix as usize]
+    }
+
+    /// The number of the state with this full path.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<StateIx> {
+        self.index.get(id).copied()
+    }
+
+    /// Whether `inner` lies inside `outer`, at any depth. No state lies inside itself.
+    #[must_use]
+    pub fn is_inside(&self, inner: StateIx, outer: StateIx) -> bool {
+        inner > outer && inner <= self.state(outer).last
+    }
+
+    /// The states around a state, innermost first, the root last.
+    pub fn ancestors(&self, ix: StateIx) -> impl Iterator<Item = StateIx> {
+        std::iter::successors(self.state(ix).parent, |outer| self.state(*outer).parent)
+    }
+}

@@ -1,0 +1,335 @@
+//! What happened to a run's state of execution: the on-disk contract.
+//!
+//! A record is written once and read for ever. Variants and fields are added, never changed or removed; `tests/wire/` holds
+//! histories of every release. Facts an agent reports about itself are in [`crate::recorded`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::data::Change;
+use crate::id::{EventName, StateId, TimerId, Visit};
+use crate::run::{Driver, PauseReason};
+use crate::time::Timestamp;
+
+/// Declares [`Record`] with its stored kinds, so that name and variant cannot drift apart.
+macro_rules! records {
+    ($($(#[$doc:meta])* $variant:ident = $kind:literal),* $(,)?) => {
+        /// One durable fact that the kernel decided. Each raises the run's rev by one.
+        #[derive(Clone, PartialEq, Debug)]
+        #[non_exhaustive]
+        pub enum Record {
+            $($(#[$doc])* $variant($variant),)*
+        }
+
+        impl Record {
+            /// The stored name of the kind.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                }
+            }
+
+            /// The body as JSON, without the kind.
+            ///
+            /// # Errors
+            ///
+            /// None in practice: every body is plain data.
+            pub fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+                match self {
+                    $(Self::$variant(body) => serde_json::to_vec(body),)*
+                }
+            }
+
+            /// Reads a stored record.
+            ///
+            /// # Errors
+            ///
+            /// [`Unreadable`] if the kind is unknown or the body is not of its form.
+            pub fn read(kind: &str, body: &[u8]) -> Result<Self, Unreadable> {
+                match kind {
+                    $($kind => serde_json::from_slice(body)
+                        .map(Self::$variant)
+                        .map_err(|reason| Unreadable::Body { kind: kind.to_owned(), reason }),)*
+                    _ => Err(Unreadable::Kind(kind.to_owned())),
+                }
+            }
+
+            /// Whether a kind names a record of the kernel.
+            #[must_use]
+            pub fn is_kind(kind: &str) -> bool {
+                matches!(kind, $($kind)|*)
+            }
+        }
+
+        $(impl From<$variant> for Record {
+            fn from(body: $variant) -> Self {
+                Self::$variant(body)
+            }
+        })*
+    };
+}
+
+records! {
+    /// The run began.
+    Started = "started",
+    /// A transition was taken.
+    Transitioned = "transitioned",
+    /// A state's work ended, and no transition was taken for it.
+    WorkEnded = "work_ended",
+    /// An SQL statement moved the run, or put it into a workflow.
+    Placed = "placed",
+    /// The run stopped taking inputs.
+    Paused = "paused",
+    /// The run takes inputs again.
+    Resumed = "resumed",
+    /// The run reached a final state of its machine.
+    Completed = "completed",
+    /// The run failed.
+    Failed = "failed",
+    /// The run was ended from outside.
+    Cancelled = "cancelled",
+}
+
+/// A stored record that this program cannot read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// Written by a newer release, or not by Guidepost.
+    #[error("records of kind `{0}` are unknown")]
+    Kind(String),
+    /// Not what its kind says.
+    #[error("the body of a `{kind}` record cannot be read")]
+    Body {
+        /// The kind it claims.
+        kind: String,
+        /// What is wrong with it.
+        #[source]
+        reason: serde_json::Error,
+    },
+}
+
+/// Body of [`Record::Started`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Started {
+    /// The workflow's name.
+    pub workflow: String,
+    /// The hash of the machine it is bound to.
+    pub machine: String,
+    /// Who does the work.
+    pub driver: Driver,
+    /// Who started it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// First values of the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Transitioned`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Transitioned {
+    /// What kind of transition it was.
+    pub cause: Cause,
+    /// The event that triggered it; for eventless, timed and done transitions, the name the machine's dialect gives them.
+    pub event: EventName,
+    /// The state whose transition it was.
+    pub from: StateId,
+    /// Its targets; empty if it has none.
+    pub to: Vec<StateId>,
+    /// The states left, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exited: Vec<StateId>,
+    /// The states entered, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<StateId>,
+    /// What history states are to remember.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remembered: Vec<Remembered>,
+    /// Changes to the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Timers set. Timers of states that are left end with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<TimerSet>,
+    /// Timers ended before their time, and the one whose end this transition is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_timers: Vec<TimerId>,
+    /// What the event carried.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub data: Json,
+    /// Who sent the event.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Guards and actions that could not be evaluated on the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// Whether, at rest after this, the run can go on only by a person, a time or an outside event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a transition was taken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The run began, and its first states were entered.
+    Initial,
+    /// Somebody, or an action of the machine, sent an event.
+    Event,
+    /// An eventless transition was enabled.
+    Always,
+    /// A delay ran out.
+    After,
+    /// The work of a state, or all its regions, came to its end.
+    Done,
+    /// The work of a state failed.
+    Error,
+    /// An SQL statement moved the run.
+    Placed,
+}
+
+/// The states a history state is to restore.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The history state.
+    pub history: StateId,
+    /// What was active when its parent was left.
+    pub states: Vec<StateId>,
+}
+
+/// A timer that was set.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TimerSet {
+    /// Its id, unique among the run's pending timers; a second one of the same id replaces the first.
+    pub id: TimerId,
+    /// When it is due.
+    pub due: Timestamp,
+    /// What it does then.
+    pub fires: TimerFires,
+}
+
+/// What a timer does when it is due.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerFires {
+    /// Takes a delayed transition of a state, unless that was left in the meantime.
+    After {
+        /// The state.
+        state: StateId,
+        /// Which of the state's delays, counted from 0 in document order.
+        delay: u32,
+    },
+    /// Sends an event.
+    Event {
+        /// Its name.
+        name: EventName,
+        /// What it carries.
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        data: Json,
+    },
+}
+
+/// Body of [`Record::WorkEnded`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WorkEnded {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Whether it ended well.
+    pub ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Changes to the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Who reported it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Placed`]. Written by SQL triggers; the next process that touches the run settles it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Placed {
+    /// The workflow, if this puts the run into one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// The event whose transition was taken, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventName>,
+    /// The state whose transition it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StateId>,
+    /// The state the statement named.
+    pub to: StateId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Paused`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Paused {
+    /// Why.
+    pub reason: PauseReason,
+    /// The reason in words: for `stuck`, the cycle.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Who did it; empty if Guidepost itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Resumed`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Completed`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Completed {
+    /// What the machine gives back; null if it says nothing.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub output: Json,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Failed`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Failed {
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Cancelled`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Why, in the caller's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,198 @@
+//! Facts about what an agent did, chose, said and made. They never change a run's state of execution.
+//!
+//! A fact is *observed* if the engine or telemetry saw it, *claimed* if only the agent says so.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::machine::FactKind;
+use crate::time::Timestamp;
+
+/// One fact to record.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Fact {
+    /// When it happened, if that was not just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Whether the engine or telemetry saw it.
+    #[serde(default)]
+    pub observed: bool,
+    /// Who reports it.
+    #[serde(default)]
+    pub by: String,
+    /// The fact itself.
+    pub body: FactBody,
+}
+
+/// What sort of fact, and what it says.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FactBody {
+    /// The agent began or did something.
+    Action(Action),
+    /// An action begun earlier came to its end.
+    ActionEnded(ActionEnded),
+    /// The agent chose between options.
+    Decision(Decision),
+    /// The agent said something to another run.
+    Message(Message),
+    /// The agent made something.
+    Artifact(Artifact),
+    /// Anything else worth a line.
+    Note(Note),
+}
+
+impl FactBody {
+    /// The stored name of the kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Action(_) => "action",
+            Self::ActionEnded(_) => "action_ended",
+            Self::Decision(_) => "decision",
+            Self::Message(_) => "message",
+            Self::Artifact(_) => "artifact",
+            Self::Note(_) => "note",
+        }
+    }
+
+    /// The sort of fact as `requires` names it, if `requires` can ask for it.
+    #[must_use]
+    pub fn fact_kind(&self) -> Option<FactKind> {
+        match self {
+            Self::Action(_) => Some(FactKind::Action),
+            Self::Decision(_) => Some(FactKind::Decision),
+            Self::Message(_) => Some(FactKind::Message),
+            Self::Artifact(_) => Some(FactKind::Artifact),
+            Self::ActionEnded(_) | Self::Note(_) => None,
+        }
+    }
+}
+
+/// Something the agent did.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Action {
+    /// What sort: `llm_call`, `tool_execution`, `code_generation`, `file_read`, `file_write`, `database_query`, `api_call`,
+    /// `nats_publish`, `decision_point`, `wait`, or any other.
+    #[serde(rename = "type")]
+    pub action_type: String,
+    /// Its name: `crm_lookup`.
+    pub name: String,
+    /// The reporter's id for it, by which its end refers to it: a tool call's id, say.
+    pub r#ref: Option<String>,
+    /// `pending`, `running`, `completed`, `failed`, `skipped` or `retrying`.
+    pub status: Option<String>,
+    /// What went in.
+    pub input: Json,
+    /// What came out.
+    pub output: Json,
+    /// Why it failed.
+    pub error: Json,
+    /// The tool that did it.
+    pub tool: Option<String>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Tokens used.
+    pub tokens: Option<u64>,
+    /// Cost in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Anything else that was said about it.
+    pub attributes: Json,
+}
+
+/// The end of an action begun earlier.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActionEnded {
+    /// The reporter's id for the action.
+    pub r#ref: String,
+    /// `completed`, `failed` or `skipped`.
+    pub status: Option<String>,
+    /// What came out.
+    pub output: Json,
+    /// Why it failed.
+    pub error: Json,
+    /// Tokens used.
+    pub tokens: Option<u64>,
+    /// Cost in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+/// A choice the agent made.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Decision {
+    /// What sort: `tool_selection`, `task_prioritization`, `error_recovery_strategy`, or any other.
+    #[serde(rename = "type")]
+    pub decision_type: String,
+    /// What was to be decided.
+    pub question: String,
+    /// What could be chosen.
+    pub options: Vec<Json>,
+    /// What was chosen.
+    pub chosen: Json,
+    /// Why.
+    pub reasoning: Option<String>,
+    /// How sure the agent is, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// How it was decided: `rule_based`, `llm_based`, `confidence_threshold`, `random`, `user_input`, or another way.
+    pub method: Option<String>,
+    /// The rules that were applied.
+    pub rules: Vec<String>,
+    /// Why the other options were rejected, by option.
+    pub rejected: Json,
+    /// The action it led to, by the reporter's id.
+    pub action: Option<String>,
+}
+
+/// Something the agent said to another run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Message {
+    /// What sort: `task_delegation`, `question`, `result`, `status_update`, or any other.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// The run or agent it went to.
+    pub to: String,
+    /// What was said.
+    pub content: Json,
+    /// The sender's id for it.
+    pub request_id: Option<String>,
+    /// The id of the message it answers.
+    pub in_response_to: Option<String>,
+    /// The way it went: `nats`, `direct_call`, `shared_memory`, `database`, or another.
+    pub channel: Option<String>,
+}
+
+/// Something the agent made.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Artifact {
+    /// Its name.
+    pub name: String,
+    /// What sort: a media type, or any other word.
+    #[serde(rename = "type")]
+    pub artifact_type: String,
+    /// Where it is: a path or URL.
+    pub uri: Option<String>,
+    /// What it holds, if it is kept here.
+    pub content: Json,
+}
+
+/// A line worth keeping.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Note {
+    /// What it says.
+    pub text: String,
+    /// Whether it reports an error.
+    pub is_error: bool,
+    /// A file, URL or id it refers to.
+    pub r#ref: Option<String>,
+}

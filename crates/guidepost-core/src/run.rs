@@ -1,0 +1,408 @@
+//! A run's state of execution, and the only function that changes it: [`Run::apply`].
+//!
+//! A run is its history: folding all its records, in order, gives the [`Run`]. Who a run belongs to, what its goal is and
+//! who its parent is are not decided by the kernel and live with the store.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::data::{Change, Data, Misfit};
+use crate::id::{Rev, StateId, TimerId, Visit};
+use crate::limits::SNAPSHOT_BYTES_MIN;
+use crate::record::{Cause, Placed, Record, TimerFires, TimerSet, Transitioned};
+use crate::time::Timestamp;
+
+/// A map that iterates in the order its keys were inserted.
+pub type Ordered<K, V> = IndexMap<K, V, FxBuildHasher>;
+
+/// Who does a run's work.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// The agent does it, and says so by events.
+    #[default]
+    Agent,
+    /// The engine does it, and nobody else may report its end.
+    Engine,
+}
+
+/// What a run is doing.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Something is at work on it.
+    #[default]
+    Running,
+    /// It can only go on when a person answers, a time comes or an outside event arrives.
+    Waiting,
+    /// It takes no inputs until it is resumed.
+    Paused,
+    /// It reached a final state.
+    Completed,
+    /// It ended with an error.
+    Failed,
+    /// It was ended from outside.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a run's life.
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Waiting,
+        Self::Paused,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The name users meet.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the run is over for good.
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        match self {
+            Self::Running | Self::Waiting | Self::Paused => false,
+            Self::Completed | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+    }
+}
+
+/// The text names no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a status: expected running, waiting, paused, completed, failed or cancelled")]
+pub struct UnknownStatus;
+
+/// Why a run is paused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// Somebody asked for it.
+    Requested,
+    /// Its machine cannot come to rest.
+    Stuck,
+    /// A limit was reached.
+    OverLimit,
+    /// It crashed whatever touched it, or its history does not fold.
+    Quarantined,
+}
+
+impl PauseReason {
+    /// The name users meet.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Stuck => "stuck",
+            Self::OverLimit => "over_limit",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// A state the run is in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Active {
+    /// The n-th time it is in it.
+    #[serde(rename = "v")]
+    pub visit: Visit,
+    /// The rev of the record by which it was entered.
+    #[serde(rename = "r")]
+    pub rev: Rev,
+    /// When it was entered.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Whether the state's work has ended: then no second result is accepted for this visit.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub work_ended: bool,
+}
+
+/// How often a state was entered, and when it was last left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Visits {
+    /// Times entered.
+    #[serde(rename = "n")]
+    pub count: Visit,
+    /// The rev at which it was last left; 0 if never.
+    #[serde(rename = "l", default, skip_serializing_if = "is_none")]
+    pub left: Rev,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_none(rev: &Rev) -> bool {
+    rev.0 == 0
+}
+
+/// A timer that has not fired.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Timer {
+    /// When it is due.
+    pub due: Timestamp,
+    /// What it does then.
+    pub fires: TimerFires,
+}
+
+/// A run's state of execution.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Run {
+    /// The workflow's name.
+    #[serde(skip)]
+    pub workflow: String,
+    /// The hash of the machine it is bound to; empty while it follows a workflow written by SQL.
+    #[serde(skip)]
+    pub machine: String,
+    /// Who does its work.
+    #[serde(skip)]
+    pub driver: Driver,
+    /// What it is doing.
+    #[serde(skip)]
+    pub status: Status,
+    /// Why it is paused, and the cycle or other detail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<(PauseReason, String)>,
+    /// How many records the kernel has decided.
+    #[serde(skip)]
+    pub rev: Rev,
+    /// The states it is in, the root left out. The order has no meaning.
+    #[serde(default)]
+    pub active: Ordered<StateId, Active>,
+    /// Every state it ever entered.
+    #[serde(default)]
+    pub visits: Ordered<StateId, Visits>,
+    /// What history states remember.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub memory: Ordered<StateId, Vec<StateId>>,
+    /// Pending timers.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub timers: Ordered<TimerId, Timer>,
+    /// A move made by SQL that is not settled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Placed>,
+    /// What the run gave back, or why it failed.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub output: Json,
+    /// The data. Stored as snapshots and changes, not with the rest.
+    #[serde(skip)]
+    pub data: Data,
+    /// About how many bytes the last snapshot of the data took.
+    #[serde(skip)]
+    pub snapshot_weight: u64,
+    /// About how many bytes the changes since then take.
+    #[serde(skip)]
+    pub change_weight: u64,
+}
+
+/// A record that does not fit the run: the history was damaged, or not written by the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfoldable {
+    /// A state is left that the run is not in.
+    #[error("rev {rev} leaves the state `{state}`, which is not active")]
+    NotActive {
+        /// The record.
+        rev: Rev,
+        /// The state.
+        state: StateId,
+    },
+    /// A state is entered that the run is in already.
+    #[error("rev {rev} enters the state `{state}`, which is active already")]
+    AlreadyActive {
+        /// The record.
+        rev: Rev,
+        /// The state.
+        state: StateId,
+    },
+    /// A change does not fit the data.
+    #[error("rev {rev} changes the data in a way that does not fit it")]
+    Data {
+        /// The record.
+        rev: Rev,
+        /// How.
+        #[source]
+        misfit: Misfit,
+    },
+    /// The run is over, and nothing can follow.
+    #[error("rev {rev} follows the end of the run")]
+    AfterTheEnd {
+        /// The record.
+        rev: Rev,
+    },
+}
+
+impl Run {
+    /// Folds one record into the state. The only function that changes a run.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfoldable`] if the record does not fit. The run is then in an undefined state and must be dropped.
+    pub fn apply(&mut self, record: &Record) -> Result<(), Unfoldable> {
+        let rev = self.rev.next();
+        if self.status.is_ended() && !matches!(record, Record::Placed(_)) {
+            return Err(Unfoldable::AfterTheEnd { rev });
+        }
+        match record {
+            Record::Started(started) => {
+                self.workflow.clone_from(&started.workflow);
+                self.machine.clone_from(&started.machine);
+                self.driver = started.driver;
+                self.change(&started.changes, rev)?;
+            }
+            Record::Transitioned(step) => self.transition(step, rev)?,
+            Record::WorkEnded(ended) => {
+                let active = self.active.get_mut(&ended.state);
+                let state = ended.state.clone();
+                active.ok_or(Unfoldable::NotActive { rev, state })?.work_ended = true;
+                self.change(&ended.changes, rev)?;
+            }
+            Record::Placed(placed) => {
+                self.status = Status::Running;
+                self.placed = Some(placed.clone());
+            }
+            Record::Paused(paused) => {
+                self.status = Status::Paused;
+                self.paused = Some((paused.reason, paused.detail.clone()));
+            }
+            Record::Resumed(_) => {
+                self.status = Status::Running;
+                self.paused = None;
+            }
+            Record::Completed(completed) => {
+                self.end(Status::Completed);
+                self.output = completed.output.clone();
+            }
+            Record::Failed(failed) => {
+                self.end(Status::Failed);
+                self.output = Json::String(failed.reason.clone());
+            }
+            Record::Cancelled(_) => self.end(Status::Cancelled),
+        }
+        self.rev = rev;
+        Ok(())
+    }
+
+    /// Folds records in order, as [`Run::apply`] does one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfoldable`] at the first that does not fit.
+    pub fn apply_all<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a Record>,
+    ) -> Result<(), Unfoldable> {
+        records.into_iter().try_for_each(|record| self.apply(record))
+    }
+
+    /// When the next timer is due; none while the run takes no inputs.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Running | Status::Waiting => self.timers.values().map(|timer| timer.due).min(),
+            Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => None,
+        }
+    }
+
+    /// Whether a snapshot of the data is due: the changes since the last one outweigh it, so that what is stored grows with
+    /// change and what must be read back does not.
+    #[must_use]
+    pub fn snapshot_due(&self) -> bool {
+        self.change_weight >= self.snapshot_weight.max(SNAPSHOT_BYTES_MIN)
+    }
+
+    /// Notes that a snapshot of the data was stored with this state.
+    pub fn snapshot_taken(&mut self) {
+        self.snapshot_weight = self.data.weight();
+        self.change_weight = 0;
+    }
+
+    fn transition(&mut self, step: &Transitioned, rev: Rev) -> Result<(), Unfoldable> {
+        for state in &step.exited {
+            if self.active.swap_remove(state).is_none() {
+                return Err(Unfoldable::NotActive { rev, state: state.clone() });
+            }
+            if let Some(visits) = self.visits.get_mut(state) {
+                visits.left = rev;
+            }
+        }
+        if !self.timers.is_empty() && !step.exited.is_empty() {
+            self.timers.retain(|_, timer| match &timer.fires {
+                TimerFires::After { state, .. } => !step.exited.contains(state),
+                TimerFires::Event { .. } => true,
+            });
+        }
+        for timer in &step.ended_timers {
+            self.timers.shift_remove(timer);
+        }
+        for remembered in &step.remembered {
+            self.memory.insert(remembered.history.clone(), remembered.states.clone());
+        }
+        match step.cause {
+            Cause::Done | Cause::Error => {
+                if let Some(active) = self.active.get_mut(&step.from) {
+                    active.work_ended = true;
+                }
+            }
+            Cause::Placed => self.placed = None,
+            Cause::Initial | Cause::Event | Cause::Always | Cause::After => {}
+        }
+        for state in &step.entered {
+            let visits = self.visits.entry(state.clone()).or_default();
+            visits.count = visits.count.next();
+            let active = Active { visit: visits.count, rev, at: step.at, work_ended: false };
+            if self.active.insert(state.clone(), active).is_some() {
+                return Err(Unfoldable::AlreadyActive { rev, state: state.clone() });
+            }
+        }
+        for TimerSet { id, due, fires } in &step.timers {
+            self.timers.insert(id.clone(), Timer { due: *due, fires: fires.clone() });
+        }
+        self.status = if step.waiting { Status::Waiting } else { Status::Running };
+        self.change(&step.changes, rev)
+    }
+
+    fn change(&mut self, changes: &[Change], rev: Rev) -> Result<(), Unfoldable> {
+        for change in changes {
+            self.data.apply(change).map_err(|misfit| Unfoldable::Data { rev, misfit })?;
+            self.change_weight += change.weight();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, status: Status) {
+        self.status = status;
+        self.paused = None;
+        self.timers.clear();
+    }
+}

@@ -1,0 +1,775 @@
+//! What Guidepost keeps. Read this file to use a store; the backends are for those who change one.
+//!
+//! [`Store`] has one method per use case, and each is one transaction: all of it is durable when the method returns with
+//! success, none of it when it returns with an error that says so. There are two ways to write to a run:
+//!
+//! - [`Store::commit`] takes what the kernel decided. It succeeds only at the expected rev, which, and not any lock, keeps
+//!   two writers apart.
+//! - [`Store::record`] takes observed facts. It needs no rev and cannot conflict.
+//!
+//! `testing::conformance` (feature `testing`) is the definition of this trait; every backend passes it unchanged.
+
+use async_trait::async_trait;
+use guidepost_core::diagnostic::Explain;
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant, Version};
+use guidepost_core::input::Evidence;
+use guidepost_core::machine::Requirement;
+use guidepost_core::record::Record;
+use guidepost_core::recorded::{Fact, FactBody};
+use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::time::Timestamp;
+use guidepost_core::workflow::OpenWorkflow;
+use serde::{Deserialize, Serialize};
+
+/// What Guidepost keeps. One method is one transaction; none exposes a row or a connection.
+///
+/// Every method takes the tenant it acts for, and never sees another tenant's data: what belongs to somebody else does not
+/// exist.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Where it keeps things, and what an acknowledged write survives.
+    fn describe(&self) -> Description;
+
+    /// Saves a version of a workflow and makes it the one new runs get. Saving the version that is current already
+    /// changes nothing but the wording.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if a workflow of that name was written by SQL and has runs: its rows are its definition.
+    async fn define(&self, tenant: &Tenant, new: NewVersion) -> Result<Defined, StoreError>;
+
+    /// A workflow's version: the one of that number, the one with that hash, or the current one.
+    async fn workflow(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        version: Wanted<'_>,
+    ) -> Result<Option<Workflow>, StoreError>;
+
+    /// Workflows by name, a page at a time.
+    async fn workflows(
+        &self,
+        tenant: &Tenant,
+        filter: &WorkflowFilter,
+    ) -> Result<Page<WorkflowSummary>, StoreError>;
+
+    /// All versions of a workflow, newest first. Empty if there is no such workflow, or if it is written by SQL.
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+    ) -> Result<Vec<VersionSummary>, StoreError>;
+
+    /// Creates a run with its first records. A second call with the same key creates nothing and returns the first run.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::KeyReused`] if the key was used for a start with other arguments.
+    async fn create(
+        &self,
+        tenant: &Tenant,
+        new: NewRun,
+        batch: Batch,
+    ) -> Result<Created, StoreError>;
+
+    /// A run's identity and present state.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Ambiguous`] if the reference is an agent's name and several live runs have it, and
+    /// [`StoreError::Damaged`] if what is stored does not fold.
+    async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError>;
+
+    /// Appends what the kernel decided to a run's history, with the state it leads to: all or nothing.
+    ///
+    /// `expected` is the rev the decision was made at.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again.
+    /// - [`StoreError::Unavailable`]: the outcome is unknown; the batch may be durable. Reload before trying again.
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError>;
+
+    /// Appends observed facts to a run's history. Needs no rev, and makes nobody's rev stale.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchRun`], and [`StoreError::Unavailable`] as for [`Store::commit`].
+    async fn record(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        facts: Vec<Fact>,
+    ) -> Result<Recorded, StoreError>;
+
+    /// What became of an earlier request, if it is on record after `since`.
+    async fn outcome(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        since: Rev,
+        request: &RequestDigest,
+    ) -> Result<Option<Outcome>, StoreError>;
+
+    /// How many facts meet each requirement, counted from the rev given with it.
+    async fn evidence(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        needs: &[(Requirement, Rev)],
+    ) -> Result<Vec<Evidence>, StoreError>;
+
+    /// A page of a run's history.
+    async fn history(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        page: &HistoryPage,
+    ) -> Result<Page<Entry>, StoreError>;
+
+    /// Runs, newest first, a page at a time.
+    async fn runs(
+        &self,
+        tenant: &Tenant,
+        filter: &RunFilter,
+    ) -> Result<Page<RunSummary>, StoreError>;
+
+    /// Runs with a timer that is due, or a move by SQL that is not settled; those longest due first, at most `limit`.
+    async fn due(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RunNo>, StoreError>;
+
+    /// Checks a run's history: numbering, hash chain, payload digests, and that it folds to the stored state.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchRun`]. What is wrong with a history is an answer, not an error.
+    async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError>;
+
+    /// Edits a state's wording, live. Every revision is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if there is no such workflow or state.
+    async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError>;
+
+    /// The present wording of a workflow's states, by the state's path; those never given any are left out.
+    async fn wording(
+        &self,
+        tenant: &Tenant,
+        workflow: &str,
+    ) -> Result<Vec<StateWording>, StoreError>;
+}
+
+/// Where a store keeps things, and what an acknowledged write survives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// The backend: `sqlite`, `memory` …
+    pub backend: &'static str,
+    /// The place, as a URL without secrets.
+    pub url: String,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Loss of power.
+    Disk,
+    /// Death of the process, but not loss of power.
+    Process,
+    /// Nothing: it is gone with the process.
+    None,
+}
+
+/// A version of a workflow to save. Made from a compiled machine; see [`NewVersion::states`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewVersion {
+    /// The workflow's name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The hash of the machine.
+    pub hash: String,
+    /// The definition's text, as its author wrote it.
+    pub source: Source,
+    /// The states, in document order, the root left out.
+    pub states: Vec<StateRow>,
+    /// The transitions, in document order.
+    pub transitions: Vec<TransitionRow>,
+    /// Who saves it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A state, as SQL shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// Its full path.
+    pub path: String,
+    /// The path of the state around it; `None` at the top level.
+    pub parent: Option<String>,
+    /// `atomic`, `compound`, `parallel`, `final` or `history`.
+    pub kind: &'static str,
+    /// Whether a run begins here.
+    pub is_initial: bool,
+    /// What the agent is told to do there.
+    pub guideline: Option<String>,
+    /// What the state is.
+    pub description: Option<String>,
+}
+
+/// A transition, as SQL shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitionRow {
+    /// The event's name; for other kinds, the name the dialect gives the event.
+    pub name: String,
+    /// `event`, `always`, `after`, `done` or `error`; `internal` for an event transition without a target.
+    pub kind: &'static str,
+    /// The path of its source; `None` for the root.
+    pub from: Option<String>,
+    /// The paths of its targets.
+    pub to: Vec<String>,
+    /// Its place among the source's transitions of this name, from 0.
+    pub position: u32,
+    /// Whether it has a guard, required data or `requires`, so that a plain SQL move cannot take it.
+    pub is_gated: bool,
+    /// What the agent is told about it.
+    pub description: Option<String>,
+}
+
+/// A definition's text and how to read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `yaml`, `json` or `xstate`.
+    pub format: String,
+    /// The text.
+    pub text: String,
+    /// The file it came from, for messages; empty if it came from none.
+    pub file: String,
+}
+
+/// What saving a version did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Defined {
+    /// The version's number.
+    pub version: Version,
+    /// Whether it is new; if not, the structure was current already.
+    pub is_new: bool,
+    /// How many states' or transitions' wording changed.
+    pub reworded: u64,
+}
+
+/// Which version of a workflow is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The one new runs get.
+    Current,
+    /// By number.
+    Version(Version),
+    /// By the machine's hash.
+    Hash(&'a str),
+}
+
+/// A workflow in one version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub body: WorkflowBody,
+}
+
+/// How a workflow is written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorkflowBody {
+    /// As a text, in versions.
+    Versioned {
+        /// The number.
+        version: Version,
+        /// The machine's hash.
+        hash: String,
+        /// The text.
+        source: Source,
+    },
+    /// As rows, by SQL. Its runs follow its rows.
+    Open(OpenWorkflow),
+}
+
+/// Which workflows are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// Words that must all occur in the name or the description.
+    pub query: Option<String>,
+    /// At most so many; 0 means the default of 100.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// A workflow in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkflowSummary {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The current version; `None` if it is written by SQL.
+    pub version: Option<Version>,
+    /// How many states it has.
+    pub states: u64,
+    /// How many runs are alive in it.
+    pub live_runs: u64,
+    /// When it was first saved.
+    pub created_at: Timestamp,
+}
+
+/// A version in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionSummary {
+    /// Its number.
+    pub version: Version,
+    /// The machine's hash.
+    pub hash: String,
+    /// When it was saved.
+    pub created_at: Timestamp,
+    /// Who saved it.
+    pub by: String,
+    /// How many runs are alive in it.
+    pub live_runs: u64,
+}
+
+/// A run to create.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Its identity.
+    pub id: RunId,
+    /// The workflow; its state after the first records is in the batch.
+    pub workflow: String,
+    /// The version of the workflow; `None` for one written by SQL and for `observed`.
+    pub version: Option<Version>,
+    /// The agent's name.
+    pub agent: Option<String>,
+    /// What it is to reach.
+    pub goal: Option<String>,
+    /// Who does the work.
+    pub driver: Driver,
+    /// The run that launched it.
+    pub parent: Option<RunNo>,
+    /// The user's sitting it belongs to.
+    pub session: Option<String>,
+    /// The starter's own id for it, and a digest of the other arguments: makes a repeat harmless.
+    pub key: Option<(String, RequestDigest)>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the kernel decided, and the state it leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The records, in order. Their seqs and revs follow on those there are.
+    pub records: Vec<Record>,
+    /// The run with these records applied.
+    pub run: Run,
+    /// The path of the innermost state that contains all active leaves; empty for the root.
+    pub current_state: String,
+    /// The paths of all active leaves, in document order.
+    pub leaves: Vec<String>,
+    /// The request that caused it, so that a repeat can be told.
+    pub request: Option<RequestDigest>,
+    /// When it is recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// Identifies a request by what was asked: equal requests have equal digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestDigest(pub [u8; 16]);
+
+/// A run that was created, or found by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its number.
+    pub run: RunNo,
+    /// Its identity.
+    pub id: RunId,
+    /// Whether it is new.
+    pub is_new: bool,
+}
+
+/// A run's identity, which no decision changes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Head {
+    /// Its number.
+    pub no: RunNo,
+    /// Its identity.
+    pub id: RunId,
+    /// The version of its workflow; `None` while it follows rows.
+    pub version: Option<Version>,
+    /// The agent's name.
+    pub agent: Option<String>,
+    /// What it is to reach.
+    pub goal: Option<String>,
+    /// The run that launched it.
+    pub parent: Option<RunNo>,
+    /// The run at the top of its tree; its own number if it has no parent.
+    pub root: RunNo,
+    /// The user's sitting it belongs to.
+    pub session: Option<String>,
+    /// The last record's number.
+    pub seq: Seq,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A run as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// Who it is.
+    pub head: Head,
+    /// Its state of execution.
+    pub run: Run,
+}
+
+/// What a commit made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The last record's seq.
+    pub seq: Seq,
+    /// The run's rev.
+    pub rev: Rev,
+    /// Whether a snapshot of the data was stored with it.
+    pub snapshot: bool,
+}
+
+/// What recording made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Recorded {
+    /// The first fact's seq.
+    pub first: Seq,
+    /// The last fact's seq.
+    pub last: Seq,
+    /// The run's rev, which recording did not change.
+    pub rev: Rev,
+}
+
+/// What an earlier request led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The rev after it.
+    pub rev: Rev,
+    /// The records it made, in order.
+    pub records: Vec<Record>,
+}
+
+/// A part of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Newest first, or oldest first.
+    pub newest_first: bool,
+    /// Only kinds of these names; empty means all.
+    pub kinds: Vec<String>,
+    /// Only records beyond this seq, in reading order; `None` means from the start.
+    pub beyond: Option<Seq>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// One record of a history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub seq: Seq,
+    /// The run's rev when it was recorded; for a record of the kernel, the rev it made.
+    pub rev: Rev,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// What it says.
+    pub body: EntryBody,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EntryBody {
+    /// What the kernel decided.
+    Record(Record),
+    /// What an agent did.
+    Fact {
+        /// Who reported it.
+        by: String,
+        /// Whether the engine or telemetry saw it.
+        observed: bool,
+        /// The fact.
+        body: FactBody,
+    },
+}
+
+/// Which runs are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Words that must all occur in the goal, the agent's name or the workflow's.
+    pub query: Option<String>,
+    /// Only these statuses; empty means all.
+    pub status: Vec<Status>,
+    /// Only this workflow.
+    pub workflow: Option<String>,
+    /// Only runs whose innermost common state, or one of whose leaves, has this name or path.
+    pub state: Option<String>,
+    /// Only this agent.
+    pub agent: Option<String>,
+    /// Only runs created at this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many; 0 means the default of 100.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// Its number.
+    pub no: RunNo,
+    /// Its identity.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// The version of it.
+    pub version: Option<Version>,
+    /// The agent's name.
+    pub agent: Option<String>,
+    /// What it is to reach.
+    pub goal: Option<String>,
+    /// What it is doing.
+    pub status: Status,
+    /// The innermost state that contains all active leaves.
+    pub current_state: String,
+    /// All active leaves.
+    pub leaves: Vec<String>,
+    /// Its rev.
+    pub rev: Rev,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What checking a history found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// How many records were checked.
+    pub records: u64,
+    /// How many of them carry no hash yet, because SQL wrote them and no process has touched the run since.
+    pub unsealed: u64,
+    /// The hash of the last sealed record, in hexadecimal: publish it, and the history before it can never be changed
+    /// without this value changing.
+    pub head: String,
+    /// What is wrong, in order of seq; empty if nothing is.
+    pub problems: Vec<Problem>,
+}
+
+/// Something wrong with a history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The record; 0 for the stored state.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// A live edit of a state's wording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewording {
+    /// The workflow.
+    pub workflow: String,
+    /// The state's path.
+    pub state: String,
+    /// What the agent is told to do there; `None` leaves it as it is.
+    pub guideline: Option<String>,
+    /// What the state is; `None` leaves it as it is.
+    pub description: Option<String>,
+    /// Who edits it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A state's present wording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StateWording {
+    /// The state's path.
+    pub state: String,
+    /// What the agent is told to do there.
+    pub guideline: Option<String>,
+    /// What the state is.
+    pub description: Option<String>,
+    /// How often the guideline was edited.
+    pub revision: u64,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The run is not at the expected rev. Nothing was written.
+    #[error("the run is at rev {present}, not {expected}")]
+    Conflict {
+        /// What the caller expected.
+        expected: Rev,
+        /// What the run is at.
+        present: Rev,
+    },
+    /// There is no such run. Nothing was written.
+    #[error("there is no run `{0}`")]
+    NoSuchRun(RunRef),
+    /// Several live runs have the agent's name.
+    #[error("{count} live runs have the agent `{agent}`")]
+    Ambiguous {
+        /// The name.
+        agent: String,
+        /// How many.
+        count: u64,
+    },
+    /// The key belongs to a start with other arguments. Nothing was written.
+    #[error("the key `{key}` was used to start run `{run}` with other arguments")]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The run it started.
+        run: RunNo,
+    },
+    /// A rule of the store forbids it. Nothing was written.
+    #[error("{what}")]
+    Refused {
+        /// What is forbidden, and why.
+        what: String,
+        /// What to try.
+        hint: Option<String>,
+    },
+    /// Another process holds the file. Nothing was written.
+    #[error("the store `{url}` was busy for {seconds} s")]
+    Busy {
+        /// The store.
+        url: String,
+        /// How long it was tried.
+        seconds: u64,
+    },
+    /// The store cannot be reached, or failed midway. Whether the write happened is unknown.
+    #[error("the store `{url}` is unavailable: {what}")]
+    Unavailable {
+        /// The store.
+        url: String,
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A sync failed earlier, so what is on the disk is uncertain. Nothing is written until the process is restarted.
+    #[error("the store `{url}` is read-only since a write to the disk failed")]
+    ReadOnly {
+        /// The store.
+        url: String,
+    },
+    /// It was made by a newer release.
+    #[error("the store `{url}` has schema {found}; this program knows schemas up to {known}")]
+    NewerSchema {
+        /// The store.
+        url: String,
+        /// What it has.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// What is stored contradicts itself.
+    #[error("run `{run}` is damaged: {what}")]
+    Damaged {
+        /// The run.
+        run: RunNo,
+        /// How.
+        what: String,
+    },
+    /// The URL names no store this program can open.
+    #[error("`{url}` is no store: {what}")]
+    BadUrl {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl Explain for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "GP0301",
+            Self::NoSuchRun(_) => "GP0302",
+            Self::Ambiguous { .. } => "GP0303",
+            Self::KeyReused { .. } => "GP0304",
+            Self::Refused { .. } => "GP0305",
+            Self::Busy { .. } => "GP0306",
+            Self::Unavailable { .. } => "GP0307",
+            Self::ReadOnly { .. } => "GP0308",
+            Self::NewerSchema { .. } => "GP0309",
+            Self::Damaged { .. } => "GP0310",
+            Self::BadUrl { .. } => "GP0311",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Conflict { .. } => Some("read the run again and decide anew".to_owned()),
+            Self::NoSuchRun(_) => {
+                Some("`guidepost find --in runs` lists the runs there are".to_owned())
+            }
+            Self::Ambiguous { .. } => {
+                Some("name the run by its id; `guidepost find --in runs` lists them".to_owned())
+            }
+            Self::KeyReused { .. } => Some(
+                "use a new key for a new run, or the same arguments to get the old one".to_owned(),
+            ),
+            Self::Refused { hint, .. } => hint.clone(),
+            Self::Busy { .. } => Some(
+                "another program holds a long transaction on the file; end it and try again"
+                    .to_owned(),
+            ),
+            Self::Unavailable { .. } => {
+                Some("read the run again before repeating: the write may have happened".to_owned())
+            }
+            Self::ReadOnly { .. } => Some(
+                "check the disk, then restart; `guidepost verify` tells what is there".to_owned(),
+            ),
+            Self::NewerSchema { .. } => Some("upgrade this program".to_owned()),
+            Self::Damaged { .. } => {
+                Some("`guidepost verify` tells where; other runs are not affected".to_owned())
+            }
+            Self::BadUrl { .. } => {
+                Some("expected a file path, `sqlite:PATH` or `memory:`".to_owned())
+            }
+        }
+    }
+}
