@@ -4,12 +4,13 @@ use serde_json::Value as Json;
 
 use crate::id::{EventName, Rev, StateId, TimerId, Visit};
 use crate::machine::Requirement;
+use crate::run::Driver;
 use crate::time::Timestamp;
 
 /// One input to a run. Inputs are decided one at a time, and their order alone decides the outcome.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Input {
-    /// The run begins.
+    /// The run begins. Only a [`Run`](crate::run::Run) without history takes it.
     Start(Start),
     /// Somebody sends an event.
     Event(Event),
@@ -43,6 +44,8 @@ pub enum Input {
 /// The input that begins a run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Start {
+    /// Who is to do the work.
+    pub driver: Driver,
     /// First values of attributes: one JSON object.
     pub data: serde_json::Map<String, Json>,
     /// Who starts it.
@@ -60,7 +63,7 @@ pub struct Event {
     pub data: serde_json::Map<String, Json>,
     /// The rev the sender last saw. `None` means "whatever is now".
     pub rev: Option<Rev>,
-    /// Facts on record that the event's transitions require: the answers to [`Machine::needs`](crate::machine::Machine).
+    /// Facts on record that the event's transitions require: the answers to [`crate::kernel::needs`].
     pub evidence: Vec<Evidence>,
     /// Who sends it.
     pub by: By,
@@ -79,6 +82,8 @@ pub struct WorkDone {
     pub output: serde_json::Map<String, Json>,
     /// The rev the sender last saw, as for an event.
     pub rev: Option<Rev>,
+    /// Facts on record that the transitions it causes require.
+    pub evidence: Vec<Evidence>,
     /// Who reports it.
     pub by: By,
     /// When.

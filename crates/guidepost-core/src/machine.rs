@@ -72,7 +72,7 @@ pub struct State {
     pub work: Option<Work>,
     /// Event data of these names is kept as attributes when the state takes the event.
     pub output: Vec<AttributeName>,
-    /// A final state's result.
+    /// What a final state gives to the state around it; on the root, what the whole machine gives back.
     pub result: Option<Computed>,
     /// Who does the state's work, if it is fixed.
     pub by: Option<Worker>,
@@ -87,13 +87,13 @@ pub struct State {
 }
 
 /// What a state is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum StateKind {
     /// It has no inner states.
     Atomic,
     /// Exactly one of its inner states is active.
     Compound {
-        /// Where entering it leads. Its actions run after the state's entry actions.
+        /// Where entering it leads.
         initial: Box<Initial>,
     },
     /// All of its inner states are active.
@@ -110,10 +110,12 @@ pub enum StateKind {
 }
 
 /// Where entering a compound state leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Initial {
-    /// The states to enter; more than one only if they are in different regions.
-    pub targets: Vec<StateIx>,
+    /// The state to enter: the compound state's child, or a state deeper inside it.
+    pub target: StateIx,
+    /// What is done on the way, after the compound state's entry actions.
+    pub actions: Vec<Action>,
 }
 
 /// One transition.
@@ -463,6 +465,9 @@ impl Machine {
             unbound_actions: Vec::new(),
         }
     }
+
+    /// The root's number.
+    pub const ROOT: StateIx = 0;
 
     /// The state of this number.
     #[must_use]

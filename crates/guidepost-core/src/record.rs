@@ -77,6 +77,8 @@ records! {
     Transitioned = "transitioned",
     /// A state's work ended, and no transition was taken for it.
     WorkEnded = "work_ended",
+    /// A timer ran out, and no transition was taken for it.
+    TimerFired = "timer_fired",
     /// An SQL statement moved the run, or put it into a workflow.
     Placed = "placed",
     /// The run stopped taking inputs.
@@ -259,6 +261,15 @@ pub struct WorkEnded {
     pub at: Timestamp,
 }
 
+/// Body of [`Record::TimerFired`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TimerFired {
+    /// Which.
+    pub timer: TimerId,
+    /// Its due time.
+    pub at: Timestamp,
+}
+
 /// Body of [`Record::Placed`]. Written by SQL triggers; the next process that touches the run settles it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Placed {
@@ -295,6 +306,9 @@ pub struct Paused {
 /// Body of [`Record::Resumed`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Resumed {
+    /// Whether it then waits for a person, a time or an outside event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
     /// Who did it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,

@@ -161,6 +161,11 @@ pub struct Visits {
     pub left: Rev,
 }
 
+/// The status of a run at rest that is not over.
+fn resting(waiting: bool) -> Status {
+    if waiting { Status::Waiting } else { Status::Running }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_none(rev: &Rev) -> bool {
     rev.0 == 0
@@ -208,9 +213,9 @@ pub struct Run {
     /// Pending timers.
     #[serde(default, skip_serializing_if = "Ordered::is_empty")]
     pub timers: Ordered<TimerId, Timer>,
-    /// A move made by SQL that is not settled yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub placed: Option<Placed>,
+    /// Moves made by SQL that are not settled yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placed: Vec<Placed>,
     /// What the run gave back, or why it failed.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -244,6 +249,12 @@ pub enum Unfoldable {
         rev: Rev,
         /// The state.
         state: StateId,
+    },
+    /// A move by SQL is settled that was never made.
+    #[error("rev {rev} settles a move by SQL that is not on record")]
+    NotPlaced {
+        /// The record.
+        rev: Rev,
     },
     /// A change does not fit the data.
     #[error("rev {rev} changes the data in a way that does not fit it")]
@@ -289,15 +300,18 @@ impl Run {
             }
             Record::Placed(placed) => {
                 self.status = Status::Running;
-                self.placed = Some(placed.clone());
+                self.placed.push(placed.clone());
             }
             Record::Paused(paused) => {
                 self.status = Status::Paused;
                 self.paused = Some((paused.reason, paused.detail.clone()));
             }
-            Record::Resumed(_) => {
-                self.status = Status::Running;
+            Record::Resumed(resumed) => {
+                self.status = resting(resumed.waiting);
                 self.paused = None;
+            }
+            Record::TimerFired(fired) => {
+                self.timers.shift_remove(&fired.timer);
             }
             Record::Completed(completed) => {
                 self.end(Status::Completed);
@@ -374,7 +388,10 @@ impl Run {
                     active.work_ended = true;
                 }
             }
-            Cause::Placed => self.placed = None,
+            Cause::Placed if self.placed.is_empty() => return Err(Unfoldable::NotPlaced { rev }),
+            Cause::Placed => {
+                self.placed.remove(0);
+            }
             Cause::Initial | Cause::Event | Cause::Always | Cause::After => {}
         }
         for state in &step.entered {
@@ -388,7 +405,7 @@ impl Run {
         for TimerSet { id, due, fires } in &step.timers {
             self.timers.insert(id.clone(), Timer { due: *due, fires: fires.clone() });
         }
-        self.status = if step.waiting { Status::Waiting } else { Status::Running };
+        self.status = resting(step.waiting);
         self.change(&step.changes, rev)
     }
 
