@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use minijinja::Value;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
@@ -195,11 +195,13 @@ fn edited(
             let value = edited(None, inner, change)?;
             Ok(Some(Value::from_pairs(value.map(|value| (segment.as_str(), value)))))
         }
-        Some(old) => match old.kind() {
-            minijinja::value::ValueKind::Map => edited_map(old, segment, inner, change).map(Some),
-            minijinja::value::ValueKind::Seq => edited_list(old, segment, inner, change).map(Some),
-            _ => Err("the path leads through a value that is no object or list"),
-        },
+        Some(old) if old.kind() == ValueKind::Map => {
+            edited_map(old, segment, inner, change).map(Some)
+        }
+        Some(old) if old.kind() == ValueKind::Seq => {
+            edited_list(old, segment, inner, change).map(Some)
+        }
+        Some(_) => Err("the path leads through a value that is no object or list"),
     }
 }
 
@@ -251,7 +253,7 @@ fn edited_list(
 fn appended(old: Option<&Value>, values: &[Json]) -> Result<Value, &'static str> {
     let mut items = match old.filter(|value| !value.is_none()) {
         None => Vec::new(),
-        Some(list) if list.kind() == minijinja::value::ValueKind::Seq => list_items(list)?,
+        Some(list) if list.kind() == ValueKind::Seq => list_items(list)?,
         Some(_) => return Err("only a list can be appended to"),
     };
     items.extend(values.iter().map(value_of));

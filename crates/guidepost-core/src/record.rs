@@ -17,6 +17,7 @@ macro_rules! records {
         /// One durable fact that the kernel decided. Each raises the run's rev by one.
         #[derive(Clone, PartialEq, Debug)]
         #[non_exhaustive]
+        #[expect(clippy::large_enum_variant, reason = "most records are transitions, the largest")]
         pub enum Record {
             $($(#[$doc])* $variant($variant),)*
         }

@@ -1,0 +1,185 @@
+//! What is done on the way: actions, delays and computed values.
+
+use serde_json::{Map, Value as Json};
+
+use crate::data::Change;
+use crate::effect::Effect;
+use crate::id::TimerId;
+use crate::kernel::macrostep::{Macrostep, Occurrence};
+use crate::limits::TIMERS_MAX;
+use crate::machine::{Action, Computed, Delay, Machine, Send, StateIx};
+use crate::record::{TimerFires, TimerSet};
+use crate::time::Span;
+
+impl Macrostep<'_> {
+    /// Does actions in order. One that cannot be done is noted as a problem; the others go on.
+    pub(super) fn act(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Assign(fields) => {
+                    for (name, computed) in fields {
+                        if let Some(value) = self.try_compute(computed) {
+                            self.assign(name, value);
+                        }
+                    }
+                }
+                Action::Raise(send) => self.send(send, true),
+                Action::Send(send) => self.send(send, false),
+                Action::Cancel(id) => {
+                    let id = sent_timer(&text(self.compute(id)));
+                    self.timers.retain(|timer| timer.id != id);
+                    self.ended_timers.push(id);
+                }
+                Action::Log(message) => {
+                    let message = text(self.compute(message));
+                    self.effects.push(Effect::Log { message });
+                }
+                Action::Unbound(name) => {
+                    self.problems.push(format!("action `{name}` is not defined"))
+                }
+            }
+        }
+    }
+
+    /// Sets an attribute, unless the value does not fit it.
+    fn assign(&mut self, name: &crate::id::AttributeName, value: Json) {
+        let attribute = self.machine.attributes.get(name);
+        let problems =
+            attribute.map(|attribute| attribute.schema.check(&value)).unwrap_or_default();
+        if let Some(problem) = problems.first() {
+            self.problems.push(format!("`{name}` cannot be set: {}", problem.what));
+        } else {
+            self.change(Change::set(name, value));
+        }
+    }
+
+    fn send(&mut self, send: &Send, is_raised: bool) {
+        let mut data = Map::new();
+        for (name, computed) in &send.data {
+            if let Some(value) = self.try_compute(computed) {
+                data.insert(name.clone(), value);
+            }
+        }
+        let delay = send.delay.as_ref().and_then(|delay| self.delay(delay));
+        let Some(delay) = delay else {
+            let occurrence = Occurrence::event(send.event.clone(), &data);
+            let queue = if is_raised { &mut self.raised } else { &mut self.sent };
+            queue.push_back(occurrence);
+            return;
+        };
+        let id = send.id.as_deref().map_or_else(|| self.unnamed_timer(), sent_timer);
+        let data = if data.is_empty() { Json::Null } else { Json::Object(data) };
+        self.set_timer(id, delay, TimerFires::Event { name: send.event.clone(), data });
+    }
+
+    /// Sets the timers of a state that was entered.
+    pub(super) fn set_delays(&mut self, ix: StateIx) {
+        let machine = self.machine;
+        let state = machine.state(ix);
+        for (delay, number) in state.delays.iter().zip(0_u32..) {
+            if let Some(span) = self.delay(delay) {
+                let id = format!("after:{}#{}:{number}", state.id, self.visit(ix));
+                let fires = TimerFires::After { state: state.id.clone(), delay: number };
+                self.set_timer(TimerId::from(id), span, fires);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, id: TimerId, span: Span, fires: TimerFires) {
+        if self.run.timers.len() + self.timers.len() >= TIMERS_MAX {
+            self.problems.push(format!("more than {TIMERS_MAX} timers are pending"));
+            return;
+        }
+        self.timers.retain(|timer| timer.id != id);
+        self.timers.push(TimerSet { id, due: self.at.after(span), fires });
+    }
+
+    /// A timer id for a delayed event without a name: no pending timer has it.
+    fn unnamed_timer(&self) -> TimerId {
+        let number = self.run.rev.0 + 1;
+        let ids = (0..).map(|n: usize| TimerId::from(format!("send:{number}.{n}")));
+        let is_free = |id: &TimerId| {
+            !self.run.timers.contains_key(id) && self.timers.iter().all(|timer| timer.id != *id)
+        };
+        ids.into_iter().find(is_free).unwrap_or_else(|| TimerId::from("send"))
+    }
+
+    fn delay(&mut self, delay: &Delay) -> Option<Span> {
+        let expr = match delay {
+            Delay::Fixed(span) => return Some(*span),
+            Delay::Computed(expr) => expr,
+        };
+        let value = match expr.eval(self.scope()) {
+            Ok(value) => value,
+            Err(error) => {
+                self.problems.push(format!("delay `{}`: {error}", expr.source()));
+                return None;
+            }
+        };
+        let span = match &value {
+            Json::Number(number) => number.as_u64().map(Span::from_millis),
+            Json::String(text) => text.parse().ok(),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+        };
+        if span.is_none() {
+            self.problems
+                .push(format!("delay `{}` gives {value}, which is no time", expr.source()));
+        }
+        span
+    }
+
+    /// A value; null, with a problem noted, if it cannot be worked out.
+    pub(super) fn compute(&mut self, computed: &Computed) -> Json {
+        self.try_compute(computed).unwrap_or(Json::Null)
+    }
+
+    fn try_compute(&mut self, computed: &Computed) -> Option<Json> {
+        match computed {
+            Computed::Literal(value) => Some(value.clone()),
+            Computed::Expr(expr) => match expr.eval(self.scope()) {
+                Ok(value) => Some(value),
+                Err(error) => self.fail(expr.source(), &error.to_string()),
+            },
+            Computed::Template(template) => match template.render(self.scope()) {
+                Ok(text) => Some(Json::String(text)),
+                Err(error) => self.fail(template.source(), &error.to_string()),
+            },
+            Computed::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| (name.clone(), self.compute(value)));
+                Some(Json::Object(fields.collect()))
+            }
+            Computed::List(items) => {
+                Some(Json::Array(items.iter().map(|item| self.compute(item)).collect()))
+            }
+        }
+    }
+
+    fn fail(&mut self, source: &str, error: &str) -> Option<Json> {
+        self.problems.push(format!("`{source}`: {error}"));
+        None
+    }
+}
+
+impl Machine {
+    /// The names of guards and actions that nobody defined or bound.
+    pub(super) fn unbound(&self) -> Vec<String> {
+        let guards = self.unbound_guards.iter().filter(|(_, answer)| answer.is_none());
+        let guards = guards.map(|(name, _)| name.clone());
+        guards.chain(self.unbound_actions.iter().cloned()).collect()
+    }
+}
+
+/// The timer of a delayed event that has a name.
+fn sent_timer(id: &str) -> TimerId {
+    TimerId::from(format!("send:{id}"))
+}
+
+/// A value as text: a string as it is, anything else as JSON.
+fn text(value: Json) -> String {
+    match value {
+        Json::String(text) => text,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+            value.to_string()
+        }
+    }
+}

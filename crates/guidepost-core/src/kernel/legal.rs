@@ -1,0 +1,448 @@
+//! What an agent may do next.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use crate::id::{EventName, Rev, StateId};
+use crate::kernel::configuration::StateSet;
+use crate::machine::expr::Scope;
+use crate::machine::{
+    Descriptor, EventType, FactKind, Guard, Machine, Requirement, State, StateIx, StateKind,
+    Transition, Trigger, Work, WorkKind, Worker,
+};
+use crate::run::{Driver, Run, Status};
+
+/// An event that is legal now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Legal {
+    /// Its name; for a transition that answers many events, the descriptor: `order.*`.
+    pub event: EventName,
+    /// The state that takes it.
+    pub state: StateId,
+    /// What it carries.
+    pub arguments: Vec<Argument>,
+    /// What its author says about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where it may lead, in order of precedence; empty if nowhere.
+    pub targets: Vec<StateId>,
+    /// Whether a guard over what it carries has a say in where it leads, or whether it is taken at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_guarded: bool,
+    /// Facts that must be on record first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
+}
+
+/// A field of an event's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the definition has it.
+    pub r#type: String,
+    /// Whether the event must carry it.
+    pub required: bool,
+}
+
+impl Legal {
+    /// An event by its description alone.
+    pub(super) fn described(name: &EventName, described: &EventType) -> Self {
+        Self {
+            event: name.clone(),
+            state: StateId::root(),
+            arguments: arguments(described),
+            description: described.description.clone(),
+            targets: Vec::new(),
+            is_guarded: false,
+            requires: Vec::new(),
+        }
+    }
+
+    /// Data the event could carry, as an example: `{"score":0}`.
+    #[must_use]
+    pub fn example(&self) -> Json {
+        let required = self.arguments.iter().filter(|argument| argument.required);
+        let fields = required.map(|argument| {
+            let value = match argument.r#type.as_str() {
+                "number" | "integer" => Json::from(0),
+                "boolean" => Json::from(true),
+                "array" => Json::Array(Vec::new()),
+                "object" => Json::Object(Map::new()),
+                _ => Json::from("…"),
+            };
+            (argument.name.clone(), value)
+        });
+        Json::Object(fields.collect())
+    }
+}
+
+/// The event with its arguments, `!` required and `?` optional: `reject {reason!, note?}`.
+impl fmt::Display for Legal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.event)?;
+        if self.arguments.is_empty() {
+            return Ok(());
+        }
+        let arguments = self.arguments.iter().map(|argument| {
+            format!("{}{}", argument.name, if argument.required { '!' } else { '?' })
+        });
+        write!(f, " {{{}}}", arguments.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A fact in words: `1 action tool_execution crm_lookup (observed)`.
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            FactKind::Action => "action",
+            FactKind::Decision => "decision",
+            FactKind::Message => "message",
+            FactKind::Artifact => "artifact",
+        };
+        write!(f, "{} {kind}", self.min)?;
+        for part in [&self.r#type, &self.name].into_iter().flatten() {
+            write!(f, " `{part}`")?;
+        }
+        if self.observed { f.write_str(" that was observed") } else { Ok(()) }
+    }
+}
+
+/// Every event that is legal now: inner states first, regions in document order, each event once.
+///
+/// A transition whose guard looks only at the run's data is listed if that guard holds now; one whose guard looks at the
+/// event is listed, and marked. A run that takes no events has none.
+#[must_use]
+pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
+    let Ok(active) = StateSet::of_run(machine, run) else { return Vec::new() };
+    if run.status.is_ended() || run.status == Status::Paused {
+        return Vec::new();
+    }
+    let scope = Scope {
+        data: run.data.clone(),
+        event: minijinja::Value::UNDEFINED,
+        active: run.active.keys().cloned().collect(),
+    };
+    let mut found: IndexMap<String, Legal> = IndexMap::new();
+    for leaf in active.leaves(machine) {
+        // In a region, an event that an inner state is sure to take never reaches the states around it.
+        let mut taken: Vec<&Descriptor> = Vec::new();
+        for ix in std::iter::once(leaf).chain(machine.ancestors(leaf)) {
+            let state = machine.state(ix);
+            let mut sure: Vec<&Descriptor> = Vec::new();
+            for transition in &state.transitions {
+                let Trigger::Event(descriptor) = &transition.trigger else { continue };
+                let is_shadowed = taken.iter().chain(&sure).any(|known| *known == descriptor);
+                let truth = transition
+                    .guard
+                    .as_ref()
+                    .map_or(Truth::Yes, |g| truth(g, &active, &scope, machine));
+                if is_shadowed || truth == Truth::No {
+                    continue;
+                }
+                if truth == Truth::Yes {
+                    sure.push(descriptor);
+                }
+                let entry = found.entry(descriptor.to_string());
+                let entry = entry.or_insert_with(|| of_descriptor(machine, ix, descriptor));
+                add(entry, machine, transition, truth);
+            }
+            taken.extend(sure);
+        }
+    }
+    let offers = work_offers(machine, run, &active);
+    offers.into_iter().chain(found.into_values()).collect()
+}
+
+fn of_descriptor(machine: &Machine, ix: StateIx, descriptor: &Descriptor) -> Legal {
+    let name = EventName::from(descriptor.to_string());
+    let described = machine.events.get(&name);
+    Legal {
+        state: machine.state(ix).id.clone(),
+        arguments: described.map(arguments).unwrap_or_default(),
+        description: None,
+        event: name,
+        targets: Vec::new(),
+        is_guarded: false,
+        requires: Vec::new(),
+    }
+}
+
+fn add(legal: &mut Legal, machine: &Machine, transition: &Transition, truth: Truth) {
+    legal.is_guarded |= truth == Truth::Open;
+    if legal.description.is_none() {
+        legal.description.clone_from(&transition.description);
+    }
+    for target in &transition.targets {
+        let target = &machine.state(*target).id;
+        if !legal.targets.contains(target) {
+            legal.targets.push(target.clone());
+        }
+    }
+    for requirement in &transition.requires {
+        if !legal.requires.contains(requirement) {
+            legal.requires.push(requirement.clone());
+        }
+    }
+}
+
+fn arguments(described: &EventType) -> Vec<Argument> {
+    let fields = described.fields.iter().map(|(name, field)| Argument {
+        name: name.clone(),
+        r#type: field.r#type.clone(),
+        required: field.required,
+    });
+    fields.collect()
+}
+
+/// Whether a guard holds, does not, or cannot be told before the event is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Truth {
+    Yes,
+    No,
+    Open,
+}
+
+impl std::ops::Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Open => Self::Open,
+        }
+    }
+}
+
+fn truth(guard: &Guard, active: &StateSet, scope: &Scope, machine: &Machine) -> Truth {
+    let known = |answer: bool| if answer { Truth::Yes } else { Truth::No };
+    let truths = |guards: &[Guard]| -> Vec<Truth> {
+        guards.iter().map(|guard| truth(guard, active, scope, machine)).collect()
+    };
+    match guard {
+        Guard::Expr(expr) if expr.uses_event() => Truth::Open,
+        Guard::Expr(expr) => known(expr.test(scope).unwrap_or(false)),
+        Guard::Unbound(name) => known(machine.unbound_guards.get(name) == Some(&Some(true))),
+        Guard::InState(ix) => known(active.contains(*ix)),
+        Guard::Not(guard) => !truth(guard, active, scope, machine),
+        Guard::All(guards) => {
+            let truths = truths(guards);
+            if truths.contains(&Truth::No) {
+                Truth::No
+            } else if truths.contains(&Truth::Open) {
+                Truth::Open
+            } else {
+                Truth::Yes
+            }
+        }
+        Guard::Any(guards) => {
+            let truths = truths(guards);
+            if truths.contains(&Truth::Yes) {
+                Truth::Yes
+            } else if truths.contains(&Truth::Open) {
+                Truth::Open
+            } else {
+                Truth::No
+            }
+        }
+    }
+}
+
+/// How work may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    Failed,
+}
+
+impl Outcome {
+    fn event(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The active states whose work is going on, in document order.
+fn working<'a>(
+    machine: &'a Machine,
+    run: &'a Run,
+    active: &'a StateSet,
+) -> impl Iterator<Item = (StateIx, &'a State, &'a Work)> {
+    active.iter().filter_map(|ix| {
+        let state = machine.state(ix);
+        let is_going_on = run.active.get(&state.id).is_some_and(|active| !active.work_ended);
+        state.work.as_ref().filter(|_| is_going_on).map(|work| (ix, state, work))
+    })
+}
+
+/// Whether the end of a state's work may be reported by an event: the agent or a person does it, not the engine.
+pub(super) fn is_offered(machine: &Machine, run: &Run, ix: StateIx) -> bool {
+    let state = machine.state(ix);
+    let is_timed = state.work.as_ref().is_some_and(|work| work.kind == WorkKind::Wait);
+    let is_question = state.work.as_ref().is_some_and(|work| work.kind == WorkKind::Ask);
+    !is_timed
+        && match (state.by, run.driver) {
+            (Some(Worker::Engine), _) => false,
+            (Some(Worker::Agent | Worker::Person), _) | (None, Driver::Agent) => true,
+            (None, Driver::Engine) => is_question,
+        }
+}
+
+/// The outcome and the state an event reports the end of, whoever does that state's work.
+pub(super) fn offered(machine: &Machine, run: &Run, event: &str) -> Option<(Outcome, StateIx)> {
+    let (outcome, path) = [Outcome::Done, Outcome::Failed].into_iter().find_map(|outcome| {
+        let rest = event.strip_prefix(outcome.event())?;
+        if rest.is_empty() {
+            Some((outcome, None))
+        } else {
+            Some((outcome, Some(rest.strip_prefix('.')?)))
+        }
+    })?;
+    let active = StateSet::of_run(machine, run).ok()?;
+    // A definition that gives the name a meaning of its own keeps it.
+    let is_own = active.iter().any(|ix| {
+        machine.state(ix).transitions.iter().any(
+            |found| matches!(&found.trigger, Trigger::Event(Descriptor::Exact(name)) if name.as_str() == event),
+        )
+    });
+    if is_own {
+        return None;
+    }
+    let mut at_work = working(machine, run, &active);
+    match path {
+        Some(path) => at_work.find(|(_, state, _)| state.id.as_str() == path),
+        None => at_work.next().filter(|_| at_work.next().is_none()),
+    }
+    .map(|(ix, _, _)| (outcome, ix))
+}
+
+fn work_offers(machine: &Machine, run: &Run, active: &StateSet) -> Vec<Legal> {
+    let at_work: Vec<_> = working(machine, run, active).collect();
+    let mut offers = Vec::new();
+    for (ix, state, work) in &at_work {
+        if !is_offered(machine, run, *ix) {
+            continue;
+        }
+        let has_own_answers = work.kind == WorkKind::Ask
+            && state.transitions.iter().any(|found| matches!(found.trigger, Trigger::Event(_)));
+        if has_own_answers {
+            continue;
+        }
+        for outcome in [Outcome::Done, Outcome::Failed] {
+            if outcome == Outcome::Failed && work.kind == WorkKind::Ask {
+                continue;
+            }
+            let event = match at_work.len() {
+                1 => outcome.event().to_owned(),
+                _ => format!("{}.{}", outcome.event(), state.id),
+            };
+            offers.push(work_offer(machine, *ix, EventName::from(event), outcome));
+        }
+    }
+    offers
+}
+
+fn work_offer(machine: &Machine, ix: StateIx, event: EventName, outcome: Outcome) -> Legal {
+    let state = machine.state(ix);
+    let trigger = match outcome {
+        Outcome::Done => Trigger::WorkDone,
+        Outcome::Failed => Trigger::WorkFailed,
+    };
+    let answering = state.transitions.iter().filter(|found| found.trigger == trigger);
+    let mut legal = Legal {
+        event,
+        state: state.id.clone(),
+        arguments: match outcome {
+            Outcome::Done => outputs(machine, state),
+            Outcome::Failed => {
+                vec![Argument {
+                    name: "reason".to_owned(),
+                    r#type: "string".to_owned(),
+                    required: true,
+                }]
+            }
+        },
+        description: None,
+        targets: Vec::new(),
+        is_guarded: false,
+        requires: Vec::new(),
+    };
+    for transition in answering {
+        let truth = if transition.guard.is_some() { Truth::Open } else { Truth::Yes };
+        add(&mut legal, machine, transition, truth);
+    }
+    legal
+}
+
+fn outputs(machine: &Machine, state: &State) -> Vec<Argument> {
+    if state.output.is_empty() && state.work.as_ref().is_some_and(|w| w.kind == WorkKind::Ask) {
+        return vec![Argument {
+            name: "answer".to_owned(),
+            r#type: "any".to_owned(),
+            required: true,
+        }];
+    }
+    let outputs = state.output.iter().map(|name| Argument {
+        name: name.to_string(),
+        r#type: machine.attributes.get(name).map_or_else(|| "any".to_owned(), |a| a.r#type.clone()),
+        required: true,
+    });
+    outputs.collect()
+}
+
+/// The facts that an event's transitions require, each with the rev from which it counts. The caller looks them up and
+/// passes the answers with the event.
+#[must_use]
+pub fn needs(machine: &Machine, run: &Run, event: &str) -> Vec<(Requirement, Rev)> {
+    let Ok(active) = StateSet::of_run(machine, run) else { return Vec::new() };
+    let reported = offered(machine, run, event);
+    let mut needs = Vec::new();
+    for ix in active.iter() {
+        let state = machine.state(ix);
+        let since = run.active.get(&state.id).map_or(Rev(1), |active| active.rev);
+        for transition in &state.transitions {
+            let answers = match &transition.trigger {
+                Trigger::Event(descriptor) => descriptor.matches(event),
+                Trigger::WorkDone => reported == Some((Outcome::Done, ix)),
+                Trigger::WorkFailed => reported == Some((Outcome::Failed, ix)),
+                Trigger::Always | Trigger::After(_) | Trigger::Complete => false,
+            };
+            if answers {
+                needs.extend(transition.requires.iter().map(|fact| (fact.clone(), since)));
+            }
+        }
+    }
+    needs
+}
+
+/// The innermost active states, in document order.
+#[must_use]
+pub fn leaves(machine: &Machine, run: &Run) -> Vec<StateIx> {
+    let active = StateSet::of_run(machine, run).unwrap_or_default();
+    let leaves = active.leaves(machine).filter(|ix| *ix != Machine::ROOT);
+    leaves.collect()
+}
+
+/// Whether a run at rest in these states can go on only by a person, a time or an outside event.
+pub(super) fn waits(
+    machine: &Machine,
+    active: impl Iterator<Item = StateIx>,
+    is_work_ended: impl Fn(StateIx) -> bool,
+) -> bool {
+    let active: StateSet = active.collect();
+    let mut leaves = active
+        .leaves(machine)
+        .filter(|ix| !matches!(machine.state(*ix).kind, StateKind::Final) && *ix != Machine::ROOT);
+    leaves.all(|ix| {
+        let state = machine.state(ix);
+        let kind = state.work.as_ref().filter(|_| !is_work_ended(ix)).map(|work| work.kind);
+        let is_outside = matches!(kind, Some(WorkKind::Ask | WorkKind::Wait));
+        is_outside || state.by == Some(Worker::Person)
+    })
+}

@@ -1,0 +1,111 @@
+//! Which transitions an occurrence enables.
+
+use crate::kernel::configuration::{Memory, StateSet, exit_set};
+use crate::kernel::macrostep::{Happening, Occurrence};
+use crate::machine::{Machine, StateIx, StateKind, Transition, Trigger};
+
+/// A transition and the state it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) source: StateIx,
+    pub(super) transition: &'a Transition,
+}
+
+/// Whether a transition's trigger answers an occurrence.
+pub(super) fn answers(source: StateIx, transition: &Transition, occurrence: &Occurrence) -> bool {
+    match &transition.trigger {
+        Trigger::Event(descriptor) => descriptor.matches(occurrence.name.as_str()),
+        Trigger::After(delay) => occurrence.what == Happening::After(source, *delay),
+        Trigger::Complete => occurrence.what == Happening::Complete(source),
+        Trigger::WorkDone => occurrence.what == Happening::WorkDone(source),
+        Trigger::WorkFailed => occurrence.what == Happening::WorkFailed(source),
+        Trigger::Always => false,
+    }
+}
+
+/// The transitions an occurrence enables: in each region the first enabled one of the innermost state that has one.
+///
+/// `enabled` is asked about candidates in order of precedence.
+pub(super) fn by_occurrence<'a>(
+    machine: &'a Machine,
+    active: &StateSet,
+    occurrence: &Occurrence,
+    enabled: &mut impl FnMut(Candidate<'a>) -> bool,
+) -> Vec<Candidate<'a>> {
+    let mut selected = Vec::new();
+    select_inside(machine, active, Machine::ROOT, occurrence, enabled, &mut selected);
+    selected
+}
+
+fn select_inside<'a>(
+    machine: &'a Machine,
+    active: &StateSet,
+    ix: StateIx,
+    occurrence: &Occurrence,
+    enabled: &mut impl FnMut(Candidate<'a>) -> bool,
+    selected: &mut Vec<Candidate<'a>>,
+) {
+    let state = machine.state(ix);
+    let before = selected.len();
+    match &state.kind {
+        StateKind::Compound { .. } | StateKind::Parallel => {
+            let mut inside = active.inside(machine, ix);
+            while let Some((child, _)) = inside.split_first() {
+                select_inside(machine, active, *child, occurrence, enabled, selected);
+                let next = inside.partition_point(|inner| *inner <= machine.state(*child).last);
+                inside = &inside[next..];
+            }
+        }
+        StateKind::Atomic | StateKind::Final | StateKind::History { .. } => {}
+    }
+    if selected.len() > before {
+        return;
+    }
+    let candidates = state.transitions.iter().filter(|found| answers(ix, found, occurrence));
+    let mut candidates = candidates.map(|transition| Candidate { source: ix, transition });
+    selected.extend(candidates.find(|candidate| enabled(*candidate)));
+}
+
+/// The eventless transitions that are enabled: for each innermost state, the first of it or of the states around it.
+pub(super) fn always<'a>(
+    machine: &'a Machine,
+    active: &StateSet,
+    enabled: &mut impl FnMut(Candidate<'a>) -> bool,
+) -> Vec<Candidate<'a>> {
+    let mut selected: Vec<Candidate<'a>> = Vec::new();
+    for leaf in active.leaves(machine) {
+        let around = std::iter::once(leaf).chain(machine.ancestors(leaf));
+        let mut candidates = around.flat_map(|source| {
+            let always = &machine.state(source).always;
+            always.iter().map(move |transition| Candidate { source, transition })
+        });
+        if let Some(found) = candidates.find(|candidate| enabled(*candidate)) {
+            let is_known = |known: &Candidate<'_>| std::ptr::eq(known.transition, found.transition);
+            if !selected.iter().any(is_known) {
+                selected.push(found);
+            }
+        }
+    }
+    selected
+}
+
+/// Drops transitions that leave a state another one leaves too: the inner one of two stays, else the earlier one.
+pub(super) fn without_conflicts<'a>(
+    machine: &'a Machine,
+    selected: Vec<Candidate<'a>>,
+    active: &StateSet,
+    memory: &Memory<'_>,
+) -> Vec<(Candidate<'a>, StateSet)> {
+    let mut kept: Vec<(Candidate<'a>, StateSet)> = Vec::with_capacity(selected.len());
+    for candidate in selected {
+        let left = exit_set(machine, candidate.source, candidate.transition, active, memory);
+        let is_inner = |known: &Candidate<'_>| machine.is_inside(candidate.source, known.source);
+        let is_preempted =
+            kept.iter().any(|(known, other)| other.intersects(&left) && !is_inner(known));
+        if !is_preempted {
+            kept.retain(|(_, other)| !other.intersects(&left));
+            kept.push((candidate, left));
+        }
+    }
+    kept
+}
