@@ -16,5 +16,8 @@ pub mod machine;
 pub mod record;
 pub mod recorded;
 pub mod run;
+pub mod simulator;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod workflow;

@@ -68,6 +68,18 @@ impl FactBody {
             Self::ActionEnded(_) | Self::Note(_) => None,
         }
     }
+
+    /// The type and the name by which `requires` can ask for it. A decision's name is its question, a message's its addressee.
+    #[must_use]
+    pub fn type_and_name(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Action(action) => Some((&action.action_type, &action.name)),
+            Self::Decision(decision) => Some((&decision.decision_type, &decision.question)),
+            Self::Message(message) => Some((&message.message_type, &message.to)),
+            Self::Artifact(artifact) => Some((&artifact.artifact_type, &artifact.name)),
+            Self::ActionEnded(_) | Self::Note(_) => None,
+        }
+    }
 }
 
 /// Something the agent did.

@@ -12,6 +12,12 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Reads and checks a definition.
+#[must_use]
+pub fn compile(_text: &[u8], _file: &str) -> Compiled {
+    Compiled { machine: None, diagnostics: Vec::new() }
+}
+
 /// A workflow written as rows, by SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenWorkflow {

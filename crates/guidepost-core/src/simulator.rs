@@ -1,0 +1,246 @@
+//! A run without a store: one machine, one run, a clock that only moves when told to.
+//!
+//! For trying a workflow out, and for tests. Every record goes through the same [`decide`] and [`Run::apply`] as in
+//! production; what is missing is only durability and the outside world.
+
+use serde_json::{Map, Value as Json};
+
+use crate::effect::Effect;
+use crate::id::{EventName, Rev, StateId, TimerId};
+use crate::input::{By, Control, Event, Evidence, Input, Start, WorkDone, WorkFailed};
+use crate::kernel::{Legal, Rejected, decide, leaves, legal, needs};
+use crate::machine::{Machine, Requirement};
+use crate::record::Record;
+use crate::recorded::FactBody;
+use crate::run::{Driver, Run, Unfoldable};
+use crate::time::{Span, Timestamp};
+
+/// A run, its machine and its clock.
+#[derive(Debug)]
+pub struct Simulator {
+    /// What the run walks. Its unbound guards may be bound at any time.
+    pub machine: Machine,
+    /// The run as it is now.
+    pub run: Run,
+    /// The present time.
+    pub now: Timestamp,
+    /// Everything decided so far, in order.
+    pub history: Vec<Record>,
+    /// Facts on record, each with the rev the run had then.
+    facts: Vec<(Rev, bool, FactBody)>,
+}
+
+/// Why the simulation cannot go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The input was refused, and nothing changed.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The kernel decided something that does not fold: a bug.
+    #[error("a decision does not fold")]
+    Unfoldable(#[from] Unfoldable),
+}
+
+/// What one input did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Step {
+    /// What happened, in order.
+    pub records: Vec<Record>,
+    /// What was asked of the shell.
+    pub effects: Vec<Effect>,
+}
+
+impl Simulator {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(machine: Machine, now: Timestamp) -> Self {
+        Self { machine, run: Run::default(), now, history: Vec::new(), facts: Vec::new() }
+    }
+
+    /// Begins the run.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn start(&mut self, driver: Driver, data: Map<String, Json>) -> Result<Step, Failure> {
+        self.input(&Input::Start(Start { driver, data, by: By::default(), at: self.now }))
+    }
+
+    /// Sends an event, looking at `rev`; `None` means at the run as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn send(
+        &mut self,
+        event: &str,
+        data: Map<String, Json>,
+        rev: Option<Rev>,
+    ) -> Result<Step, Failure> {
+        let evidence = self.evidence(event);
+        let name = EventName::from(event);
+        let by = By::default();
+        self.input(&Input::Event(Event { name, data, rev, evidence, by, at: self.now }))
+    }
+
+    /// Ends the work of a state well.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn done(&mut self, state: &str, output: Map<String, Json>) -> Result<Step, Failure> {
+        self.input(&Input::WorkDone(WorkDone {
+            state: StateId::from(state),
+            visit: None,
+            output,
+            rev: None,
+            evidence: self.evidence(&format!("done.{state}")),
+            by: By::default(),
+            at: self.now,
+        }))
+    }
+
+    /// Ends the work of a state badly.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn failed(&mut self, state: &str, reason: &str) -> Result<Step, Failure> {
+        self.input(&Input::WorkFailed(WorkFailed {
+            state: StateId::from(state),
+            visit: None,
+            reason: reason.to_owned(),
+            rev: None,
+            by: By::default(),
+            at: self.now,
+        }))
+    }
+
+    /// Intervenes.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn control(&mut self, control: Control) -> Result<Step, Failure> {
+        self.input(&Input::Control { control, by: By::default(), at: self.now })
+    }
+
+    /// Lets time pass, firing what comes due on the way in order of time, each at its due time.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unfoldable`] only: a timer is never refused.
+    pub fn advance(&mut self, span: Span) -> Result<Step, Failure> {
+        let until = self.now.after(span);
+        let mut all = Step::default();
+        while let Some((timer, due)) = self.next_timer(until) {
+            self.now = self.now.max(due);
+            let step = self.input(&Input::Timer { timer, at: due })?;
+            all.records.extend(step.records);
+            all.effects.extend(step.effects);
+        }
+        self.now = until;
+        Ok(all)
+    }
+
+    /// Decides an input and folds what it means.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn input(&mut self, input: &Input) -> Result<Step, Failure> {
+        let decision = decide(&self.machine, &self.run, input)?;
+        self.run.apply_all(&decision.records)?;
+        self.history.extend(decision.records.iter().cloned());
+        Ok(Step { records: decision.records, effects: decision.effects })
+    }
+
+    /// Puts a fact on record.
+    pub fn record(&mut self, fact: FactBody, observed: bool) {
+        self.facts.push((self.run.rev, observed, fact));
+    }
+
+    /// What is legal now.
+    #[must_use]
+    pub fn legal(&self) -> Vec<Legal> {
+        legal(&self.machine, &self.run)
+    }
+
+    /// The full paths of all active states, in document order.
+    #[must_use]
+    pub fn active(&self) -> Vec<StateId> {
+        let mut active: Vec<StateId> = self.run.active.keys().cloned().collect();
+        active.sort_by_key(|id| self.machine.find(id.as_str()));
+        active
+    }
+
+    /// The full paths of the innermost active states, in document order.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<StateId> {
+        let leaves = leaves(&self.machine, &self.run);
+        leaves.into_iter().map(|ix| self.machine.state(ix).id.clone()).collect()
+    }
+
+    fn next_timer(&self, until: Timestamp) -> Option<(TimerId, Timestamp)> {
+        self.run.due().filter(|due| *due <= until)?;
+        let timers = self.run.timers.iter();
+        timers.min_by_key(|(_, timer)| timer.due).map(|(id, timer)| (id.clone(), timer.due))
+    }
+
+    fn evidence(&self, event: &str) -> Vec<Evidence> {
+        let needs = needs(&self.machine, &self.run, event);
+        let counted = needs.into_iter().map(|(requirement, since)| {
+            let meets = |(rev, observed, fact): &&(Rev, bool, FactBody)| {
+                *rev >= since && requirement.is_met_by(fact, *observed)
+            };
+            let count = self.facts.iter().filter(meets).count() as u64;
+            Evidence { requirement, since, count }
+        });
+        counted.collect()
+    }
+}
+
+impl Requirement {
+    /// Whether a fact counts.
+    #[must_use]
+    pub fn is_met_by(&self, fact: &FactBody, observed: bool) -> bool {
+        let Some((r#type, name)) = fact.type_and_name() else { return false };
+        let is_wanted = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        fact.fact_kind() == Some(self.kind)
+            && is_wanted(&self.r#type, r#type)
+            && is_wanted(&self.name, name)
+            && (observed || !self.observed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::FactKind;
+    use crate::recorded::{Action, Note};
+
+    #[test]
+    fn a_requirement_counts_only_facts_of_its_kind_type_name_and_witness() {
+        let wanted = Requirement {
+            kind: FactKind::Action,
+            r#type: Some("tool_execution".to_owned()),
+            name: Some("crm_lookup".to_owned()),
+            min: 1,
+            observed: true,
+        };
+        let action = |r#type: &str, name: &str| {
+            FactBody::Action(Action {
+                action_type: r#type.to_owned(),
+                name: name.to_owned(),
+                ..Action::default()
+            })
+        };
+        assert!(wanted.is_met_by(&action("tool_execution", "crm_lookup"), true));
+        assert!(!wanted.is_met_by(&action("tool_execution", "crm_lookup"), false));
+        assert!(!wanted.is_met_by(&action("tool_execution", "web_search"), true));
+        assert!(!wanted.is_met_by(&action("llm_call", "crm_lookup"), true));
+        assert!(!wanted.is_met_by(&FactBody::Note(Note::default()), true));
+    }
+}
