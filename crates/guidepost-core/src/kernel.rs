@@ -7,8 +7,11 @@
 mod action;
 mod configuration;
 mod control;
+mod enabled;
+mod enter_exit;
 mod legal;
 mod macrostep;
+mod occurrence;
 mod select;
 mod settle;
 mod start;
@@ -28,7 +31,8 @@ use crate::run::{Run, Status};
 use crate::time::Timestamp;
 
 pub use self::legal::{Argument, Legal, leaves, legal, needs};
-use self::macrostep::{Macrostep, Occurrence};
+use self::macrostep::Macrostep;
+use self::occurrence::Occurrence;
 
 /// What an input means: facts to keep, and requests to the shell. Whoever asked commits both in one transaction.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,7 +1,7 @@
 //! One macrostep: everything that follows from one input until the run is at rest.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
@@ -9,95 +9,19 @@ use serde_json::{Map, Value as Json};
 use crate::data::{Change, Data, value_of};
 use crate::effect::Effect;
 use crate::id::{EventName, Rev, StateId, TimerId, Visit};
-use crate::input::{By, Event, Evidence};
-use crate::kernel::configuration::{Entering, Memory, StateSet, is_complete};
-use crate::kernel::legal::{legal, waits};
+use crate::input::{By, Evidence};
+use crate::kernel::configuration::{Entering, Memory, StateSet};
+use crate::kernel::legal::waits;
+use crate::kernel::occurrence::Occurrence;
 use crate::kernel::select::{self, Candidate};
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
 use crate::limits::MICROSTEPS_MAX;
 use crate::machine::expr::Scope;
-use crate::machine::{Guard, Machine, Requirement, State, StateIx, StateKind, Transition};
-use crate::record::{Cause, Completed, Paused, Record, Remembered, TimerSet, Transitioned};
+use crate::machine::{Machine, Requirement, StateIx, Transition};
+use crate::record::{Cause, Paused, Record, TimerSet, Transitioned};
 use crate::run::{PauseReason, Run};
 use crate::time::Timestamp;
-
-/// Something transitions may answer.
-#[derive(Debug, Clone)]
-pub(super) struct Occurrence {
-    pub(super) what: Happening,
-    pub(super) name: EventName,
-    /// What it carries: one JSON object.
-    data: Arc<Map<String, Json>>,
-}
-
-/// What sort of occurrence, and whose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Happening {
-    /// An event was sent.
-    Event,
-    /// A delay of a state ran out.
-    After(StateIx, u32),
-    /// A state is complete.
-    Complete(StateIx),
-    /// A state's work ended well.
-    WorkDone(StateIx),
-    /// A state's work failed.
-    WorkFailed(StateIx),
-}
-
-impl Happening {
-    fn cause(self) -> Cause {
-        match self {
-            Self::Event => Cause::Event,
-            Self::After(..) => Cause::After,
-            Self::Complete(_) | Self::WorkDone(_) => Cause::Done,
-            Self::WorkFailed(_) => Cause::Error,
-        }
-    }
-}
-
-impl Occurrence {
-    pub(super) fn event(name: EventName, data: &Map<String, Json>) -> Self {
-        Self { what: Happening::Event, name, data: Arc::new(data.clone()) }
-    }
-
-    pub(super) fn after(machine: &Machine, ix: StateIx, delay: u32) -> Self {
-        let name = format!("xstate.after.{delay}.{}", xstate_id(machine, ix));
-        Self::internal(Happening::After(ix, delay), name, Map::new())
-    }
-
-    fn complete(machine: &Machine, ix: StateIx, output: Json) -> Self {
-        let name = format!("xstate.done.state.{}", xstate_id(machine, ix));
-        let data = Map::from_iter([("output".to_owned(), output)]);
-        Self::internal(Happening::Complete(ix), name, data)
-    }
-
-    pub(super) fn work_done(machine: &Machine, ix: StateIx, output: &Map<String, Json>) -> Self {
-        let name = format!("xstate.done.actor.{}", xstate_id(machine, ix));
-        let data = Map::from_iter([("output".to_owned(), Json::Object(output.clone()))]);
-        Self::internal(Happening::WorkDone(ix), name, data)
-    }
-
-    pub(super) fn work_failed(machine: &Machine, ix: StateIx, reason: &str) -> Self {
-        let name = format!("xstate.error.actor.{}", xstate_id(machine, ix));
-        let data = Map::from_iter([("error".to_owned(), Json::String(reason.to_owned()))]);
-        Self::internal(Happening::WorkFailed(ix), name, data)
-    }
-
-    fn internal(what: Happening, name: String, data: Map<String, Json>) -> Self {
-        Self { what, name: EventName::from(name), data: Arc::new(data) }
-    }
-}
-
-/// A state's id as XState names it: the machine's name and the path.
-fn xstate_id(machine: &Machine, ix: StateIx) -> String {
-    if ix == Machine::ROOT {
-        machine.name.clone()
-    } else {
-        format!("{}.{}", machine.name, machine.state(ix).id)
-    }
-}
 
 /// The work in progress: the run as it would be, and what led there.
 #[derive(Debug)]
@@ -117,20 +41,20 @@ pub(super) struct Macrostep<'a> {
     pub(super) raised: VecDeque<Occurrence>,
     /// Events the machine sent to itself, which are taken in their turn.
     pub(super) sent: VecDeque<Occurrence>,
-    memory: Memory<'a>,
-    records: Vec<Record>,
+    pub(super) memory: Memory<'a>,
+    pub(super) records: Vec<Record>,
     by: By,
-    evidence: &'a [Evidence],
+    pub(super) evidence: &'a [Evidence],
     /// Facts that a transition required in vain; it was refused, and so is the event.
-    unproven: Vec<(Requirement, u64)>,
+    pub(super) unproven: Vec<(Requirement, u64)>,
     /// Guards of candidates that did not hold.
-    refused_guards: Vec<String>,
+    pub(super) refused_guards: Vec<String>,
     /// States entered in this macrostep, each as often as it was entered.
-    entered: Vec<StateIx>,
+    pub(super) entered: Vec<StateIx>,
     current: Option<Occurrence>,
     scope: OnceLock<Scope>,
-    is_complete: bool,
-    output: Json,
+    pub(super) is_complete: bool,
+    pub(super) output: Json,
     microsteps: usize,
     /// The last transitions, to tell the cycle of a livelock.
     trail: Vec<String>,
@@ -209,7 +133,7 @@ impl<'a> Macrostep<'a> {
             Ok(()) => self.changes.push(change),
             Err(misfit) => self.problems.push(misfit.to_string()),
         }
-        self.scope = OnceLock::new();
+        self.forget_scope();
     }
 
     /// Takes an event somebody sent while looking at `seen`. Says whether any transition answered.
@@ -330,6 +254,11 @@ impl<'a> Macrostep<'a> {
     /// The occurrence that expressions see as `event` from now on.
     fn see(&mut self, occurrence: Option<Occurrence>) {
         self.current = occurrence;
+        self.forget_scope();
+    }
+
+    /// What expressions see has changed.
+    pub(super) fn forget_scope(&mut self) {
         self.scope = OnceLock::new();
     }
 
@@ -342,121 +271,6 @@ impl<'a> Macrostep<'a> {
             }),
             active: self.ids(self.active.iter()).into(),
         })
-    }
-
-    /// Whether a candidate may be taken: its guard holds, and what it requires is on record. If only the latter fails, the
-    /// whole event is refused, so no lesser transition is taken in its stead.
-    fn is_enabled(&mut self, candidate: Candidate<'_>) -> bool {
-        if let Some(guard) = &candidate.transition.guard
-            && !self.holds(guard)
-        {
-            self.refused_guards.push(describe_guard(self.machine, guard));
-            return false;
-        }
-        for requirement in &candidate.transition.requires {
-            let since = self.entered_at(candidate.source);
-            let known = self.evidence.iter();
-            let known =
-                known.filter(|fact| fact.requirement == *requirement && fact.since == since);
-            let count = known.map(|fact| fact.count).max().unwrap_or(0);
-            if count < requirement.min {
-                self.unproven.push((requirement.clone(), count));
-            }
-        }
-        true
-    }
-
-    /// The rev by which an active state was entered; 1, the start, for the root.
-    fn entered_at(&self, ix: StateIx) -> Rev {
-        self.run.active.get(&self.machine.state(ix).id).map_or(Rev(1), |active| active.rev)
-    }
-
-    fn holds(&mut self, guard: &Guard) -> bool {
-        match guard {
-            Guard::Expr(expr) => match expr.test(self.scope()) {
-                Ok(answer) => answer,
-                Err(error) => {
-                    self.problems.push(format!("guard `{}`: {error}", expr.source()));
-                    false
-                }
-            },
-            Guard::Unbound(name) => match self.machine.unbound_guards.get(name) {
-                Some(Some(answer)) => *answer,
-                Some(None) | None => {
-                    self.problems.push(format!("guard `{name}` is not defined"));
-                    false
-                }
-            },
-            Guard::InState(ix) => self.active.contains(*ix),
-            Guard::All(guards) => guards.iter().all(|guard| self.holds(guard)),
-            Guard::Any(guards) => guards.iter().any(|guard| self.holds(guard)),
-            Guard::Not(guard) => !self.holds(guard),
-        }
-    }
-
-    fn is_stale(&self, selected: &[Candidate<'_>], occurrence: &Occurrence, seen: Rev) -> bool {
-        if seen == self.run.rev {
-            return false;
-        }
-        if seen > self.run.rev || selected.is_empty() {
-            return true;
-        }
-        let is_new = |found: &Candidate<'_>| self.entered_at(found.source) > seen;
-        // An inner state that was left since would have taken the event before its outer one could.
-        let took_it_then = |ix: StateIx| {
-            let transitions = &self.machine.state(ix).transitions;
-            transitions.iter().any(|transition| select::answers(ix, transition, occurrence))
-        };
-        let left_since = self.run.visits.iter().filter(|(_, visits)| visits.left > seen);
-        let mut left_since = left_since.filter_map(|(id, _)| self.machine.find(id.as_str()));
-        selected.iter().any(is_new)
-            || left_since.any(|ix| {
-                let is_inner = |found: &Candidate<'_>| self.machine.is_inside(ix, found.source);
-                selected.iter().any(is_inner) && took_it_then(ix)
-            })
-    }
-
-    /// Refuses a work result whose sender looked before the state was entered.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected::Stale`].
-    pub(super) fn expect_fresh(
-        &self,
-        ix: StateIx,
-        seen: Option<Rev>,
-        occurrence: &Occurrence,
-    ) -> Result<(), Rejected> {
-        match seen {
-            Some(seen) if seen > self.run.rev || seen < self.entered_at(ix) => {
-                Err(self.stale(occurrence.name.clone(), seen))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Refuses what a transition required in vain.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected::Unproven`].
-    pub(super) fn expect_proven(&mut self, state: &StateId) -> Result<(), Rejected> {
-        if self.unproven.is_empty() {
-            return Ok(());
-        }
-        let missing = std::mem::take(&mut self.unproven);
-        let event = EventName::from(format!("done.{state}"));
-        Err(Rejected::Unproven { event, missing, legal: legal(self.machine, self.run) })
-    }
-
-    fn stale(&self, event: EventName, seen: Rev) -> Rejected {
-        Rejected::Stale {
-            event,
-            seen,
-            present: self.run.rev,
-            states: self.leaf_ids(),
-            legal: legal(self.machine, self.run),
-        }
     }
 
     /// Keeps the fields of an event that states taking it declare as their output.
@@ -575,7 +389,7 @@ impl<'a> Macrostep<'a> {
     }
 
     /// Paths of states, the root left out.
-    fn ids(&self, states: impl Iterator<Item = StateIx>) -> Vec<StateId> {
+    pub(super) fn ids(&self, states: impl Iterator<Item = StateIx>) -> Vec<StateId> {
         let states = states.filter(|ix| *ix != Machine::ROOT);
         states.map(|ix| self.machine.state(ix).id.clone()).collect()
     }
@@ -585,118 +399,8 @@ impl<'a> Macrostep<'a> {
         self.ids(self.active.iter())
     }
 
-    fn leaf_ids(&self) -> Vec<StateId> {
+    pub(super) fn leaf_ids(&self) -> Vec<StateId> {
         self.ids(self.active.leaves(self.machine))
-    }
-
-    fn exit(&mut self, left: &StateSet, steps: &mut [Transitioned]) {
-        for ix in left.iter().rev() {
-            self.remember(ix, steps);
-        }
-        for ix in left.iter().rev() {
-            self.exit_one(ix);
-        }
-    }
-
-    fn exit_one(&mut self, ix: StateIx) {
-        let machine = self.machine;
-        let state = machine.state(ix);
-        self.act(&state.exit);
-        let ended = self.run.active.get(&state.id).is_some_and(|active| active.work_ended);
-        if state.work.is_some() && !ended {
-            let visit = self.visit(ix);
-            self.effects.push(Effect::CancelWork { state: state.id.clone(), visit });
-        }
-        self.active.remove(ix);
-        self.scope = OnceLock::new();
-    }
-
-    /// Notes what the history states of a state that is left are to restore.
-    fn remember(&mut self, ix: StateIx, steps: &mut [Transitioned]) {
-        let machine = self.machine;
-        for child in &machine.state(ix).children {
-            let StateKind::History { deep, .. } = machine.state(*child).kind else { continue };
-            let inside = self.active.inside(machine, ix).iter().copied();
-            let states: Vec<StateIx> = if deep {
-                inside.filter(|inner| is_atomic(machine.state(*inner))).collect()
-            } else {
-                inside.filter(|inner| machine.state(*inner).parent == Some(ix)).collect()
-            };
-            let path = &machine.state(ix).id;
-            let step =
-                steps.iter_mut().find(|step| ix == Machine::ROOT || step.exited.contains(path));
-            if let Some(step) = step {
-                let history = machine.state(*child).id.clone();
-                let states = states.iter().map(|ix| machine.state(*ix).id.clone()).collect();
-                step.remembered.push(Remembered { history, states });
-            }
-            self.memory.remember(*child, states);
-        }
-    }
-
-    fn enter(&mut self, entering: &Entering) {
-        let mut completed = Vec::new();
-        for ix in entering.states.iter() {
-            let machine = self.machine;
-            let state = machine.state(ix);
-            self.active.insert(ix);
-            self.entered.push(ix);
-            self.scope = OnceLock::new();
-            self.act(&state.entry);
-            self.set_delays(ix);
-            if state.work.is_some() {
-                let visit = self.visit(ix);
-                self.effects.push(Effect::StartWork { state: state.id.clone(), visit });
-            }
-            if let StateKind::Compound { initial } = &state.kind
-                && entering.by_default.contains(ix)
-            {
-                self.act(&initial.actions);
-            }
-            if matches!(state.kind, StateKind::Final) {
-                self.complete(ix, &mut completed);
-            }
-        }
-    }
-
-    /// Tells the states around a final state that they are complete, and ends the run if the root is.
-    fn complete(&mut self, ix: StateIx, completed: &mut Vec<StateIx>) {
-        let machine = self.machine;
-        let output = self.computed_output(ix);
-        let Some(parent) = machine.state(ix).parent else { return };
-        let mut outer = if matches!(machine.state(parent).kind, StateKind::Parallel) {
-            Some(parent)
-        } else {
-            if parent != Machine::ROOT {
-                self.raised.push_back(Occurrence::complete(machine, parent, output.clone()));
-            }
-            machine.state(parent).parent
-        };
-        while let Some(around) = outer
-            && matches!(machine.state(around).kind, StateKind::Parallel)
-            && !completed.contains(&around)
-            && is_complete(machine, around, &self.active)
-        {
-            completed.push(around);
-            if around != Machine::ROOT {
-                self.raised.push_back(Occurrence::complete(machine, around, Json::Null));
-            }
-            outer = machine.state(around).parent;
-        }
-        if outer.is_none() {
-            self.is_complete = true;
-            self.output = match machine.state(Machine::ROOT).result {
-                Some(_) => self.computed_output(Machine::ROOT),
-                None => output,
-            };
-        }
-    }
-
-    fn computed_output(&mut self, ix: StateIx) -> Json {
-        match &self.machine.state(ix).result {
-            Some(computed) => self.compute(computed),
-            None => Json::Null,
-        }
     }
 
     /// The present or next visit of a state, as [`Run::apply`] will count it.
@@ -724,21 +428,6 @@ impl<'a> Macrostep<'a> {
             let name = cause.map_or("always", |occurrence| occurrence.name.as_str());
             self.trail.push(format!("{} ({name})", self.machine.state(*source).id));
         }
-    }
-
-    /// Why the event was not taken, after [`Macrostep::take_sent`] said so.
-    pub(super) fn refusal(mut self, event: &Event) -> Rejected {
-        let name = event.name.clone();
-        let legal = legal(self.machine, self.run);
-        let states = self.leaf_ids();
-        if !self.unproven.is_empty() {
-            return Rejected::Unproven { event: name, missing: self.unproven, legal };
-        }
-        if self.refused_guards.is_empty() {
-            return Rejected::NotLegal { event: name, states, legal };
-        }
-        self.refused_guards.append(&mut self.problems);
-        Rejected::Guarded { event: name, states, guards: self.refused_guards, legal }
     }
 
     /// The decision.
@@ -776,43 +465,6 @@ impl<'a> Macrostep<'a> {
             }
             decided => decided,
         }
-    }
-
-    /// Ends the run: what is active is left for good, innermost first, but stays on record as where it ended.
-    fn end(&mut self) {
-        let active: Vec<StateIx> = self.active.iter().rev().collect();
-        for ix in active {
-            let machine = self.machine;
-            self.act(&machine.state(ix).exit);
-        }
-        if !self.changes.is_empty()
-            && let Some(Record::Transitioned(step)) = self.records.last_mut()
-        {
-            step.changes.append(&mut self.changes);
-        }
-        let completed = Completed { output: std::mem::take(&mut self.output), at: self.at };
-        self.records.push(completed.into());
-    }
-}
-
-fn is_atomic(state: &State) -> bool {
-    matches!(state.kind, StateKind::Atomic | StateKind::Final)
-}
-
-/// A guard in words.
-fn describe_guard(machine: &Machine, guard: &Guard) -> String {
-    let joined = |guards: &[Guard], word: &str| {
-        let parts: Vec<String> =
-            guards.iter().map(|guard| describe_guard(machine, guard)).collect();
-        format!("({})", parts.join(word))
-    };
-    match guard {
-        Guard::Expr(expr) => expr.source().to_owned(),
-        Guard::Unbound(name) => name.clone(),
-        Guard::InState(ix) => format!("in_state({:?})", machine.state(*ix).id.as_str()),
-        Guard::All(guards) => joined(guards, " and "),
-        Guard::Any(guards) => joined(guards, " or "),
-        Guard::Not(guard) => format!("not {}", describe_guard(machine, guard)),
     }
 }
 

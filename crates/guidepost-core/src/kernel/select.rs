@@ -1,7 +1,7 @@
 //! Which transitions an occurrence enables.
 
 use crate::kernel::configuration::{Memory, StateSet, exit_set};
-use crate::kernel::macrostep::{Happening, Occurrence};
+use crate::kernel::occurrence::{Happening, Occurrence};
 use crate::machine::{Machine, StateIx, StateKind, Transition, Trigger};
 
 /// A transition and the state it belongs to.

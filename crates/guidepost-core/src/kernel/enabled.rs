@@ -1,0 +1,164 @@
+//! Whether a transition may be taken, and what to answer if none may.
+
+use crate::id::{EventName, Rev, StateId};
+use crate::input::Event;
+use crate::kernel::Rejected;
+use crate::kernel::legal::legal;
+use crate::kernel::macrostep::Macrostep;
+use crate::kernel::occurrence::Occurrence;
+use crate::kernel::select::{self, Candidate};
+use crate::machine::{Guard, Machine, StateIx};
+
+impl Macrostep<'_> {
+    /// Whether a candidate may be taken: its guard holds, and what it requires is on record. If only the latter fails, the
+    /// whole event is refused, so no lesser transition is taken in its stead.
+    pub(super) fn is_enabled(&mut self, candidate: Candidate<'_>) -> bool {
+        if let Some(guard) = &candidate.transition.guard
+            && !self.holds(guard)
+        {
+            self.refused_guards.push(describe_guard(self.machine, guard));
+            return false;
+        }
+        for requirement in &candidate.transition.requires {
+            let since = self.entered_at(candidate.source);
+            let known = self.evidence.iter();
+            let known =
+                known.filter(|fact| fact.requirement == *requirement && fact.since == since);
+            let count = known.map(|fact| fact.count).max().unwrap_or(0);
+            if count < requirement.min {
+                self.unproven.push((requirement.clone(), count));
+            }
+        }
+        true
+    }
+
+    /// The rev by which an active state was entered; 1, the start, for the root.
+    pub(super) fn entered_at(&self, ix: StateIx) -> Rev {
+        self.run.active.get(&self.machine.state(ix).id).map_or(Rev(1), |active| active.rev)
+    }
+
+    pub(super) fn holds(&mut self, guard: &Guard) -> bool {
+        match guard {
+            Guard::Expr(expr) => match expr.test(self.scope()) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    self.problems.push(format!("guard `{}`: {error}", expr.source()));
+                    false
+                }
+            },
+            Guard::Unbound(name) => match self.machine.unbound_guards.get(name) {
+                Some(Some(answer)) => *answer,
+                Some(None) | None => {
+                    self.problems.push(format!("guard `{name}` is not defined"));
+                    false
+                }
+            },
+            Guard::InState(ix) => self.active.contains(*ix),
+            Guard::All(guards) => guards.iter().all(|guard| self.holds(guard)),
+            Guard::Any(guards) => guards.iter().any(|guard| self.holds(guard)),
+            Guard::Not(guard) => !self.holds(guard),
+        }
+    }
+
+    pub(super) fn is_stale(
+        &self,
+        selected: &[Candidate<'_>],
+        occurrence: &Occurrence,
+        seen: Rev,
+    ) -> bool {
+        if seen == self.run.rev {
+            return false;
+        }
+        if seen > self.run.rev || selected.is_empty() {
+            return true;
+        }
+        let is_new = |found: &Candidate<'_>| self.entered_at(found.source) > seen;
+        // An inner state that was left since would have taken the event before its outer one could.
+        let took_it_then = |ix: StateIx| {
+            let transitions = &self.machine.state(ix).transitions;
+            transitions.iter().any(|transition| select::answers(ix, transition, occurrence))
+        };
+        let left_since = self.run.visits.iter().filter(|(_, visits)| visits.left > seen);
+        let mut left_since = left_since.filter_map(|(id, _)| self.machine.find(id.as_str()));
+        selected.iter().any(is_new)
+            || left_since.any(|ix| {
+                let is_inner = |found: &Candidate<'_>| self.machine.is_inside(ix, found.source);
+                selected.iter().any(is_inner) && took_it_then(ix)
+            })
+    }
+
+    /// Refuses a work result whose sender looked before the state was entered.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::Stale`].
+    pub(super) fn expect_fresh(
+        &self,
+        ix: StateIx,
+        seen: Option<Rev>,
+        occurrence: &Occurrence,
+    ) -> Result<(), Rejected> {
+        match seen {
+            Some(seen) if seen > self.run.rev || seen < self.entered_at(ix) => {
+                Err(self.stale(occurrence.name.clone(), seen))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses what a transition required in vain.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::Unproven`].
+    pub(super) fn expect_proven(&mut self, state: &StateId) -> Result<(), Rejected> {
+        if self.unproven.is_empty() {
+            return Ok(());
+        }
+        let missing = std::mem::take(&mut self.unproven);
+        let event = EventName::from(format!("done.{state}"));
+        Err(Rejected::Unproven { event, missing, legal: legal(self.machine, self.run) })
+    }
+
+    pub(super) fn stale(&self, event: EventName, seen: Rev) -> Rejected {
+        Rejected::Stale {
+            event,
+            seen,
+            present: self.run.rev,
+            states: self.leaf_ids(),
+            legal: legal(self.machine, self.run),
+        }
+    }
+
+    /// Why the event was not taken, after [`Macrostep::take_sent`] said so.
+    pub(super) fn refusal(mut self, event: &Event) -> Rejected {
+        let name = event.name.clone();
+        let legal = legal(self.machine, self.run);
+        let states = self.leaf_ids();
+        if !self.unproven.is_empty() {
+            return Rejected::Unproven { event: name, missing: self.unproven, legal };
+        }
+        if self.refused_guards.is_empty() {
+            return Rejected::NotLegal { event: name, states, legal };
+        }
+        self.refused_guards.append(&mut self.problems);
+        Rejected::Guarded { event: name, states, guards: self.refused_guards, legal }
+    }
+}
+
+/// A guard in words.
+fn describe_guard(machine: &Machine, guard: &Guard) -> String {
+    let joined = |guards: &[Guard], word: &str| {
+        let parts: Vec<String> =
+            guards.iter().map(|guard| describe_guard(machine, guard)).collect();
+        format!("({})", parts.join(word))
+    };
+    match guard {
+        Guard::Expr(expr) => expr.source().to_owned(),
+        Guard::Unbound(name) => name.clone(),
+        Guard::InState(ix) => format!("in_state({:?})", machine.state(*ix).id.as_str()),
+        Guard::All(guards) => joined(guards, " and "),
+        Guard::Any(guards) => joined(guards, " or "),
+        Guard::Not(guard) => format!("not {}", describe_guard(machine, guard)),
+    }
+}
