@@ -160,6 +160,9 @@ pub struct Transitioned {
     /// Timers ended before their time, and the one whose end this transition is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended_timers: Vec<TimerId>,
+    /// The state whose work ended with this, well or badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_work: Option<StateId>,
     /// What the event carried.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub data: Json,

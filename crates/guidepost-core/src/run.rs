@@ -382,17 +382,15 @@ impl Run {
         for remembered in &step.remembered {
             self.memory.insert(remembered.history.clone(), remembered.states.clone());
         }
-        match step.cause {
-            Cause::Done | Cause::Error => {
-                if let Some(active) = self.active.get_mut(&step.from) {
-                    active.work_ended = true;
-                }
+        if let Some(active) = step.ended_work.as_ref().and_then(|state| self.active.get_mut(state))
+        {
+            active.work_ended = true;
+        }
+        if step.cause == Cause::Placed {
+            if self.placed.is_empty() {
+                return Err(Unfoldable::NotPlaced { rev });
             }
-            Cause::Placed if self.placed.is_empty() => return Err(Unfoldable::NotPlaced { rev }),
-            Cause::Placed => {
-                self.placed.remove(0);
-            }
-            Cause::Initial | Cause::Event | Cause::Always | Cause::After => {}
+            self.placed.remove(0);
         }
         for state in &step.entered {
             let visits = self.visits.entry(state.clone()).or_default();

@@ -185,7 +185,11 @@ fn told_record(record: &Record) -> Vec<String> {
 }
 
 /// Exactly one child of each active compound state is active, all regions of each active parallel one, and nothing else.
-fn assert_legal_configuration(simulator: &Simulator, line: &str) {
+///
+/// # Panics
+///
+/// If not; `line` tells after which input.
+pub fn assert_legal_configuration(simulator: &Simulator, line: &str) {
     use crate::machine::StateKind;
 
     let (machine, run) = (&simulator.machine, &simulator.run);
@@ -209,7 +213,11 @@ fn assert_legal_configuration(simulator: &Simulator, line: &str) {
 }
 
 /// Folding the history again gives the live state, and so does reading it back from its stored form.
-fn assert_folds(simulator: &Simulator) {
+///
+/// # Panics
+///
+/// If not.
+pub fn assert_folds(simulator: &Simulator) {
     let mut folded = Run::default();
     for record in &simulator.history {
         let body = record.body().expect("a record is plain data");

@@ -23,7 +23,8 @@ impl Macrostep<'_> {
         let machine = self.machine;
         let state = machine.state(ix);
         self.act(&state.exit);
-        let ended = self.run.active.get(&state.id).is_some_and(|active| active.work_ended);
+        let ended = self.ended_work == Some(ix)
+            || self.run.active.get(&state.id).is_some_and(|active| active.work_ended);
         if state.work.is_some() && !ended {
             let visit = self.visit(ix);
             self.effects.push(Effect::CancelWork { state: state.id.clone(), visit });

@@ -53,6 +53,8 @@ pub(super) struct Macrostep<'a> {
     pub(super) entered: Vec<StateIx>,
     current: Option<Occurrence>,
     scope: OnceLock<Scope>,
+    /// The state whose work ended with this input.
+    pub(super) ended_work: Option<StateIx>,
     pub(super) is_complete: bool,
     pub(super) output: Json,
     microsteps: usize,
@@ -95,6 +97,7 @@ impl<'a> Macrostep<'a> {
             entered: Vec::new(),
             current: None,
             scope: OnceLock::new(),
+            ended_work: None,
             is_complete: false,
             output: Json::Null,
             microsteps: 0,
@@ -164,6 +167,7 @@ impl<'a> Macrostep<'a> {
 
     /// Takes an occurrence nobody outside sent, and everything that follows.
     pub(super) fn take(&mut self, occurrence: Occurrence) {
+        self.ended_work = occurrence.what.ended_work();
         let selected = self.select(&occurrence);
         if !selected.is_empty() {
             self.microstep(selected, Some(occurrence));
@@ -350,6 +354,9 @@ impl<'a> Macrostep<'a> {
             None => (Cause::Always, EventName::from("")),
         };
         let mut step = self.transitioned(cause, event, source, to);
+        if self.records.is_empty() {
+            step.ended_work = self.ended_work.map(|ix| self.machine.state(ix).id.clone());
+        }
         if let Some(occurrence) = occurrence
             && !occurrence.data.is_empty()
             && self.records.is_empty()
@@ -379,6 +386,7 @@ impl<'a> Macrostep<'a> {
             changes: Vec::new(),
             timers: Vec::new(),
             ended_timers: Vec::new(),
+            ended_work: None,
             data: Json::Null,
             by: by.caller,
             note: by.note,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::id::EventName;
-use crate::machine::{Machine, StateIx};
+use crate::machine::{Delay, Machine, StateIx};
 use crate::record::Cause;
 
 /// Something transitions may answer.
@@ -33,6 +33,14 @@ pub(super) enum Happening {
 }
 
 impl Happening {
+    /// The state whose work came to its end.
+    pub(super) fn ended_work(self) -> Option<StateIx> {
+        match self {
+            Self::WorkDone(ix) | Self::WorkFailed(ix) => Some(ix),
+            Self::Event | Self::After(..) | Self::Complete(_) => None,
+        }
+    }
+
     pub(super) fn cause(self) -> Cause {
         match self {
             Self::Event => Cause::Event,
@@ -49,7 +57,12 @@ impl Occurrence {
     }
 
     pub(super) fn after(machine: &Machine, ix: StateIx, delay: u32) -> Self {
-        let name = format!("xstate.after.{delay}.{}", xstate_id(machine, ix));
+        let after = match machine.state(ix).delays.get(delay as usize) {
+            Some(Delay::Fixed(span)) => (span.0 / 1_000_000).to_string(),
+            Some(Delay::Computed(expr)) => expr.source().to_owned(),
+            None => delay.to_string(),
+        };
+        let name = format!("xstate.after.{after}.{}", xstate_id(machine, ix));
         Self::internal(Happening::After(ix, delay), name, Map::new())
     }
 
