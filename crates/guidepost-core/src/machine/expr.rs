@@ -1,10 +1,34 @@
 //! Expressions and templates: Jinja, strict and bounded.
+//!
+//! One language for guards, values and texts. minijinja reads it; a small evaluator of our own works it out, so that
+//! an expression and a template always agree and every step is bounded. It can see the run's attributes by name, the
+//! event's data as `event`, and ask `in_state("Review.Coding")`; no files, no environment, no clock, no chance.
+//!
+//! - Strict: what is undefined may be asked about (`is defined`) and replaced (`default`), nothing else.
+//! - Kinds are kept apart: ordering or adding values of different kinds is an error, equality of them is false.
+//! - Bounded: source, nesting, steps, and the size of every text and list on the way, by [`crate::limits`].
+
+mod bounds;
+mod eval;
+mod filter;
+mod lower;
+mod node;
+mod operate;
+mod test;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use std::sync::Arc;
 
 use minijinja::Value;
+use minijinja::machinery::{parse, parse_expr};
+use minijinja::syntax::SyntaxConfig;
 use serde_json::Value as Json;
 
+use self::eval::Eval;
+use self::lower::Lower;
+use self::node::{Block, Node};
 use crate::data::Data;
 use crate::id::StateId;
 
@@ -22,13 +46,31 @@ pub struct Scope {
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expr {
-    source: String,
+    source: Box<str>,
+    root: Node,
+    names: Names,
 }
 
-/// A compiled template.
+/// A compiled template: a text with expressions in it.
 #[derive(Debug)]
 pub struct Template {
-    source: String,
+    source: Box<str>,
+    /// `None` if the text stands as it is.
+    blocks: Option<Vec<Block>>,
+    names: Names,
+}
+
+/// What an expression or a template names.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Attributes: every name that is not bound inside, in the order of first use.
+    pub attributes: Vec<String>,
+    /// Whether it uses `event`.
+    pub event: bool,
+    /// The fields of `event` it uses by name.
+    pub event_fields: Vec<String>,
+    /// The states it asks about by a path written out.
+    pub states: Vec<String>,
 }
 
 /// Why an expression or a template has no value.
@@ -39,7 +81,32 @@ pub struct EvalError {
     pub message: String,
 }
 
+/// Why a text is no expression or template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CompileError {
+    /// What is wrong.
+    pub message: String,
+    /// The line within the text, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
 impl Expr {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if it cannot be parsed, uses something that is not offered, or exceeds a bound.
+    pub fn compile(source: &str) -> Result<Self, CompileError> {
+        bounds::check(source, true, SyntaxConfig::default())?;
+        let tree = parse_expr(source).map_err(|error| unparsed(&error, source))?;
+        let mut lower = Lower::default();
+        let root = lower.node(&tree)?;
+        Ok(Self { source: source.into(), root, names: lower.names })
+    }
+
     /// Its text.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -51,39 +118,84 @@ impl Expr {
     /// # Errors
     ///
     /// [`EvalError`] if it names something undefined, orders values of different kinds, or exceeds a bound.
-    pub fn eval(&self, _scope: &Scope) -> Result<Json, EvalError> {
-        Err(EvalError { message: format!("`{}` cannot be evaluated", self.source) })
+    pub fn eval(&self, scope: &Scope) -> Result<Json, EvalError> {
+        let mut eval = Eval::new(scope);
+        let value = eval.value(&self.root)?;
+        eval.result(&value)
     }
 
-    /// Whether it holds: its value's truth.
+    /// Whether it holds: its value's truth. Empty texts, lists and objects, 0 and null are false.
     ///
     /// # Errors
     ///
     /// As [`Expr::eval`].
     pub fn test(&self, scope: &Scope) -> Result<bool, EvalError> {
-        Ok(self.eval(scope)? == Json::Bool(true))
+        Eval::new(scope).truth(&self.root)
     }
 
     /// Whether its value may depend on the event.
     #[must_use]
     pub fn uses_event(&self) -> bool {
-        self.source.contains("event")
+        self.names.event
+    }
+
+    /// What it names.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 }
 
 impl Template {
+    /// Compiles a template.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expr::compile`].
+    pub fn compile(source: &str) -> Result<Self, CompileError> {
+        // A line break at the end belongs to the text, with expressions in it or without.
+        let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+        let syntax = syntax.map_err(|error| unparsed(&error, source))?;
+        bounds::check(source, false, syntax.clone())?;
+        if !["{{", "{%", "{#"].iter().any(|mark| source.contains(mark)) {
+            return Ok(Self { source: source.into(), blocks: None, names: Names::default() });
+        }
+        let tree = parse(source, "", syntax).map_err(|error| unparsed(&error, source))?;
+        let mut lower = Lower::default();
+        let blocks = lower.blocks(std::slice::from_ref(&tree))?;
+        Ok(Self { source: source.into(), blocks: Some(blocks), names: lower.names })
+    }
+
     /// Its text.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Renders it.
+    /// Renders it. Texts appear as they are, everything else as JSON.
     ///
     /// # Errors
     ///
     /// As [`Expr::eval`].
-    pub fn render(&self, _scope: &Scope) -> Result<String, EvalError> {
-        Err(EvalError { message: format!("`{}` cannot be rendered", self.source) })
+    pub fn render(&self, scope: &Scope) -> Result<String, EvalError> {
+        let Some(blocks) = &self.blocks else { return Ok(self.source.to_string()) };
+        let mut out = String::new();
+        Eval::new(scope).render(blocks, &mut out)?;
+        Ok(out)
     }
+
+    /// What it names.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
+/// The parser's complaint, with its place.
+fn unparsed(error: &minijinja::Error, source: &str) -> CompileError {
+    let message = error.detail().unwrap_or("it cannot be parsed").to_owned();
+    let before = error.range().and_then(|range| source.get(..range.start)).unwrap_or_default();
+    let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    CompileError { message, line, column: u32::try_from(column).unwrap_or(u32::MAX) }
 }
