@@ -136,9 +136,7 @@ fn history_default(machine: &Machine, history: StateIx) -> Vec<StateIx> {
         | StateKind::Parallel
         | StateKind::Final => match state.parent.map(|parent| (parent, machine.state(parent))) {
             Some((_, State { kind: StateKind::Compound { initial }, .. })) => vec![initial.target],
-            Some((parent, State { kind: StateKind::Parallel, .. })) => {
-                regions(machine, parent).collect()
-            }
+            Some((parent, State { kind: StateKind::Parallel, .. })) => vec![parent],
             Some(_) | None => Vec::new(),
         },
     }

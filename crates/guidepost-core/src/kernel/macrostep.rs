@@ -57,6 +57,7 @@ pub(super) struct Macrostep<'a> {
     pub(super) ended_work: Option<StateIx>,
     pub(super) is_complete: bool,
     pub(super) output: Json,
+    data_changed: bool,
     microsteps: usize,
     /// The last transitions, to tell the cycle of a livelock.
     trail: Vec<String>,
@@ -100,6 +101,7 @@ impl<'a> Macrostep<'a> {
             ended_work: None,
             is_complete: false,
             output: Json::Null,
+            data_changed: false,
             microsteps: 0,
             trail: Vec::new(),
         }
@@ -133,7 +135,10 @@ impl<'a> Macrostep<'a> {
     /// Changes the data.
     pub(super) fn change(&mut self, change: Change) {
         match self.data.apply(&change) {
-            Ok(()) => self.changes.push(change),
+            Ok(()) => {
+                self.changes.push(change);
+                self.data_changed = true;
+            }
             Err(misfit) => self.problems.push(misfit.to_string()),
         }
         self.forget_scope();
@@ -226,10 +231,10 @@ impl<'a> Macrostep<'a> {
                 let selected = self.select_always();
                 if !selected.is_empty() {
                     let before = self.active.clone();
-                    let changes = self.data.clone();
+                    self.data_changed = false;
                     self.microstep(selected, None);
                     // A transition that moves nothing and changes nothing would be taken for ever.
-                    is_changed = before != self.active || changes != self.data;
+                    is_changed = self.data_changed || before != self.active;
                     continue;
                 }
             }

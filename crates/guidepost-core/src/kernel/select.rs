@@ -2,7 +2,7 @@
 
 use crate::kernel::configuration::{Memory, StateSet, exit_set};
 use crate::kernel::occurrence::{Happening, Occurrence};
-use crate::machine::{Machine, StateIx, StateKind, Transition, Trigger};
+use crate::machine::{Descriptor, Machine, State, StateIx, StateKind, Transition, Trigger};
 
 /// A transition and the state it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +61,35 @@ fn select_inside<'a>(
     if selected.len() > before {
         return;
     }
-    let candidates = state.transitions.iter().filter(|found| answers(ix, found, occurrence));
-    let mut candidates = candidates.map(|transition| Candidate { source: ix, transition });
-    selected.extend(candidates.find(|candidate| enabled(*candidate)));
+    selected.extend(candidates(ix, state, occurrence).find(|candidate| enabled(*candidate)));
+}
+
+/// The transitions of a state that answer an occurrence, in order of precedence: those that name it, then the longer prefix
+/// before the shorter, then `*`; document order among equals. This is XState's order; SCXML knows only document order.
+fn candidates<'a>(
+    source: StateIx,
+    state: &'a State,
+    occurrence: &Occurrence,
+) -> impl Iterator<Item = Candidate<'a>> {
+    let answering =
+        state.transitions.iter().filter(move |found| answers(source, found, occurrence));
+    let (mut wild, named): (Vec<_>, Vec<_>) = answering.partition(|found| vagueness(found) > 0);
+    wild.sort_by_key(|found| vagueness(found));
+    named.into_iter().chain(wild).map(move |transition| Candidate { source, transition })
+}
+
+/// 0 for a trigger that names its occurrence; else the greater the shorter the prefix it answers.
+fn vagueness(transition: &Transition) -> usize {
+    match &transition.trigger {
+        Trigger::Event(Descriptor::Prefix(name)) => usize::MAX - 1 - name.as_str().len(),
+        Trigger::Event(Descriptor::Any) => usize::MAX,
+        Trigger::Event(Descriptor::Exact(_))
+        | Trigger::Always
+        | Trigger::After(_)
+        | Trigger::Complete
+        | Trigger::WorkDone
+        | Trigger::WorkFailed => 0,
+    }
 }
 
 /// The eventless transitions that are enabled: for each innermost state, the first of it or of the states around it.
