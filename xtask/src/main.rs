@@ -1,3 +1,78 @@
-//! Tasks of the project.
+//! Tasks of the project: `cargo xtask help` lists them.
+//!
+//! Each task is one module. They call the ordinary programs (`cargo`, `git`, `apt-get`, `pip`), say what they call, and
+//! keep their own logic in pure functions that the unit tests reach.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
+
+mod bench;
+mod ci;
+mod codegen;
+mod project;
+mod services;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use crate::project::Project;
+
+const HELP: &str = "\
+Tasks of the project. Usage: cargo xtask <task>
+
+  test                    run every test, after making sure the programs they need are there
+  ci                      test, then everything else a change must pass
+  tidy                    check the rules that no compiler checks
+  codegen [--check]       write the generated documents, or say which are stale
+  bench [--quick] [--json]
+                          measure against the floor: a bare SQLite transaction, a bare fold
+  requirements            list which tests name which requirement
+  help                    this text
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
+    let Some((task, options)) = words.split_first() else {
+        eprint!("{HELP}");
+        return Ok(ExitCode::from(64));
+    };
+    let known: &[&str] = match *task {
+        "codegen" => &["--check"],
+        "bench" => &["--quick", "--json"],
+        _ => &[],
+    };
+    if let Some(unknown) = options.iter().find(|option| !known.contains(option)) {
+        eprintln!("error: `{task}` has no option `{unknown}`\n\n{HELP}");
+        return Ok(ExitCode::from(64));
+    }
+    let has = |option: &str| options.contains(&option);
+    let project = Project::find()?;
+    let is_ok = match *task {
+        "test" => test::run(&project)?,
+        "ci" => ci::run(&project)?,
+        "tidy" => tidy::run(&project)?,
+        "codegen" => codegen::run(&project, has("--check"))?,
+        "bench" => bench::run(&project, has("--quick"), has("--json"))?,
+        "requirements" => tidy::requirements::list(&project)?,
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            true
+        }
+        unknown => {
+            eprintln!("error: there is no task `{unknown}`\n\n{HELP}");
+            return Ok(ExitCode::from(64));
+        }
+    };
+    Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,234 @@
+//! `cargo xtask bench`: how far Guidepost is from the floor.
+//!
+//! A bench target measures pairs: what Guidepost does, and next to it, in turn, the least that could do the same (the
+//! floor). It prints one line of JSON for each pair: `{"name": …, "value": …, "floor": …, "ratio": …}`. A ratio of two
+//! neighbours says more than two figures of a noisy machine, so what is reported is the median of the ratios.
+
+mod statistics;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value as Json, json};
+
+use crate::bench::statistics::{Median, median};
+use crate::project::Project;
+
+/// Bench targets: package, target, features.
+const TARGETS: &[(&str, &str)] = &[("guidepost-store", "store"), ("guidepost-core", "kernel")];
+
+/// Pairs of each benchmark, at least.
+const PAIRS: usize = 15;
+/// The same with `--quick`: the fewest that give an interval.
+const PAIRS_QUICK: usize = 6;
+
+/// How long all targets together may be repeated with `--quick`, building left out.
+const QUICK: Duration = Duration::from_secs(90);
+
+/// Where the results are kept.
+const DOCUMENT: &str = "docs/benchmarks.md";
+
+/// Pairs by the benchmark's name.
+type Pairs = BTreeMap<String, Vec<Pair>>;
+
+/// What one pair measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pair {
+    value: f64,
+    floor: f64,
+    ratio: f64,
+}
+
+/// Measures, and shows or writes the results.
+///
+/// # Errors
+///
+/// If a target cannot be built, or prints nothing that can be read.
+pub(crate) fn run(project: &Project, quick: bool, json: bool) -> Result<bool> {
+    let least = if quick { PAIRS_QUICK } else { PAIRS };
+    let present: Vec<_> = TARGETS.iter().filter(|target| exists(project, target)).collect();
+    ensure!(!present.is_empty(), "there is no bench target yet");
+    for target in &present {
+        measure(project, target, quick, true)?;
+    }
+    let begun = Instant::now();
+    let mut pairs = Pairs::new();
+    for (target, share) in present.iter().zip(1_u32..) {
+        let until = begun + QUICK / u32::try_from(present.len()).unwrap_or(1) * share;
+        let mut of_target = Pairs::new();
+        while of_target.values().map(Vec::len).min().unwrap_or(0) < least {
+            let output = measure(project, target, quick, false)?;
+            let before = of_target.values().map(Vec::len).sum::<usize>();
+            read(&output, &mut of_target);
+            let after = of_target.values().map(Vec::len).sum::<usize>();
+            ensure!(after > before, "the target `{}` printed no results", target.1);
+            if quick && Instant::now() > until {
+                break;
+            }
+        }
+        pairs.extend(of_target);
+    }
+    if json {
+        pairs.iter().for_each(|(name, pairs)| println!("{}", line(name, pairs)));
+    } else if quick {
+        print!("{}", table(&pairs));
+    } else {
+        let document = document(&pairs, &machine(project));
+        std::fs::write(project.root.join(DOCUMENT), document)
+            .with_context(|| format!("{DOCUMENT} cannot be written"))?;
+        print!("{}", table(&pairs));
+        println!("wrote {DOCUMENT}");
+    }
+    Ok(true)
+}
+
+fn exists(project: &Project, (package, target): &(&str, &str)) -> bool {
+    project.root.join(format!("crates/{package}/benches/{target}.rs")).is_file()
+}
+
+/// Builds or runs a bench target, and returns what it prints.
+fn measure(
+    project: &Project,
+    (package, target): &(&str, &str),
+    quick: bool,
+    build_only: bool,
+) -> Result<String> {
+    let mut arguments =
+        vec!["bench", "--quiet", "--package", package, "--all-features", "--bench", target];
+    if build_only {
+        eprintln!("building the bench `{target}` …");
+        arguments.push("--no-run");
+    } else {
+        eprintln!("measuring `{target}` …");
+        if quick {
+            arguments.extend(["--", "--quick"]);
+        }
+    }
+    let mut cargo = project.command("cargo", &arguments);
+    let output = cargo.stderr(std::process::Stdio::inherit()).output();
+    let output = output.context("cargo cannot be run")?;
+    ensure!(output.status.success(), "the bench target `{target}` fails");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Adds what a target printed; lines that are no result are left out.
+fn read(output: &str, pairs: &mut Pairs) {
+    for line in output.lines() {
+        let Ok(Json::Object(result)) = serde_json::from_str(line.trim()) else { continue };
+        let number = |field: &str| result.get(field).and_then(Json::as_f64);
+        let name = result.get("name").and_then(Json::as_str);
+        let (Some(name), Some(value), Some(floor)) = (name, number("value"), number("floor"))
+        else {
+            continue;
+        };
+        let ratio = number("ratio").unwrap_or(value / floor);
+        if [value, floor, ratio].iter().all(|number| number.is_finite()) {
+            pairs.entry(name.to_owned()).or_default().push(Pair { value, floor, ratio });
+        }
+    }
+}
+
+fn middle(pairs: &[Pair], of: impl Fn(&Pair) -> f64) -> Median {
+    let sample: Vec<f64> = pairs.iter().map(of).collect();
+    median(&sample).unwrap_or(Median { middle: f64::NAN, interval: None })
+}
+
+/// One line of JSON for one benchmark.
+fn line(name: &str, pairs: &[Pair]) -> Json {
+    let ratio = middle(pairs, |pair| pair.ratio);
+    let mut line = json!({
+        "name": name,
+        "value": rounded(middle(pairs, |pair| pair.value).middle),
+        "floor": rounded(middle(pairs, |pair| pair.floor).middle),
+        "ratio": rounded(ratio.middle),
+        "pairs": pairs.len(),
+    });
+    if let Some((low, high)) = ratio.interval {
+        line["ratio_low"] = rounded(low).into();
+        line["ratio_high"] = rounded(high).into();
+    }
+    line
+}
+
+/// A number with four significant digits; more would be noise.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.3e}").parse().unwrap_or(number)
+}
+
+/// The results for people.
+fn table(pairs: &Pairs) -> String {
+    let mut text = "| Benchmark | Guidepost | Floor | Ratio, median | 95 % interval | Pairs |\n\
+                    |---|---:|---:|---:|---:|---:|\n"
+        .to_owned();
+    for (name, pairs) in pairs {
+        let value = rounded(middle(pairs, |pair| pair.value).middle);
+        let floor = rounded(middle(pairs, |pair| pair.floor).middle);
+        let ratio = middle(pairs, |pair| pair.ratio);
+        let interval = ratio
+            .interval
+            .map_or("too few pairs".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+        let (middle, count) = (ratio.middle, pairs.len());
+        let _ =
+            writeln!(text, "| `{name}` | {value} | {floor} | {middle:.3} | {interval} | {count} |");
+    }
+    text
+}
+
+fn document(pairs: &Pairs, machine: &str) -> String {
+    format!(
+        "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
+         Each benchmark runs in pairs: Guidepost, and next to it the least that could do the same, on the same disk at the \
+         same moment. Both columns are operations a second (medians). The ratio is taken within each pair; its interval runs \
+         between two order statistics and assumes nothing about the distribution.\n\n\
+         Measured on {machine}.\n\n{}",
+        table(pairs)
+    )
+}
+
+/// The machine in words that name nobody.
+fn machine(project: &Project) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let rustc = project.ask("rustc", &["--version"]).unwrap_or_default();
+    let rustc = rustc.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let system = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{cores} cores, {} on {}, {rustc}", system.0, system.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(output: &str) -> Pairs {
+        let mut pairs = Pairs::new();
+        read(output, &mut pairs);
+        pairs
+    }
+
+    #[test]
+    fn results_are_read_and_other_lines_left_out() {
+        let output = "running\n{\"name\": \"a\", \"value\": 50, \"floor\": 100, \"ratio\": 0.5}\n\
+                      {\"name\": \"a\", \"value\": 60, \"floor\": 100}\n{\"name\": \"b\"}\nnull\n\
+                      {\"name\": \"c\", \"value\": 1, \"floor\": 0}\n";
+        let pairs = pairs(output);
+        assert_eq!(pairs.len(), 1, "an infinite ratio is no result");
+        let ratios: Vec<f64> = pairs["a"].iter().map(|pair| pair.ratio).collect();
+        assert_eq!(ratios, [0.5, 0.6]);
+    }
+
+    #[test]
+    fn a_line_gives_the_median_of_the_ratios() {
+        let mut output = String::new();
+        for n in 1..=15 {
+            let _ = writeln!(output, "{{\"name\": \"a\", \"value\": {}, \"floor\": 100}}", n * 10);
+        }
+        let pairs = pairs(&output);
+        let expected = json!({
+            "name": "a", "value": 80.0, "floor": 100.0, "ratio": 0.8, "pairs": 15,
+            "ratio_low": 0.4, "ratio_high": 1.2,
+        });
+        assert_eq!(line("a", &pairs["a"]), expected);
+        assert!(table(&pairs).contains("| `a` | 80 | 100 | 0.800 | 0.400 to 1.200 | 15 |"));
+    }
+}

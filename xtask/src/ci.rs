@@ -1,0 +1,115 @@
+//! `cargo xtask ci`: everything a change must pass. If it passes at home, it passes there.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use serde_json::Value as Json;
+
+use crate::project::Project;
+use crate::{codegen, test, tidy};
+
+/// Runs every check, also after one has failed. Says whether all passed.
+///
+/// # Errors
+///
+/// If cargo cannot be asked about the project.
+pub(crate) fn run(project: &Project) -> Result<bool> {
+    let mut checks = Checks { project, results: Vec::new() };
+    checks.cargo("format", &["fmt", "--all", "--check"], &[]);
+    checks.task("tidy", || tidy::run(project));
+    let clippy =
+        ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    checks.cargo("lints", &clippy, &[]);
+    let doc = ["doc", "--workspace", "--no-deps", "--all-features"];
+    checks.cargo("docs", &doc, &[("RUSTDOCFLAGS", "-D warnings")]);
+    for feature in features(project, "guidepost-store")? {
+        let alone = [
+            "check",
+            "--package",
+            "guidepost-store",
+            "--no-default-features",
+            "--features",
+            &feature,
+        ];
+        checks.cargo(
+            &format!("store with `{feature}` alone"),
+            &alone,
+            &[("RUSTFLAGS", "-D warnings")],
+        );
+    }
+    checks.task("generated files", || codegen::run(project, true));
+    if project.ask("cargo", &["deny", "--version"]).is_some() {
+        checks.cargo("licences and advisories", &["deny", "check"], &[]);
+    } else {
+        println!("cargo deny is not installed: licences and advisories are not checked");
+    }
+    checks.task("tests", || test::run(project));
+    Ok(checks.report())
+}
+
+struct Checks<'a> {
+    project: &'a Project,
+    results: Vec<(String, bool, u64)>,
+}
+
+impl Checks<'_> {
+    fn cargo(&mut self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) {
+        let mut cargo = self.project.command("cargo", arguments);
+        cargo.envs(variables.iter().copied());
+        self.task(name, || {
+            println!("cargo {}", arguments.join(" "));
+            Ok(cargo.status().context("cargo cannot be run")?.success())
+        });
+    }
+
+    fn task(&mut self, name: &str, task: impl FnOnce() -> Result<bool>) {
+        println!("\n== {name}");
+        let begun = Instant::now();
+        let is_ok = task().unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            false
+        });
+        self.results.push((name.to_owned(), is_ok, begun.elapsed().as_secs()));
+    }
+
+    /// Shows what passed and what did not. Says whether all did.
+    fn report(&self) -> bool {
+        println!();
+        for (name, is_ok, seconds) in &self.results {
+            let verdict = if *is_ok { "ok" } else { "FAILED" };
+            println!("{verdict:6}  {name} ({seconds} s)");
+        }
+        self.results.iter().all(|(_, is_ok, _)| *is_ok)
+    }
+}
+
+/// A crate's features, `default` left out.
+fn features(project: &Project, package: &str) -> Result<Vec<String>> {
+    let asked = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let answer = project.ask("cargo", &asked).context("cargo metadata failed")?;
+    let metadata: Json = serde_json::from_str(&answer).context("cargo metadata is no JSON")?;
+    Ok(features_of(&metadata, package))
+}
+
+fn features_of(metadata: &Json, package: &str) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let found = packages.filter(|found| found["name"] == package);
+    let features = found.filter_map(|found| found["features"].as_object());
+    let names = features.flat_map(|features| features.keys());
+    names.filter(|name| *name != "default").cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_feature_but_the_default_is_checked_alone() {
+        let metadata = serde_json::json!({ "packages": [
+            { "name": "a", "features": { "x": [] } },
+            { "name": "b", "features": { "default": ["y"], "y": [], "z": ["y"] } },
+        ] });
+        assert_eq!(features_of(&metadata, "b"), ["y", "z"]);
+        assert_eq!(features_of(&metadata, "c"), [""; 0]);
+    }
+}
