@@ -30,6 +30,8 @@ enum Source {
     Debian { program: &'static str, packages: &'static [&'static str] },
     /// Python with these packages from PyPI, in an environment of its own.
     Python { requirements: &'static [&'static str], imports: &'static str },
+    /// A folder with a package from npm, for Node.
+    Npm { package: &'static str, version: &'static str },
 }
 
 /// Everything the tests talk to, in the order it is obtained.
@@ -51,6 +53,12 @@ pub(crate) const SERVICES: &[Service] = &[
         tests: "MCP, against the client that the protocol's authors publish",
         variable: Some("GUIDEPOST_TEST_PYTHON"),
         source: Source::Python { requirements: &["mcp==2.3.0"], imports: "mcp" },
+    },
+    Service {
+        name: "XState",
+        tests: "the semantics of statecharts, against XState itself",
+        variable: Some("GUIDEPOST_TEST_XSTATE"),
+        source: Source::Npm { package: "xstate", version: "5.33.3" },
     },
 ];
 
@@ -86,6 +94,7 @@ impl Source {
         match self {
             Self::Debian { program, packages } => debian(project, program, packages),
             Self::Python { requirements, imports } => python(project, requirements, imports),
+            Self::Npm { package, version } => npm(project, package, version),
         }
     }
 }
@@ -155,6 +164,29 @@ fn python(project: &Project, requirements: &[&str], imports: &str) -> Result<Pat
         "installed, but `{import}` fails"
     );
     Ok(interpreter)
+}
+
+/// A folder that has this version of a package installed.
+fn npm(project: &Project, package: &str, version: &str) -> Result<PathBuf> {
+    debian(project, "node", &["nodejs"])?;
+    let folder = project.target.join("xtask").join(format!("npm-{package}-{version}"));
+    let require = format!("require({:?})", folder.join("node_modules").join(package));
+    if project.ask("node", &["-e", &require]).is_some() {
+        return Ok(folder);
+    }
+    debian(project, "npm", &["npm"])?;
+    println!("  npm install {package}@{version} …");
+    std::fs::create_dir_all(&folder)?;
+    let (prefix, wanted) = (folder.display().to_string(), format!("{package}@{version}"));
+    let arguments =
+        ["install", "--silent", "--no-save", "--ignore-scripts", "--prefix", &prefix, &wanted];
+    let output = project.command("npm", &arguments).output()?;
+    anyhow::ensure!(output.status.success(), "npm failed: {}", last_line(&output.stderr));
+    anyhow::ensure!(
+        project.ask("node", &["-e", &require]).is_some(),
+        "installed, but not to be loaded"
+    );
+    Ok(folder)
 }
 
 /// A directory's name that differs when the requirements do: `python-mcp-2.3.0`.
