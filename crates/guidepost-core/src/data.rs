@@ -23,7 +23,13 @@ impl Pointer {
     /// The place of a whole attribute.
     #[must_use]
     pub fn attribute(name: &str) -> Self {
-        Self(Arc::from(format!("/{}", name.replace('~', "~0").replace('/', "~1"))))
+        Self(Arc::from("")).inside(name)
+    }
+
+    /// The place of a field of the object at this place.
+    #[must_use]
+    pub fn inside(&self, name: &str) -> Self {
+        Self(Arc::from(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1"))))
     }
 
     /// The pointer as text.
@@ -147,6 +153,20 @@ impl Data {
         weight(&self.to_json())
     }
 
+    /// The changes that give an attribute this value, as small as they can be: what is equal is left out, what was
+    /// appended to a list is appended, and inside an object only what differs is set.
+    #[must_use]
+    pub fn changes_to(&self, attribute: &AttributeName, value: &Json) -> Vec<Change> {
+        let at = Pointer::attribute(attribute.as_str());
+        let Some(old) = self.get(attribute.as_str()) else {
+            return vec![Change::Set(at, value.clone())];
+        };
+        let old = serde_json::to_value(old).unwrap_or(Json::Null);
+        let mut changes = Vec::new();
+        difference(&at, &old, value, &mut changes);
+        changes
+    }
+
     /// Makes one change.
     ///
     /// # Errors
@@ -173,6 +193,35 @@ impl Data {
             None => {}
         }
         Ok(())
+    }
+}
+
+/// Adds the changes that make `new` of `old`.
+fn difference(at: &Pointer, old: &Json, new: &Json, changes: &mut Vec<Change>) {
+    match (old, new) {
+        _ if old == new => {}
+        (Json::Array(before), Json::Array(after)) if after.starts_with(before) => {
+            changes.push(Change::Append(at.clone(), after[before.len()..].to_vec()));
+        }
+        (Json::Object(before), Json::Object(after)) => {
+            let mut inner = Vec::new();
+            for (name, value) in after {
+                match before.get(name) {
+                    Some(old) => difference(&at.inside(name), old, value, &mut inner),
+                    None => inner.push(Change::Set(at.inside(name), value.clone())),
+                }
+            }
+            let gone = before.keys().filter(|name| !after.contains_key(*name));
+            inner.extend(gone.map(|name| Change::Unset(at.inside(name))));
+            // Many small changes may weigh more than the whole.
+            let whole = Change::Set(at.clone(), new.clone());
+            if inner.iter().map(Change::weight).sum::<u64>() < whole.weight() {
+                changes.append(&mut inner);
+            } else {
+                changes.push(whole);
+            }
+        }
+        _ => changes.push(Change::Set(at.clone(), new.clone())),
     }
 }
 
@@ -350,6 +399,39 @@ mod tests {
             assert!(data.apply(&change).is_err(), "{change:?}");
         }
         assert_eq!(data, before);
+    }
+
+    const BIO: &str =
+        "Wrote the first program for a machine that was never built, and saw what it could do.";
+
+    #[test]
+    fn changes_are_as_small_as_what_changed() {
+        let data = Data::from_iter([
+            (AttributeName::from("notes"), json!(["a", "b"])),
+            (
+                AttributeName::from("lead"),
+                json!({"name": "Ada", "company": "Acme", "size": 12, "bio": BIO}),
+            ),
+        ]);
+        let to = |name: &str, value: Json| {
+            let changes = data.changes_to(&AttributeName::from(name), &value);
+            let mut after = data.clone();
+            for change in &changes {
+                after.apply(change).unwrap();
+            }
+            assert_eq!(after.to_json()[name], value);
+            serde_json::to_string(&changes).unwrap()
+        };
+        assert_eq!(to("notes", json!(["a", "b"])), "[]");
+        assert_eq!(to("notes", json!(["a", "b", "c"])), r#"[{"append":["/notes",["c"]]}]"#);
+        assert_eq!(to("notes", json!(["b"])), r#"[{"set":["/notes",["b"]]}]"#);
+        assert_eq!(
+            to("lead", json!({"name": "Ada", "company": "Acme Inc", "bio": BIO, "note/s": null})),
+            r#"[{"set":["/lead/company","Acme Inc"]},{"set":["/lead/note~1s",null]},{"unset":"/lead/size"}]"#
+        );
+        assert_eq!(to("lead", json!({"x": 1})), r#"[{"set":["/lead",{"x":1}]}]"#);
+        assert_eq!(to("new", json!(1)), r#"[{"set":["/new",1]}]"#);
+        assert_eq!(to("lead", json!(1.0)), r#"[{"set":["/lead",1.0]}]"#);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::diagnostic::Explain;
 use crate::effect::Effect;
 use crate::id::{EventName, Rev, StateId, TimerId};
 use crate::input::{Control, Event, Input};
-use crate::limits::MICROSTEPS_MAX;
+use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, Requirement};
 use crate::record::{Record, TimerFired, TimerFires};
@@ -31,7 +31,7 @@ use crate::run::{Run, Status};
 use crate::time::Timestamp;
 
 pub use self::legal::{Argument, Legal, leaves, legal, needs};
-use self::macrostep::Macrostep;
+use self::macrostep::{Livelock, Macrostep};
 use self::occurrence::Occurrence;
 
 /// What an input means: facts to keep, and requests to the shell. Whoever asked commits both in one transaction.
@@ -149,6 +149,9 @@ pub enum Rejected {
         /// The transitions that repeat.
         cycle: Vec<String>,
     },
+    /// The run's data would outgrow its bound.
+    #[error("the run's data would take more than {DATA_BYTES_MAX} bytes")]
+    TooMuchData,
     /// The run is in states the machine does not have: its workflow was changed under it.
     #[error("the run is in `{state}`, which the workflow does not have")]
     Misfit {
@@ -176,6 +179,7 @@ impl Rejected {
             | Self::BadStart { .. }
             | Self::Unbound { .. }
             | Self::Livelock { .. }
+            | Self::TooMuchData
             | Self::Misfit { .. } => &[],
         }
     }
@@ -197,6 +201,7 @@ impl Explain for Rejected {
             Self::Unbound { .. } => "GP0211",
             Self::Livelock { .. } => "GP0212",
             Self::Misfit { .. } => "GP0213",
+            Self::TooMuchData => "GP0214",
         }
     }
 
@@ -224,6 +229,9 @@ impl Explain for Rejected {
             Self::Livelock { .. } => {
                 "give one of the transitions a guard that becomes false, or an event to wait for"
                     .to_owned()
+            }
+            Self::TooMuchData => {
+                "keep large things outside, as artifacts, and their places in the data".to_owned()
             }
             Self::BadData { .. }
             | Self::NotRunning { .. }
@@ -254,8 +262,8 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
     match input {
         Input::Start(start) => start::decide(machine, start),
         Input::Event(event) => decide_event(machine, run, event),
-        Input::WorkDone(done) => work::done(machine, run, done),
-        Input::WorkFailed(failed) => work::failed(machine, run, failed),
+        Input::WorkDone(done) => work::done(machine, run, done, Livelock::Pause),
+        Input::WorkFailed(failed) => work::failed(machine, run, failed, Livelock::Pause),
         Input::Timer { timer, at } => decide_timer(machine, run, timer, *at),
         Input::Settle { at } => settle::decide(machine, run, *at),
         Input::Control { control, by, at } => match control {
@@ -268,8 +276,8 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
 
 fn decide_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, Rejected> {
     expect_running(run)?;
-    if let Some(work) = work::reported_by(machine, run, event)? {
-        return decide(machine, run, &work);
+    if let Some(decision) = work::reported_by(machine, run, event)? {
+        return Ok(decision);
     }
     if let Some(described) = machine.events.get(&event.name) {
         let problems = described.schema.check(&Json::Object(event.data.clone()));
@@ -283,7 +291,11 @@ fn decide_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision,
     let mut step = Macrostep::new(machine, run, event.at)?;
     step.sent_by(&event.by).proven_by(&event.evidence);
     let occurrence = Occurrence::event(event.name.clone(), &event.data);
-    if step.take_sent(occurrence, event.rev)? { step.finish() } else { Err(step.refusal(event)) }
+    if step.take_sent(occurrence, event.rev)? {
+        step.finish(Livelock::Refuse)
+    } else {
+        Err(step.refusal(event))
+    }
 }
 
 fn decide_timer(
@@ -309,7 +321,7 @@ fn decide_timer(
     };
     step.take(occurrence);
     if step.has_moved() {
-        return step.finish_or_pause();
+        return step.finish(Livelock::Pause);
     }
     let fired = TimerFired { timer: timer.clone(), at };
     Ok(Decision { records: vec![fired.into()], effects: Vec::new() })

@@ -94,6 +94,25 @@ records! {
     Cancelled = "cancelled",
 }
 
+impl Record {
+    /// The changes it makes to the data.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::Started(started) => &started.changes,
+            Self::Transitioned(step) => &step.changes,
+            Self::WorkEnded(ended) => &ended.changes,
+            Self::TimerFired(_)
+            | Self::Placed(_)
+            | Self::Paused(_)
+            | Self::Resumed(_)
+            | Self::Completed(_)
+            | Self::Failed(_)
+            | Self::Cancelled(_) => &[],
+        }
+    }
+}
+
 /// A stored record that this program cannot read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::data::Change;
 use crate::effect::Effect;
-use crate::id::TimerId;
+use crate::id::{AttributeName, TimerId};
 use crate::kernel::macrostep::Macrostep;
 use crate::kernel::occurrence::Occurrence;
 use crate::limits::TIMERS_MAX;
@@ -43,14 +42,14 @@ impl Macrostep<'_> {
     }
 
     /// Sets an attribute, unless the value does not fit it.
-    fn assign(&mut self, name: &crate::id::AttributeName, value: Json) {
+    fn assign(&mut self, name: &AttributeName, value: Json) {
         let attribute = self.machine.attributes.get(name);
         let problems =
             attribute.map(|attribute| attribute.schema.check(&value)).unwrap_or_default();
         if let Some(problem) = problems.first() {
             self.problems.push(format!("`{name}` cannot be set: {}", problem.what));
         } else {
-            self.change(Change::set(name, value));
+            self.set(name, &value);
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::data::{Change, Data, value_of};
 use crate::effect::Effect;
-use crate::id::{EventName, Rev, StateId, TimerId, Visit};
+use crate::id::{AttributeName, EventName, Rev, StateId, TimerId, Visit};
 use crate::input::{By, Evidence};
 use crate::kernel::configuration::{Entering, Memory, StateSet};
 use crate::kernel::legal::waits;
@@ -16,12 +16,21 @@ use crate::kernel::occurrence::Occurrence;
 use crate::kernel::select::{self, Candidate};
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
-use crate::limits::MICROSTEPS_MAX;
+use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::expr::Scope;
 use crate::machine::{Machine, Requirement, StateIx, Transition};
 use crate::record::{Cause, Paused, Record, TimerSet, Transitioned};
 use crate::run::{PauseReason, Run};
 use crate::time::Timestamp;
+
+/// What to do with a machine that does not come to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Livelock {
+    /// Refuse the input: whoever sent it is told, and nothing has happened.
+    Refuse,
+    /// Pause the run: the input is a fact that nobody can take back.
+    Pause,
+}
 
 /// The work in progress: the run as it would be, and what led there.
 #[derive(Debug)]
@@ -132,15 +141,15 @@ impl<'a> Macrostep<'a> {
         self.records.push(record.into());
     }
 
-    /// Changes the data.
-    pub(super) fn change(&mut self, change: Change) {
-        match self.data.apply(&change) {
-            Ok(()) => {
-                self.changes.push(change);
-                self.data_changed = true;
+    /// Gives an attribute a value.
+    pub(super) fn set(&mut self, attribute: &AttributeName, value: &Json) {
+        for change in self.data.changes_to(attribute, value) {
+            match self.data.apply(&change) {
+                Ok(()) => self.changes.push(change),
+                Err(misfit) => self.problems.push(misfit.to_string()),
             }
-            Err(misfit) => self.problems.push(misfit.to_string()),
         }
+        self.data_changed = true;
         self.forget_scope();
     }
 
@@ -291,7 +300,7 @@ impl<'a> Macrostep<'a> {
         if occurrence.data.is_empty() {
             return Ok(());
         }
-        let mut changes = Vec::new();
+        let mut kept = Vec::new();
         let mut problems = Vec::new();
         for candidate in selected {
             let inside = self.active.inside(self.machine, candidate.source);
@@ -301,7 +310,7 @@ impl<'a> Macrostep<'a> {
                     if let Some(attribute) = self.machine.attributes.get(name) {
                         problems.extend(mismatches(attribute, name, value));
                     }
-                    changes.push(Change::set(name, value.clone()));
+                    kept.push((name, value.clone()));
                 }
             }
         }
@@ -309,7 +318,7 @@ impl<'a> Macrostep<'a> {
             let event = occurrence.name.clone();
             return Err(Rejected::BadData { event, problems, expected: None });
         }
-        changes.into_iter().for_each(|change| self.change(change));
+        kept.into_iter().for_each(|(name, value)| self.set(name, &value));
         Ok(())
     }
 
@@ -447,11 +456,17 @@ impl<'a> Macrostep<'a> {
     ///
     /// # Errors
     ///
-    /// [`Rejected::Livelock`] if the machine did not come to rest.
-    pub(super) fn finish(mut self) -> Result<Decision, Rejected> {
+    /// [`Rejected::Livelock`] if the machine did not come to rest and the input can be taken back, and
+    /// [`Rejected::TooMuchData`].
+    pub(super) fn finish(mut self, livelock: Livelock) -> Result<Decision, Rejected> {
         if self.microsteps > MICROSTEPS_MAX {
-            return Err(Rejected::Livelock { cycle: cycle_of(&self.trail) });
+            let cycle = cycle_of(&self.trail);
+            return match livelock {
+                Livelock::Refuse => Err(Rejected::Livelock { cycle }),
+                Livelock::Pause => Ok(self.stuck(&cycle)),
+            };
         }
+        self.expect_bounded_data()?;
         if self.is_complete {
             self.end();
         } else if waits(self.machine, self.active.iter(), |ix| self.is_work_ended(ix))
@@ -462,22 +477,26 @@ impl<'a> Macrostep<'a> {
         Ok(Decision { records: self.records, effects: self.effects })
     }
 
+    fn stuck(&self, cycle: &[String]) -> Decision {
+        let (reason, detail) = (PauseReason::Stuck, cycle.join(" -> "));
+        let paused = Paused { reason, detail, by: String::new(), at: self.at };
+        Decision { records: vec![paused.into()], effects: Vec::new() }
+    }
+
+    /// The sum of what was changed bounds the data from above, so it is weighed only when that sum is large.
+    fn expect_bounded_data(&self) -> Result<(), Rejected> {
+        let bound = DATA_BYTES_MAX as u64;
+        let changes = self.records.iter().flat_map(Record::changes).map(Change::weight);
+        let upper = self.run.snapshot_weight + self.run.change_weight + changes.sum::<u64>();
+        if upper > bound && self.data.weight() > bound {
+            return Err(Rejected::TooMuchData);
+        }
+        Ok(())
+    }
+
     fn is_work_ended(&self, ix: StateIx) -> bool {
         !self.entered.contains(&ix)
             && self.run.active.get(&self.machine.state(ix).id).is_some_and(|a| a.work_ended)
-    }
-
-    /// The decision for an input that nobody can take back: a machine that does not come to rest pauses the run.
-    pub(super) fn finish_or_pause(self) -> Result<Decision, Rejected> {
-        let at = self.at;
-        match self.finish() {
-            Err(Rejected::Livelock { cycle }) => {
-                let detail = cycle.join(" -> ");
-                let paused = Paused { reason: PauseReason::Stuck, detail, by: String::new(), at };
-                Ok(Decision { records: vec![paused.into()], effects: Vec::new() })
-            }
-            decided => decided,
-        }
     }
 }
 

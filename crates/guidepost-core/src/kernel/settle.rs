@@ -4,7 +4,7 @@
 //! timers and work are done here, by the next process that touches the run.
 
 use crate::id::StateId;
-use crate::kernel::macrostep::Macrostep;
+use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::select::Candidate;
 use crate::kernel::{Decision, Rejected};
 use crate::machine::{Machine, StateIx, Trigger};
@@ -35,7 +35,7 @@ pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Deci
         left = step.active_ids();
     }
     step.settle_down();
-    step.finish_or_pause()
+    step.finish(Livelock::Pause)
 }
 
 fn find(machine: &Machine, state: &StateId) -> Result<StateIx, Rejected> {

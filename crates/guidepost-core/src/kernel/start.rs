@@ -6,13 +6,14 @@ use crate::data::Change;
 use crate::diagnostic::closest;
 use crate::id::AttributeName;
 use crate::input::Start;
-use crate::kernel::macrostep::Macrostep;
+use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::{Decision, Rejected};
 use crate::machine::Machine;
 use crate::machine::schema::Mismatch;
 use crate::record::{Record, Started};
 use crate::run::Run;
 
+/// A machine that does not come to rest is not started at all: there is nothing yet that could be paused.
 pub(super) fn decide(machine: &Machine, start: &Start) -> Result<Decision, Rejected> {
     let unbound = machine.unbound();
     if !unbound.is_empty() {
@@ -38,7 +39,7 @@ pub(super) fn decide(machine: &Machine, start: &Start) -> Result<Decision, Rejec
     let mut step = Macrostep::new(machine, &run, start.at)?;
     step.note(started);
     step.begin();
-    step.finish()
+    step.finish(Livelock::Refuse)
 }
 
 /// Defaults, then what the run is started with, in the order the attributes are declared.

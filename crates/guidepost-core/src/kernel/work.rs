@@ -2,11 +2,10 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::data::Change;
 use crate::id::{AttributeName, StateId, Visit};
-use crate::input::{Event, Input, WorkDone, WorkFailed};
+use crate::input::{Event, WorkDone, WorkFailed};
 use crate::kernel::legal::{Outcome, is_offered, legal, offered};
-use crate::kernel::macrostep::Macrostep;
+use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::occurrence::Occurrence;
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected, expect_running};
@@ -15,43 +14,38 @@ use crate::machine::{Machine, StateIx, WorkKind};
 use crate::record::WorkEnded;
 use crate::run::Run;
 
-/// The work result that an event reports, if it reports one: `done` and `failed` are events to those who do the work.
+/// Decides an event that reports the end of a state's work, if it is one: `done` and `failed` are events to those who do
+/// the work.
 ///
 /// # Errors
 ///
-/// [`Rejected::NotYours`] if the work is the engine's.
+/// [`Rejected::NotYours`] if the work is the engine's, and as for the result itself.
 pub(super) fn reported_by(
     machine: &Machine,
     run: &Run,
     event: &Event,
-) -> Result<Option<Input>, Rejected> {
-    let Some((outcome, state)) = offered(machine, run, event.name.as_str()) else {
+) -> Result<Option<Decision>, Rejected> {
+    let Some((outcome, ix)) = offered(machine, run, event.name.as_str()) else {
         return Ok(None);
     };
-    if !is_offered(machine, run, state) {
-        return Err(Rejected::NotYours { state: machine.state(state).id.clone() });
+    let state = machine.state(ix).id.clone();
+    if !is_offered(machine, run, ix) {
+        return Err(Rejected::NotYours { state });
     }
-    let id = machine.state(state).id.clone();
-    let visit = run.active.get(&id).map(|active| active.visit);
-    Ok(Some(match outcome {
-        Outcome::Done => Input::WorkDone(WorkDone {
-            state: id,
-            visit,
-            output: event.data.clone(),
-            rev: event.rev,
-            evidence: event.evidence.clone(),
-            by: event.by.clone(),
-            at: event.at,
-        }),
-        Outcome::Failed => Input::WorkFailed(WorkFailed {
-            state: id,
-            visit,
-            reason: reason_of(&event.data),
-            rev: event.rev,
-            by: event.by.clone(),
-            at: event.at,
-        }),
-    }))
+    let (visit, rev, by, at) = (None, event.rev, event.by.clone(), event.at);
+    let decision = match outcome {
+        Outcome::Done => {
+            let (output, evidence) = (event.data.clone(), event.evidence.clone());
+            let result = WorkDone { state, visit, output, rev, evidence, by, at };
+            done(machine, run, &result, Livelock::Refuse)
+        }
+        Outcome::Failed => {
+            let reason = reason_of(&event.data);
+            let result = WorkFailed { state, visit, reason, rev, by, at };
+            failed(machine, run, &result, Livelock::Refuse)
+        }
+    };
+    decision.map(Some)
 }
 
 fn reason_of(data: &Map<String, Json>) -> String {
@@ -62,22 +56,28 @@ fn reason_of(data: &Map<String, Json>) -> String {
     }
 }
 
-pub(super) fn done(machine: &Machine, run: &Run, done: &WorkDone) -> Result<Decision, Rejected> {
+pub(super) fn done(
+    machine: &Machine,
+    run: &Run,
+    done: &WorkDone,
+    livelock: Livelock,
+) -> Result<Decision, Rejected> {
     expect_running(run)?;
     let (ix, visit) = expect_working(machine, run, &done.state, done.visit)?;
     let mut step = Macrostep::new(machine, run, done.at)?;
     let occurrence = Occurrence::work_done(machine, ix, &done.output);
     step.expect_fresh(ix, done.rev, &occurrence)?;
-    let changes = kept_outputs(machine, ix, &done.output)?;
+    let outputs = kept_outputs(machine, ix, &done.output)?;
     step.sent_by(&done.by).proven_by(&done.evidence);
-    for change in &changes {
-        step.change(change.clone());
+    for (name, value) in &outputs {
+        step.set(name, value);
     }
     step.take(occurrence);
     step.expect_proven(&done.state)?;
     if step.has_moved() {
-        return step.finish_or_pause();
+        return step.finish(livelock);
     }
+    let changes = std::mem::take(&mut step.changes);
     let ended = WorkEnded {
         state: done.state.clone(),
         visit,
@@ -94,6 +94,7 @@ pub(super) fn failed(
     machine: &Machine,
     run: &Run,
     failed: &WorkFailed,
+    livelock: Livelock,
 ) -> Result<Decision, Rejected> {
     expect_running(run)?;
     let (ix, visit) = expect_working(machine, run, &failed.state, failed.visit)?;
@@ -103,7 +104,7 @@ pub(super) fn failed(
     step.sent_by(&failed.by);
     step.take(occurrence);
     if step.has_moved() {
-        return step.finish_or_pause();
+        return step.finish(livelock);
     }
     let ended = WorkEnded {
         state: failed.state.clone(),
@@ -143,31 +144,29 @@ fn kept_outputs(
     machine: &Machine,
     ix: StateIx,
     output: &Map<String, Json>,
-) -> Result<Vec<Change>, Rejected> {
+) -> Result<Vec<(AttributeName, Json)>, Rejected> {
     let state = machine.state(ix);
-    let mut changes = Vec::new();
+    let mut kept = Vec::new();
     let mut problems = Vec::new();
     for name in &state.output {
-        match (output.get(name.as_str()), machine.attributes.get(name)) {
-            (Some(value), Some(attribute)) => {
-                problems.extend(mismatches(attribute, name, value));
-                changes.push(Change::set(name, value.clone()));
-            }
-            (Some(value), None) => changes.push(Change::set(name, value.clone())),
-            (None, _) => problems.push(Mismatch {
-                at: format!("/{name}"),
-                what: "is missing: the step gives it".to_owned(),
-            }),
+        let Some(value) = output.get(name.as_str()) else {
+            let what = "is missing: the step gives it".to_owned();
+            problems.push(Mismatch { at: format!("/{name}"), what });
+            continue;
+        };
+        if let Some(attribute) = machine.attributes.get(name) {
+            problems.extend(mismatches(attribute, name, value));
         }
+        kept.push((name.clone(), value.clone()));
     }
     let is_question = state.work.as_ref().is_some_and(|work| work.kind == WorkKind::Ask);
     if is_question && state.output.is_empty() {
         // An answer without a place of its own is kept under the state's name, so that it is not lost.
-        let name = AttributeName::from(state.id.name());
-        changes.extend(output.get("answer").map(|answer| Change::set(&name, answer.clone())));
+        let answer = output.get("answer");
+        kept.extend(answer.map(|answer| (AttributeName::from(state.id.name()), answer.clone())));
     }
     if problems.is_empty() {
-        Ok(changes)
+        Ok(kept)
     } else {
         Err(Rejected::BadData { event: "done".into(), problems, expected: None })
     }
