@@ -61,21 +61,26 @@ fn select_inside<'a>(
     if selected.len() > before {
         return;
     }
-    selected.extend(candidates(ix, state, occurrence).find(|candidate| enabled(*candidate)));
+    selected.extend(first_enabled(ix, state, occurrence, enabled));
 }
 
-/// The transitions of a state that answer an occurrence, in order of precedence: those that name it, then the longer prefix
+/// The first enabled transition of a state that answers an occurrence. Those that name it come first, then the longer prefix
 /// before the shorter, then `*`; document order among equals. This is XState's order; SCXML knows only document order.
-fn candidates<'a>(
+fn first_enabled<'a>(
     source: StateIx,
     state: &'a State,
     occurrence: &Occurrence,
-) -> impl Iterator<Item = Candidate<'a>> {
-    let answering =
-        state.transitions.iter().filter(move |found| answers(source, found, occurrence));
-    let (mut wild, named): (Vec<_>, Vec<_>) = answering.partition(|found| vagueness(found) > 0);
+    enabled: &mut impl FnMut(Candidate<'a>) -> bool,
+) -> Option<Candidate<'a>> {
+    let answering = state.transitions.iter().filter(|found| answers(source, found, occurrence));
+    let candidate = |transition| Candidate { source, transition };
+    let mut named = answering.clone().filter(|found| vagueness(found) == 0).map(candidate);
+    if let Some(found) = named.find(|candidate| enabled(*candidate)) {
+        return Some(found);
+    }
+    let mut wild: Vec<_> = answering.filter(|found| vagueness(found) > 0).collect();
     wild.sort_by_key(|found| vagueness(found));
-    named.into_iter().chain(wild).map(move |transition| Candidate { source, transition })
+    wild.into_iter().map(candidate).find(|candidate| enabled(*candidate))
 }
 
 /// 0 for a trigger that names its occurrence; else the greater the shorter the prefix it answers.
