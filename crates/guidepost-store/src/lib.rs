@@ -9,6 +9,20 @@
 //!
 //! `testing::conformance` (feature `testing`) is the definition of this trait; every backend passes it unchanged.
 
+mod chain;
+mod clock;
+mod filter;
+mod fold;
+#[cfg(feature = "memory")]
+pub mod memory;
+mod payload;
+mod place;
+mod refuse;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+
 use async_trait::async_trait;
 use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant, Version};
@@ -21,6 +35,14 @@ use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
 
+pub use self::place::open;
+
+/// The workflow of runs that are only recorded. Built in: it is never defined, and its states are what is observed.
+pub const OBSERVED: &str = "observed";
+
+/// How many items a page has when its filter does not say.
+pub const PAGE_ITEMS: usize = 100;
+
 /// What Guidepost keeps. One method is one transaction; none exposes a row or a connection.
 ///
 /// Every method takes the tenant it acts for, and never sees another tenant's data: what belongs to somebody else does not
@@ -30,8 +52,11 @@ pub trait Store: Send + Sync + 'static {
     /// Where it keeps things, and what an acknowledged write survives.
     fn describe(&self) -> Description;
 
-    /// Saves a version of a workflow and makes it the one new runs get. Saving the version that is current already
-    /// changes nothing but the wording.
+    /// Saves a version of a workflow and makes it the one new runs get. A structure the store has already gets no second
+    /// number.
+    ///
+    /// Wording is replaced only where the definition's own text differs from what it said when it was last saved, so that
+    /// saving the same file again never undoes a live edit.
     ///
     /// # Errors
     ///
@@ -96,7 +121,8 @@ pub trait Store: Send + Sync + 'static {
         batch: Batch,
     ) -> Result<Committed, StoreError>;
 
-    /// Appends observed facts to a run's history. Needs no rev, and makes nobody's rev stale.
+    /// Appends observed facts to a run's history. Needs no rev, and makes nobody's rev stale. Facts that do not say when
+    /// they happened are taken to have happened when they are recorded, by this machine's clock.
     ///
     /// # Errors
     ///
@@ -118,6 +144,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<Outcome>, StoreError>;
 
     /// How many facts meet each requirement, counted from the rev given with it.
+    ///
+    /// A requirement's name is compared with the name of an action or an artifact, the question of a decision, and the
+    /// receiver of a message.
     async fn evidence(
         &self,
         tenant: &Tenant,
@@ -266,7 +295,7 @@ pub struct Source {
 pub struct Defined {
     /// The version's number.
     pub version: Version,
-    /// Whether it is new; if not, the structure was current already.
+    /// Whether it is new; if not, the store had this structure already.
     pub is_new: bool,
     /// How many states' or transitions' wording changed.
     pub reworded: u64,

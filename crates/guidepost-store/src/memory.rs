@@ -1,0 +1,204 @@
+//! Everything in memory: the reference implementation, and the plainest code that passes the conformance suite.
+//!
+//! One lock guards all of it, so that each method is one transaction. Nothing survives the process.
+
+mod catalogue;
+mod runs;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use guidepost_core::id::{Rev, RunNo, RunRef, Tenant};
+use guidepost_core::input::Evidence;
+use guidepost_core::machine::Requirement;
+use guidepost_core::recorded::Fact;
+use guidepost_core::time::Timestamp;
+
+use self::catalogue::Catalogue;
+use self::runs::Runs;
+use crate::clock;
+use crate::{
+    Batch, Committed, Created, Defined, Description, Durability, Entry, HistoryPage, Loaded,
+    NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary,
+    StateWording, Store, StoreError, Verified, VersionSummary, Wanted, Workflow, WorkflowFilter,
+    WorkflowSummary,
+};
+
+/// A store that keeps everything in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    everything: Mutex<Everything>,
+}
+
+/// What one lock guards.
+#[derive(Debug, Default)]
+struct Everything {
+    tenants: BTreeMap<Tenant, Holdings>,
+    /// The number of the newest run. Runs of all tenants share the numbering.
+    last_run: i64,
+}
+
+/// What one tenant owns.
+#[derive(Debug, Default)]
+struct Holdings {
+    catalogue: Catalogue,
+    runs: Runs,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Nothing is left half done when a holder of the lock panics before it writes, so poison is no reason to stop.
+    fn lock(&self) -> MutexGuard<'_, Everything> {
+        self.everything.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, tenant: &Tenant, use_it: impl FnOnce(&mut Holdings) -> T) -> T {
+        use_it(self.lock().tenants.entry(tenant.clone()).or_default())
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn describe(&self) -> Description {
+        Description { backend: "memory", url: "memory:".to_owned(), durability: Durability::None }
+    }
+
+    async fn define(&self, tenant: &Tenant, new: NewVersion) -> Result<Defined, StoreError> {
+        Ok(self.with(tenant, |own| own.catalogue.define(new)))
+    }
+
+    async fn workflow(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        version: Wanted<'_>,
+    ) -> Result<Option<Workflow>, StoreError> {
+        Ok(self.with(tenant, |own| own.catalogue.workflow(name, version)))
+    }
+
+    async fn workflows(
+        &self,
+        tenant: &Tenant,
+        filter: &WorkflowFilter,
+    ) -> Result<Page<WorkflowSummary>, StoreError> {
+        Ok(self.with(tenant, |own| own.catalogue.list(filter, &own.runs)))
+    }
+
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+    ) -> Result<Vec<VersionSummary>, StoreError> {
+        Ok(self.with(tenant, |own| own.catalogue.versions(name, &own.runs)))
+    }
+
+    async fn create(
+        &self,
+        tenant: &Tenant,
+        new: NewRun,
+        batch: Batch,
+    ) -> Result<Created, StoreError> {
+        let mut everything = self.lock();
+        let no = RunNo(everything.last_run + 1);
+        let own = everything.tenants.entry(tenant.clone()).or_default();
+        let created = match own.runs.by_key(new.key.as_ref())? {
+            Some(created) => created,
+            None => {
+                own.catalogue.expect(&new.workflow, new.version)?;
+                own.runs.create(no, new, batch)?
+            }
+        };
+        everything.last_run += i64::from(created.is_new);
+        Ok(created)
+    }
+
+    async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
+        self.with(tenant, |own| own.runs.load(run))
+    }
+
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError> {
+        self.with(tenant, |own| own.runs.get_mut(run)?.commit(expected, batch))
+    }
+
+    async fn record(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        facts: Vec<Fact>,
+    ) -> Result<Recorded, StoreError> {
+        self.with(tenant, |own| own.runs.get_mut(run)?.record(facts, clock::now()))
+    }
+
+    async fn outcome(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        since: Rev,
+        request: &RequestDigest,
+    ) -> Result<Option<Outcome>, StoreError> {
+        self.with(tenant, |own| Ok(own.runs.get(run)?.outcome(since, request)))
+    }
+
+    async fn evidence(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        needs: &[(Requirement, Rev)],
+    ) -> Result<Vec<Evidence>, StoreError> {
+        self.with(tenant, |own| Ok(own.runs.get(run)?.evidence(needs)))
+    }
+
+    async fn history(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        page: &HistoryPage,
+    ) -> Result<Page<Entry>, StoreError> {
+        self.with(tenant, |own| Ok(own.runs.get(run)?.history(page)))
+    }
+
+    async fn runs(
+        &self,
+        tenant: &Tenant,
+        filter: &RunFilter,
+    ) -> Result<Page<RunSummary>, StoreError> {
+        Ok(self.with(tenant, |own| own.runs.list(filter)))
+    }
+
+    async fn due(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RunNo>, StoreError> {
+        Ok(self.with(tenant, |own| own.runs.due(now, limit)))
+    }
+
+    async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {
+        self.with(tenant, |own| Ok(own.runs.get(run)?.verify()))
+    }
+
+    async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
+        self.with(tenant, |own| own.catalogue.reword(edit))
+    }
+
+    async fn wording(
+        &self,
+        tenant: &Tenant,
+        workflow: &str,
+    ) -> Result<Vec<StateWording>, StoreError> {
+        Ok(self.with(tenant, |own| own.catalogue.wording(workflow)))
+    }
+}

@@ -1,0 +1,225 @@
+//! Workflows: versions, and wording that outlives them.
+
+use std::collections::BTreeMap;
+
+use guidepost_core::id::Version;
+use guidepost_core::time::Timestamp;
+use indexmap::IndexMap;
+
+use super::runs::Runs;
+use crate::filter::{has_words, page, page_items, words};
+use crate::{
+    Defined, NewVersion, OBSERVED, Page, Rewording, Source, StateWording, StoreError,
+    VersionSummary, Wanted, Workflow, WorkflowBody, WorkflowFilter, WorkflowSummary,
+};
+
+/// One tenant's workflows, by name.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    workflows: BTreeMap<String, Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    description: Option<String>,
+    created_at: Timestamp,
+    versions: Vec<HeldVersion>,
+    /// The index of the version new runs get.
+    current: usize,
+    /// Wording by the state's path, of all states the workflow ever had.
+    states: IndexMap<String, Wording>,
+}
+
+#[derive(Debug)]
+struct HeldVersion {
+    hash: String,
+    source: Source,
+    states: u64,
+    /// Transitions' descriptions, in document order.
+    descriptions: Vec<Option<String>>,
+    at: Timestamp,
+    by: String,
+}
+
+/// A state's guideline and description: as they are, and as the definition last had them.
+#[derive(Debug)]
+struct Wording {
+    present: [Option<String>; 2],
+    defined: [Option<String>; 2],
+    revision: u64,
+}
+
+impl Catalogue {
+    pub(super) fn define(&mut self, new: NewVersion) -> Defined {
+        let held = self.workflows.entry(new.name.clone()).or_insert_with(|| Held {
+            description: None,
+            created_at: new.at,
+            versions: Vec::new(),
+            current: 0,
+            states: IndexMap::new(),
+        });
+        held.description.clone_from(&new.description);
+        let reworded = held.reword_states(&new) + held.reword_transitions(&new);
+        let known = held.versions.iter().position(|version| version.hash == new.hash);
+        held.current = known.unwrap_or(held.versions.len());
+        if known.is_none() {
+            held.versions.push(HeldVersion {
+                hash: new.hash,
+                source: new.source,
+                states: new.states.len() as u64,
+                descriptions: new.transitions.into_iter().map(|one| one.description).collect(),
+                at: new.at,
+                by: new.by,
+            });
+        }
+        Defined { version: number(held.current), is_new: known.is_none(), reworded }
+    }
+
+    pub(super) fn workflow(&self, name: &str, version: Wanted<'_>) -> Option<Workflow> {
+        let held = self.workflows.get(name)?;
+        let index = match version {
+            Wanted::Current => held.current,
+            Wanted::Version(version) => usize::try_from(version.0).ok()?.checked_sub(1)?,
+            Wanted::Hash(hash) => held.versions.iter().position(|one| one.hash == hash)?,
+        };
+        let found = held.versions.get(index)?;
+        let body = WorkflowBody::Versioned {
+            version: number(index),
+            hash: found.hash.clone(),
+            source: found.source.clone(),
+        };
+        Some(Workflow { name: name.to_owned(), body })
+    }
+
+    pub(super) fn list(&self, filter: &WorkflowFilter, runs: &Runs) -> Page<WorkflowSummary> {
+        let wanted = words(filter.query.as_deref());
+        let found = self
+            .workflows
+            .iter()
+            .filter(|(name, _)| filter.cursor.as_ref().is_none_or(|cursor| *name > cursor))
+            .filter(|(name, held)| {
+                has_words(&wanted, [Some(name.as_str()), held.description.as_deref()])
+            })
+            .map(|(name, held)| WorkflowSummary {
+                name: name.clone(),
+                description: held.description.clone(),
+                version: Some(number(held.current)),
+                states: held.versions[held.current].states,
+                live_runs: runs.live(name, None),
+                created_at: held.created_at,
+            });
+        page(found, page_items(filter.limit), |last| last.name.clone())
+    }
+
+    pub(super) fn versions(&self, name: &str, runs: &Runs) -> Vec<VersionSummary> {
+        let Some(held) = self.workflows.get(name) else { return Vec::new() };
+        let versions = held.versions.iter().enumerate().rev();
+        versions
+            .map(|(index, version)| VersionSummary {
+                version: number(index),
+                hash: version.hash.clone(),
+                created_at: version.at,
+                by: version.by.clone(),
+                live_runs: runs.live(name, Some(number(index))),
+            })
+            .collect()
+    }
+
+    /// Refuses what no run can be created in.
+    pub(super) fn expect(&self, name: &str, version: Option<Version>) -> Result<(), StoreError> {
+        let exists = match version {
+            None => name == OBSERVED,
+            Some(version) => self.workflow(name, Wanted::Version(version)).is_some(),
+        };
+        if exists { Ok(()) } else { Err(crate::refuse::no_such_version(name, version)) }
+    }
+
+    pub(super) fn reword(&mut self, edit: Rewording) -> Result<(), StoreError> {
+        let wording = self
+            .workflows
+            .get_mut(&edit.workflow)
+            .and_then(|held| held.states.get_mut(&edit.state))
+            .ok_or_else(|| crate::refuse::no_such_state(&edit.workflow, &edit.state))?;
+        let [guideline, description] = wording.present.clone();
+        wording.replace([edit.guideline.or(guideline), edit.description.or(description)]);
+        Ok(())
+    }
+
+    pub(super) fn wording(&self, name: &str) -> Vec<StateWording> {
+        let Some(held) = self.workflows.get(name) else { return Vec::new() };
+        let said = held.states.iter().filter(|(_, wording)| wording.was_given());
+        said.map(|(state, wording)| {
+            let [guideline, description] = wording.present.clone();
+            StateWording {
+                state: state.clone(),
+                guideline,
+                description,
+                revision: wording.revision,
+            }
+        })
+        .collect()
+    }
+}
+
+impl Held {
+    /// Takes over the definition's wording of states; how many were reworded.
+    fn reword_states(&mut self, new: &NewVersion) -> u64 {
+        let mut reworded = 0;
+        for state in &new.states {
+            let defined = [state.guideline.clone(), state.description.clone()];
+            match self.states.get_mut(&state.path) {
+                Some(wording) => reworded += u64::from(wording.define(defined)),
+                None => {
+                    let present = defined.clone();
+                    self.states
+                        .insert(state.path.clone(), Wording { present, defined, revision: 0 });
+                }
+            }
+        }
+        reworded
+    }
+
+    /// Takes over the definition's descriptions of transitions; how many were reworded.
+    fn reword_transitions(&mut self, new: &NewVersion) -> u64 {
+        let known = self.versions.iter_mut().find(|version| version.hash == new.hash);
+        let Some(version) = known else { return 0 };
+        let mut reworded = 0;
+        for (old, transition) in version.descriptions.iter_mut().zip(&new.transitions) {
+            if *old != transition.description {
+                old.clone_from(&transition.description);
+                reworded += 1;
+            }
+        }
+        reworded
+    }
+}
+
+impl Wording {
+    /// Takes over what the definition says, where it says something else than before; whether that changed anything.
+    fn define(&mut self, defined: [Option<String>; 2]) -> bool {
+        let mut present = self.present.clone();
+        for ((present, old), new) in present.iter_mut().zip(&self.defined).zip(&defined) {
+            if old != new {
+                present.clone_from(new);
+            }
+        }
+        self.defined = defined;
+        self.replace(present)
+    }
+
+    fn replace(&mut self, new: [Option<String>; 2]) -> bool {
+        let is_new = self.present != new;
+        self.revision += u64::from(is_new);
+        self.present = new;
+        is_new
+    }
+
+    fn was_given(&self) -> bool {
+        self.revision > 0 || self.present.iter().any(Option::is_some)
+    }
+}
+
+/// Versions count from 1.
+fn number(index: usize) -> Version {
+    Version(index as u64 + 1)
+}

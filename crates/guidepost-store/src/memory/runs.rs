@@ -1,0 +1,345 @@
+//! Runs and their histories.
+
+use std::collections::BTreeMap;
+
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Version};
+use guidepost_core::input::Evidence;
+use guidepost_core::machine::Requirement;
+use guidepost_core::recorded::Fact;
+use guidepost_core::run::Run;
+use guidepost_core::time::Timestamp;
+
+use crate::chain::{self, Hash, Link, Payload};
+use crate::filter::{has_words, is_state, meets, page, page_items, words};
+use crate::fold::{Check, Seal, Stored};
+use crate::payload;
+use crate::{
+    Batch, Committed, Created, Entry, EntryBody, Head, HistoryPage, Loaded, NewRun, Outcome, Page,
+    Recorded, RequestDigest, RunFilter, RunSummary, StoreError, Verified,
+};
+
+/// One tenant's runs, by number.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    runs: BTreeMap<RunNo, Held>,
+    /// Runs by the starter's own id for them, with the digest of the other arguments.
+    keys: BTreeMap<String, (RequestDigest, RunNo)>,
+}
+
+/// A run and its history.
+#[derive(Debug)]
+pub(super) struct Held {
+    head: Head,
+    run: Run,
+    current_state: String,
+    leaves: Vec<String>,
+    records: Vec<Kept>,
+}
+
+/// A record of a history.
+#[derive(Debug)]
+struct Kept {
+    entry: Entry,
+    kind: &'static str,
+    request: Option<RequestDigest>,
+    payload: Payload,
+    hash: Hash,
+}
+
+impl Runs {
+    /// The run an earlier start with this key created.
+    pub(super) fn by_key(
+        &self,
+        key: Option<&(String, RequestDigest)>,
+    ) -> Result<Option<Created>, StoreError> {
+        let Some((key, digest)) = key else { return Ok(None) };
+        match self.keys.get(key) {
+            None => Ok(None),
+            Some((used, run)) if used == digest => {
+                let id = self.get(*run)?.head.id;
+                Ok(Some(Created { run: *run, id, is_new: false }))
+            }
+            Some((_, run)) => Err(StoreError::KeyReused { key: key.clone(), run: *run }),
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        no: RunNo,
+        new: NewRun,
+        batch: Batch,
+    ) -> Result<Created, StoreError> {
+        let root = match new.parent {
+            Some(parent) => self.get(parent)?.head.root,
+            None => no,
+        };
+        let head = Head {
+            no,
+            id: new.id,
+            version: new.version,
+            agent: new.agent,
+            goal: new.goal,
+            parent: new.parent,
+            root,
+            session: new.session,
+            seq: Seq(0),
+            created_at: new.at,
+            updated_at: new.at,
+        };
+        let mut held = Held {
+            head,
+            run: Run::default(),
+            current_state: String::new(),
+            leaves: Vec::new(),
+            records: Vec::new(),
+        };
+        held.commit(Rev(0), batch)?;
+        if let Some((key, digest)) = new.key {
+            self.keys.insert(key, (digest, no));
+        }
+        let created = Created { run: no, id: held.head.id, is_new: true };
+        self.runs.insert(no, held);
+        Ok(created)
+    }
+
+    pub(super) fn get(&self, run: RunNo) -> Result<&Held, StoreError> {
+        self.runs.get(&run).ok_or(StoreError::NoSuchRun(RunRef::No(run)))
+    }
+
+    pub(super) fn get_mut(&mut self, run: RunNo) -> Result<&mut Held, StoreError> {
+        self.runs.get_mut(&run).ok_or(StoreError::NoSuchRun(RunRef::No(run)))
+    }
+
+    pub(super) fn load(&self, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
+        let held = match run {
+            RunRef::No(no) => self.runs.get(no),
+            RunRef::Id(id) => self.runs.values().find(|held| held.head.id == *id),
+            RunRef::Agent(agent) => {
+                let mut live = self.runs.values().filter(|held| {
+                    held.head.agent.as_ref() == Some(agent) && !held.run.status.is_ended()
+                });
+                let first = live.next();
+                match live.count() as u64 {
+                    0 => first,
+                    others => {
+                        let agent = agent.clone();
+                        return Err(StoreError::Ambiguous { agent, count: others + 1 });
+                    }
+                }
+            }
+        };
+        Ok(held.map(|held| Loaded { head: held.head.clone(), run: held.run.clone() }))
+    }
+
+    pub(super) fn list(&self, filter: &RunFilter) -> Page<RunSummary> {
+        let wanted = words(filter.query.as_deref());
+        let before = filter.cursor.as_ref().and_then(|cursor| cursor.parse().ok());
+        let found = self
+            .runs
+            .values()
+            .rev()
+            .filter(|held| before.is_none_or(|before| held.head.no.0 < before))
+            .filter(|held| held.is_wanted(filter, &wanted))
+            .map(Held::summary);
+        page(found, page_items(filter.limit), |last| last.no.0.to_string())
+    }
+
+    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Vec<RunNo> {
+        let mut due: Vec<(Timestamp, RunNo)> = self
+            .runs
+            .values()
+            .filter_map(|held| Some((held.due()?, held.head.no)))
+            .filter(|(due, _)| *due <= now)
+            .collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, no)| no).take(limit).collect()
+    }
+
+    /// How many runs are alive in a workflow, or in one version of it.
+    pub(super) fn live(&self, workflow: &str, version: Option<Version>) -> u64 {
+        let live = self.runs.values().filter(|held| {
+            held.run.workflow == workflow
+                && (version.is_none() || held.head.version == version)
+                && !held.run.status.is_ended()
+        });
+        live.count() as u64
+    }
+}
+
+impl Held {
+    pub(super) fn commit(&mut self, expected: Rev, batch: Batch) -> Result<Committed, StoreError> {
+        if self.run.rev != expected {
+            return Err(StoreError::Conflict { expected, present: self.run.rev });
+        }
+        let mut rev = expected;
+        let mut kept = Vec::with_capacity(batch.records.len());
+        for record in batch.records {
+            rev = rev.next();
+            kept.push((rev, payload::record_at(&record), EntryBody::Record(record)));
+        }
+        self.append(kept, batch.request, batch.recorded_at)?;
+        self.run = batch.run;
+        self.run.rev = rev;
+        let snapshot = self.run.snapshot_due();
+        if snapshot {
+            self.run.snapshot_taken();
+        }
+        self.current_state = batch.current_state;
+        self.leaves = batch.leaves;
+        self.head.updated_at = batch.recorded_at;
+        Ok(Committed { seq: self.head.seq, rev, snapshot })
+    }
+
+    pub(super) fn record(
+        &mut self,
+        facts: Vec<Fact>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let first = self.head.seq.next();
+        let rev = self.run.rev;
+        let facts = facts.into_iter().map(|fact| {
+            let Fact { at, observed, by, body } = fact;
+            (rev, at.unwrap_or(now), EntryBody::Fact { by, observed, body })
+        });
+        self.append(facts.collect(), None, now)?;
+        Ok(Recorded { first, last: self.head.seq, rev })
+    }
+
+    /// Adds records to the history, all or none.
+    fn append(
+        &mut self,
+        new: Vec<(Rev, Timestamp, EntryBody)>,
+        request: Option<RequestDigest>,
+        recorded_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut added: Vec<Kept> = Vec::with_capacity(new.len());
+        for (rev, at, body) in new {
+            let last = added.last().or(self.records.last());
+            let before = last.map_or_else(|| chain::genesis(self.head.id), |kept| kept.hash);
+            let seq = last.map_or(Seq(1), |kept| kept.entry.seq.next());
+            let (kind, bytes) = payload::of_entry(&body).map_err(|reason| StoreError::Damaged {
+                run: self.head.no,
+                what: reason.to_string(),
+            })?;
+            let payload = Payload::new(bytes);
+            let hash = Link { seq, at, kind, digest: &payload.digest }.hash(&before);
+            let entry = Entry { seq, rev, at, recorded_at, body };
+            added.push(Kept { entry, kind, request, payload, hash });
+        }
+        self.head.seq = added.last().map_or(self.head.seq, |kept| kept.entry.seq);
+        self.records.append(&mut added);
+        Ok(())
+    }
+
+    pub(super) fn outcome(&self, since: Rev, request: &RequestDigest) -> Option<Outcome> {
+        let made: Vec<&Kept> = self
+            .records
+            .iter()
+            .filter(|kept| kept.entry.rev > since && kept.request.as_ref() == Some(request))
+            .collect();
+        let rev = made.last()?.entry.rev;
+        let records = made.into_iter().filter_map(|kept| match &kept.entry.body {
+            EntryBody::Record(record) => Some(record.clone()),
+            EntryBody::Fact { .. } => None,
+        });
+        Some(Outcome { rev, records: records.collect() })
+    }
+
+    pub(super) fn evidence(&self, needs: &[(Requirement, Rev)]) -> Vec<Evidence> {
+        let count = |need: &Requirement, since: Rev| {
+            let facts = self.records.iter().filter(|kept| kept.entry.rev >= since);
+            facts.filter(|kept| kept.fact().is_some_and(|fact| meets(&fact, need))).count() as u64
+        };
+        let needs = needs.iter();
+        needs
+            .map(|(need, since)| Evidence {
+                requirement: need.clone(),
+                since: *since,
+                count: count(need, *since),
+            })
+            .collect()
+    }
+
+    pub(super) fn history(&self, wanted: &HistoryPage) -> Page<Entry> {
+        let is_wanted = |kept: &&Kept| {
+            let is_beyond = wanted.beyond.is_none_or(|beyond| match wanted.newest_first {
+                true => kept.entry.seq < beyond,
+                false => kept.entry.seq > beyond,
+            });
+            is_beyond
+                && (wanted.kinds.is_empty() || wanted.kinds.iter().any(|kind| kind == kept.kind))
+        };
+        let mut found: Vec<&Kept> = self.records.iter().filter(is_wanted).collect();
+        if wanted.newest_first {
+            found.reverse();
+        }
+        let entries = found.into_iter().map(|kept| kept.entry.clone());
+        page(entries, page_items(wanted.limit), |last| last.seq.to_string())
+    }
+
+    pub(super) fn verify(&self) -> Verified {
+        let mut check = Check::new(self.head.id);
+        for Kept { entry, kind, payload, hash, .. } in &self.records {
+            let seal = Seal { salt: &payload.salt, digest: &payload.digest, hash };
+            check.record(&Stored {
+                seq: entry.seq,
+                at: entry.at,
+                kind,
+                payload: Some(&payload.bytes),
+                seal: Some(seal),
+            });
+        }
+        let last = self.records.last();
+        let head = last.map_or_else(|| chain::genesis(self.head.id), |kept| kept.hash);
+        check.finish(self.head.seq, &chain::hex(&head), 0, &self.run)
+    }
+
+    fn is_wanted(&self, filter: &RunFilter, words: &[String]) -> bool {
+        let head = &self.head;
+        let states = || self.leaves.iter().chain([&self.current_state]);
+        let is_in = |wanted: &String| states().any(|path| is_state(path, wanted));
+        (filter.status.is_empty() || filter.status.contains(&self.run.status))
+            && filter.workflow.as_ref().is_none_or(|wanted| *wanted == self.run.workflow)
+            && filter.state.as_ref().is_none_or(is_in)
+            && (filter.agent.is_none() || filter.agent == head.agent)
+            && filter.since.is_none_or(|since| head.created_at >= since)
+            && has_words(
+                words,
+                [head.goal.as_deref(), head.agent.as_deref(), Some(&self.run.workflow)],
+            )
+    }
+
+    fn summary(&self) -> RunSummary {
+        let head = &self.head;
+        RunSummary {
+            no: head.no,
+            id: head.id,
+            workflow: self.run.workflow.clone(),
+            version: head.version,
+            agent: head.agent.clone(),
+            goal: head.goal.clone(),
+            status: self.run.status,
+            current_state: self.current_state.clone(),
+            leaves: self.leaves.clone(),
+            rev: self.run.rev,
+            created_at: head.created_at,
+            updated_at: head.updated_at,
+        }
+    }
+
+    /// When the run wants attention: at its next timer, or at once if a move by SQL is to be settled.
+    fn due(&self) -> Option<Timestamp> {
+        if self.run.placed.is_empty() { self.run.due() } else { Some(Timestamp(0)) }
+    }
+}
+
+impl Kept {
+    fn fact(&self) -> Option<Fact> {
+        match &self.entry.body {
+            EntryBody::Record(_) => None,
+            EntryBody::Fact { by, observed, body } => {
+                Some(Fact { at: None, observed: *observed, by: by.clone(), body: body.clone() })
+            }
+        }
+    }
+}

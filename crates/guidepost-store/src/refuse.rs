@@ -1,0 +1,23 @@
+//! Refusals that every backend words alike.
+
+use guidepost_core::id::Version;
+
+use crate::StoreError;
+
+/// No run can be created in it.
+pub(crate) fn no_such_version(workflow: &str, version: Option<Version>) -> StoreError {
+    let what = match version {
+        Some(version) => format!("there is no version {version} of a workflow `{workflow}`"),
+        None => format!("there is no workflow `{workflow}` written by SQL"),
+    };
+    let hint = Some("`guidepost find --in workflows` lists the workflows there are".to_owned());
+    StoreError::Refused { what, hint }
+}
+
+/// No such state can be reworded or entered.
+pub(crate) fn no_such_state(workflow: &str, state: &str) -> StoreError {
+    StoreError::Refused {
+        what: format!("there is no state `{state}` in a workflow `{workflow}`"),
+        hint: None,
+    }
+}

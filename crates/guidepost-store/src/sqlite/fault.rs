@@ -1,0 +1,70 @@
+//! Why a statement or a job failed, and what its caller is told.
+
+use guidepost_core::id::RunNo;
+use rusqlite::ffi;
+
+use super::{BUSY_SECONDS, Location};
+use crate::StoreError;
+
+/// Why a job failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The answer is no, and the job wrote nothing.
+    Clean(StoreError),
+    /// The answer is no, and what the job wrote must be undone.
+    Undo(StoreError),
+    /// A statement failed; what the job wrote must be undone.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Clean(error)
+    }
+}
+
+impl Fault {
+    /// What the caller is told.
+    pub(super) fn tell(self, location: &Location) -> StoreError {
+        match self {
+            Self::Clean(error) | Self::Undo(error) => error,
+            Self::Sql(error) => tell(error, location, "a statement failed"),
+        }
+    }
+}
+
+/// What a failed statement means to the caller.
+pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> StoreError {
+    let url = location.url();
+    match &error {
+        rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
+            ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked => {
+                StoreError::Busy { url, seconds: BUSY_SECONDS }
+            }
+            ffi::ErrorCode::NotADatabase => {
+                StoreError::BadUrl { url, what: "the file is no SQLite database".to_owned() }
+            }
+            _ if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER => StoreError::Refused {
+                what: message.clone().unwrap_or_else(|| "a rule forbids it".to_owned()),
+                hint: None,
+            },
+            _ => unavailable(url, what, error),
+        },
+        _ => unavailable(url, what, error),
+    }
+}
+
+fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable { url, what: what.to_owned(), source: Some(Box::new(error)) }
+}
+
+/// What is stored about a run cannot be what Guidepost wrote.
+pub(super) fn damaged(run: RunNo, what: impl ToString) -> Fault {
+    Fault::Clean(StoreError::Damaged { run, what: what.to_string() })
+}

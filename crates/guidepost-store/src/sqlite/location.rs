@@ -1,0 +1,74 @@
+//! Which file, and how durable.
+
+use std::path::PathBuf;
+
+use crate::{Durability, StoreError};
+
+/// Which file a store is in, and what an acknowledged write to it survives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The file.
+    pub path: PathBuf,
+    /// [`Durability::Disk`], or [`Durability::Process`] for writes that a loss of power may undo.
+    pub durability: Durability,
+}
+
+impl Location {
+    /// A file that keeps every acknowledged write.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Disk }
+    }
+
+    /// Reads the part of a URL after `sqlite:`: a path, and `?durability=process` or `?durability=disk` if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadUrl`] if the path is empty or an option is unknown.
+    pub fn parse(text: &str) -> Result<Self, StoreError> {
+        let bad = |what: String| StoreError::BadUrl { url: format!("sqlite:{text}"), what };
+        let (path, options) = text.split_once('?').unwrap_or((text, ""));
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            return Err(bad("it names no file".to_owned()));
+        }
+        let durability = match options {
+            "" | "durability=disk" => Durability::Disk,
+            "durability=process" => Durability::Process,
+            other => return Err(bad(format!("the option `{other}` is unknown"))),
+        };
+        Ok(Self { path: PathBuf::from(path), durability })
+    }
+
+    /// The URL that leads here.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let option = match self.durability {
+            Durability::Process => "?durability=process",
+            Durability::Disk | Durability::None => "",
+        };
+        format!("sqlite:{}{option}", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_file_and_how_durable_it_is() {
+        for (text, path, durability) in [
+            ("guidepost.db", "guidepost.db", Durability::Disk),
+            ("/var/lib/a b.db", "/var/lib/a b.db", Durability::Disk),
+            ("///var/lib/g.db", "/var/lib/g.db", Durability::Disk),
+            ("g.db?durability=process", "g.db", Durability::Process),
+        ] {
+            let location = Location::parse(text).unwrap();
+            assert_eq!(location, Location { path: path.into(), durability });
+            let url = location.url();
+            assert_eq!(Location::parse(url.strip_prefix("sqlite:").unwrap()).unwrap(), location);
+        }
+        for bad in ["", "?durability=disk", "g.db?durability=ram"] {
+            assert!(matches!(Location::parse(bad), Err(StoreError::BadUrl { .. })), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+-- The tables. `workflow`, `workflow_state`, `workflow_transition` and `agent_instance` may be written by hand; all
+-- columns a hand need not fill have a default. Times are integer nanoseconds since 1970 UTC, except for the two texts
+-- `created_at` and `updated_at`, which are for reading.
+
+-- Which workflows are there?
+CREATE TABLE workflow (
+    workflow_id   INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL,
+    created_at    TEXT DEFAULT CURRENT_TIMESTAMP,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    description   TEXT,
+    -- Who wrote it: SQL statements (then its rows are its definition), a definition, or Guidepost itself.
+    origin        TEXT NOT NULL DEFAULT 'sql' CHECK (origin IN ('sql', 'file', 'built_in')),
+    -- The version new runs get; NULL if it is written by SQL.
+    version       INTEGER,
+    -- 1 only inside the transaction that saves a version: then the guards against edits by hand stand back.
+    is_defining   INTEGER NOT NULL DEFAULT 0,
+    defined_at    INTEGER,
+    UNIQUE (tenant, name),
+    CHECK ((origin = 'file') = (version IS NOT NULL) OR is_defining = 1)
+);
+
+-- Which structures did a workflow have, and in whose words?
+CREATE TABLE workflow_version (
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    version       INTEGER NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    hash          TEXT NOT NULL,
+    format        TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    file          TEXT NOT NULL DEFAULT '',
+    states        INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    created_by    TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (workflow_id, version),
+    UNIQUE (workflow_id, hash)
+);
+
+-- Which states does a workflow have, and what is an agent told there? A row stays the same over versions.
+CREATE TABLE workflow_state (
+    state_id      INTEGER PRIMARY KEY,
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    guideline     TEXT,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    -- The full path; empty for the workflow as a whole.
+    path          TEXT,
+    parent_state_id INTEGER,
+    -- The ids of the state and all states around it, innermost first, as a JSON list.
+    lineage       TEXT,
+    kind          TEXT NOT NULL DEFAULT 'atomic'
+                  CHECK (kind IN ('atomic', 'compound', 'parallel', 'final', 'history', 'root')),
+    is_initial    INTEGER NOT NULL DEFAULT 0,
+    -- The place in document order.
+    position      INTEGER,
+    description   TEXT,
+    -- The last version that had it, if the present one has not.
+    retired_in    INTEGER,
+    -- How often the wording was edited.
+    revision      INTEGER NOT NULL DEFAULT 0,
+    -- The wording as the definition last had it, so that saving it again does not undo a live edit.
+    defined_guideline   TEXT,
+    defined_description TEXT,
+    UNIQUE (workflow_id, name),
+    UNIQUE (workflow_id, path)
+);
+
+-- Which events lead from one state to another?
+CREATE TABLE workflow_transition (
+    transition_id INTEGER PRIMARY KEY,
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    from_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
+    to_state_id   INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
+    description   TEXT,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    -- The version it belongs to; 0 in a workflow written by SQL.
+    version       INTEGER NOT NULL DEFAULT 0,
+    -- Its place among the transitions of this name from this state.
+    position      INTEGER NOT NULL DEFAULT 0,
+    kind          TEXT NOT NULL DEFAULT 'event'
+                  CHECK (kind IN ('event', 'internal', 'always', 'after', 'done', 'error')),
+    -- Whether it has a guard or needs data or facts, so that no plain UPDATE may take it.
+    is_gated      INTEGER NOT NULL DEFAULT 0,
+    -- The ids of further targets, as a JSON list.
+    more_targets  TEXT,
+    revision      INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (workflow_id, name, from_state_id, version, position)
+);
+
+-- Which transitions leave a state?
+CREATE INDEX workflow_transition_from ON workflow_transition (from_state_id, version);
+
+-- What did a state or a transition say, and when?
+CREATE TABLE wording_revision (
+    revision_id   INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    state_id      INTEGER,
+    transition_id INTEGER,
+    revision      INTEGER NOT NULL,
+    guideline     TEXT,
+    description   TEXT,
+    edited_by     TEXT NOT NULL DEFAULT 'sql',
+    edited_at     INTEGER NOT NULL,
+    CHECK ((state_id IS NULL) <> (transition_id IS NULL))
+);
+
+-- What did this state say?
+CREATE INDEX wording_revision_state ON wording_revision (state_id, revision);
+
+-- What is each agent doing? One row per run; `agent_id` is the run's number and never given twice.
+CREATE TABLE agent_instance (
+    agent_id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    agent_name    TEXT,
+    -- The innermost state that contains all active leaves.
+    current_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id),
+    updated_at    TEXT DEFAULT CURRENT_TIMESTAMP,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_id        TEXT UNIQUE,
+    -- The version it follows; NULL while it follows rows.
+    version       INTEGER,
+    driver        TEXT NOT NULL DEFAULT 'agent' CHECK (driver IN ('agent', 'engine')),
+    status        TEXT NOT NULL DEFAULT 'running'
+                  CHECK (status IN ('running', 'waiting', 'paused', 'completed', 'failed', 'cancelled')),
+    rev           INTEGER NOT NULL DEFAULT 0,
+    seq           INTEGER NOT NULL DEFAULT 0,
+    -- How many records SQL wrote that no hash seals yet.
+    unsealed      INTEGER NOT NULL DEFAULT 0,
+    -- The hash of the last sealed record.
+    head          BLOB,
+    -- The ids of all active leaves, as a JSON list.
+    leaves        TEXT NOT NULL DEFAULT '[]',
+    -- The state of execution, without the data.
+    state         TEXT NOT NULL DEFAULT '{"active":{},"visits":{}}',
+    -- When the next timer is due; 0 if a move by SQL is to be settled.
+    due_at        INTEGER,
+    changed_at    INTEGER,
+    started_at    INTEGER,
+    goal          TEXT,
+    parent_no     INTEGER,
+    root_no       INTEGER,
+    session       TEXT
+);
+
+-- Which live run has this agent?
+CREATE INDEX agent_instance_name ON agent_instance (tenant, agent_name) WHERE agent_name IS NOT NULL;
+-- Which runs have this status?
+CREATE INDEX agent_instance_status ON agent_instance (tenant, status);
+-- Which runs are in this workflow?
+CREATE INDEX agent_instance_workflow ON agent_instance (workflow_id);
+-- Which runs want attention?
+CREATE INDEX agent_instance_due ON agent_instance (tenant, due_at) WHERE due_at IS NOT NULL;
+
+-- Which agents were deleted by hand? Their histories stay.
+CREATE TABLE deleted_agent (
+    agent_id      INTEGER PRIMARY KEY,
+    workflow      TEXT NOT NULL,
+    state_path    TEXT NOT NULL,
+    machine       TEXT NOT NULL,
+    workflow_id INTEGER NOT NULL, agent_name TEXT, current_state_id INTEGER NOT NULL, updated_at TEXT,
+    tenant TEXT NOT NULL, run_id TEXT UNIQUE, version INTEGER, driver TEXT NOT NULL, status TEXT NOT NULL,
+    rev INTEGER NOT NULL, seq INTEGER NOT NULL, unsealed INTEGER NOT NULL, head BLOB, leaves TEXT NOT NULL,
+    state TEXT NOT NULL, due_at INTEGER, changed_at INTEGER, started_at INTEGER, goal TEXT, parent_no INTEGER,
+    root_no INTEGER, session TEXT
+);
+
+-- What happened to a run, in order?
+CREATE TABLE record (
+    record_id     INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    rev           INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    at            INTEGER NOT NULL,
+    recorded_at   INTEGER NOT NULL,
+    -- Digest of the request it belongs to.
+    request       BLOB,
+    -- Whether it changes the run's data.
+    has_changes   INTEGER NOT NULL DEFAULT 0,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    salt          BLOB,
+    digest        BLOB,
+    hash          BLOB,
+    -- NULL where a table of its own holds what was observed.
+    payload       TEXT
+);
+
+-- What is this run's record of this number?
+CREATE UNIQUE INDEX record_seq ON record (run_no, seq);
+-- Which records changed this run's data?
+CREATE INDEX record_changes ON record (run_no, seq) WHERE has_changes = 1;
+
+-- What was a run's data after this record?
+CREATE TABLE snapshot (
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    salt          BLOB,
+    digest        BLOB,
+    payload       TEXT NOT NULL,
+    PRIMARY KEY (run_no, seq)
+);
+
+-- What did agents do?
+CREATE TABLE action (
+    action_id     INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    rev           INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    payload       TEXT NOT NULL,
+    observed      INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.observed') END),
+    reported_by   TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.by') END),
+    type          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.type') END),
+    name          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.name') END),
+    ref           TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.ref') END),
+    status        TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.status') END),
+    input         TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.input') END),
+    output        TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.output') END),
+    error         TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.error') END),
+    tool          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.tool') END),
+    model         TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.model') END),
+    tokens        INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.tokens') END),
+    cost_usd      REAL AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.cost_usd') END),
+    duration_ms   INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.duration_ms') END),
+    UNIQUE (run_no, seq)
+);
+
+-- What did agents choose, and why?
+CREATE TABLE decision (
+    decision_id   INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    rev           INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    payload       TEXT NOT NULL,
+    observed      INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.observed') END),
+    reported_by   TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.by') END),
+    type          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.type') END),
+    name          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.question') END),
+    options       TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.options') END),
+    chosen        TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.chosen') END),
+    reasoning     TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.reasoning') END),
+    confidence    REAL AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.confidence') END),
+    method        TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.method') END),
+    action        TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.action') END),
+    UNIQUE (run_no, seq)
+);
+
+-- What did agents say to each other?
+CREATE TABLE message (
+    message_id    INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    rev           INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    payload       TEXT NOT NULL,
+    observed      INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.observed') END),
+    reported_by   TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.by') END),
+    type          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.type') END),
+    name          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.to') END),
+    content       TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.content') END),
+    request_id    TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.request_id') END),
+    in_response_to TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.in_response_to') END),
+    channel       TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.channel') END),
+    UNIQUE (run_no, seq)
+);
+
+-- What did agents make?
+CREATE TABLE artifact (
+    artifact_id   INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    rev           INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    payload       TEXT NOT NULL,
+    observed      INTEGER AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.observed') END),
+    reported_by   TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.by') END),
+    type          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.type') END),
+    name          TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.name') END),
+    uri           TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.uri') END),
+    content       TEXT AS (CASE codec WHEN 'plain' THEN json_extract(payload, '$.body.content') END),
+    UNIQUE (run_no, seq)
+);
+
+-- Which run did this key start?
+CREATE TABLE start_key (
+    tenant        TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    digest        BLOB NOT NULL,
+    run_no        INTEGER NOT NULL,
+    PRIMARY KEY (tenant, key)
+) WITHOUT ROWID;
+
+-- Which runs belong to one sitting of a user?
+CREATE TABLE session (
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    session_id    TEXT NOT NULL,
+    user_id       TEXT,
+    metadata      TEXT,
+    created_at    INTEGER NOT NULL,
+    last_activity INTEGER NOT NULL,
+    PRIMARY KEY (tenant, session_id)
+) WITHOUT ROWID;
+
+-- Which conversations does a run remember?
+CREATE TABLE thread (
+    thread_id     INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    name          TEXT NOT NULL,
+    run_no        INTEGER,
+    created_at    INTEGER NOT NULL,
+    UNIQUE (tenant, name)
+);
+
+-- What was said in a conversation, in order?
+CREATE TABLE turn (
+    thread_id     INTEGER NOT NULL REFERENCES thread (thread_id) ON DELETE CASCADE,
+    position      INTEGER NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    role          TEXT NOT NULL,
+    at            INTEGER NOT NULL,
+    codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec IN ('plain', 'zstd', 'sealed')),
+    key_id        TEXT,
+    salt          BLOB,
+    digest        BLOB,
+    payload       TEXT NOT NULL,
+    PRIMARY KEY (thread_id, position)
+);

@@ -1,0 +1,93 @@
+-- What people and programs read. Views name the question they answer.
+
+-- What does each record say, wherever it is kept?
+CREATE VIEW record_body AS
+SELECT
+    r.tenant, r.run_no, r.seq, r.rev, r.kind, r.at, r.recorded_at, r.request, r.salt, r.digest, r.hash,
+    CASE r.kind
+        WHEN 'action' THEN (SELECT f.payload FROM action AS f WHERE f.run_no = r.run_no AND f.seq = r.seq)
+        WHEN 'decision' THEN (SELECT f.payload FROM decision AS f WHERE f.run_no = r.run_no AND f.seq = r.seq)
+        WHEN 'message' THEN (SELECT f.payload FROM message AS f WHERE f.run_no = r.run_no AND f.seq = r.seq)
+        WHEN 'artifact' THEN (SELECT f.payload FROM artifact AS f WHERE f.run_no = r.run_no AND f.seq = r.seq)
+        ELSE r.payload
+    END AS body
+FROM record AS r;
+
+-- What happened to a run, to read?
+CREATE VIEW run_history AS
+SELECT
+    b.run_no, b.seq, b.rev,
+    strftime('%Y-%m-%dT%H:%M:%fZ', b.at / 1000000000.0, 'unixepoch') AS at,
+    b.kind,
+    CASE b.kind
+        WHEN 'transitioned' THEN json_extract(b.body, '$.event')
+        WHEN 'placed' THEN json_extract(b.body, '$.event')
+        ELSE coalesce(json_extract(b.body, '$.body.name'), json_extract(b.body, '$.body.question'),
+                      json_extract(b.body, '$.body.text'))
+    END AS name,
+    json_extract(b.body, '$.from') AS from_state,
+    CASE b.kind
+        WHEN 'transitioned' THEN coalesce(json_extract(b.body, '$.to[0]'), json_extract(b.body, '$.from'))
+        WHEN 'placed' THEN json_extract(b.body, '$.to')
+    END AS to_state,
+    json_extract(b.body, '$.by') AS by,
+    b.body
+FROM record_body AS b;
+
+-- What is each run, alive or not?
+CREATE VIEW run AS
+SELECT
+    a.agent_id AS run_no, a.run_id, a.tenant, w.name AS workflow, a.version, a.agent_name AS agent, a.goal, a.driver,
+    a.status, s.path AS current_state, a.leaves, a.rev, a.seq, a.parent_no, coalesce(a.root_no, a.agent_id) AS root_no,
+    a.session, a.started_at, a.changed_at, a.due_at, a.unsealed, a.head, a.state, coalesce(v.hash, '') AS machine
+FROM agent_instance AS a
+LEFT JOIN workflow AS w ON w.workflow_id = a.workflow_id
+LEFT JOIN workflow_state AS s ON s.state_id = a.current_state_id
+LEFT JOIN workflow_version AS v ON v.workflow_id = a.workflow_id AND v.version = a.version
+UNION ALL
+SELECT
+    agent_id, run_id, tenant, workflow, version, agent_name, goal, driver, status, state_path, leaves, rev, seq,
+    parent_no, coalesce(root_no, agent_id), session, started_at, changed_at, due_at, unsealed, head, state, machine
+FROM deleted_agent;
+
+-- Which states is each run in? A row per active leaf.
+CREATE VIEW run_state AS
+SELECT
+    a.agent_id AS run_no, a.tenant, a.agent_name AS agent, s.state_id, s.name AS state, s.path, s.kind, s.guideline,
+    s.description
+FROM agent_instance AS a
+JOIN json_each(a.leaves) AS leaf
+JOIN workflow_state AS s ON s.state_id = leaf.value;
+
+-- Which events may be sent to each run now? A row per active leaf and transition, those of the states around included.
+CREATE VIEW legal_move AS
+SELECT
+    a.agent_id, leaf.state_id AS leaf_id, t.transition_id, t.name, t.from_state_id, t.to_state_id, t.description,
+    t.is_gated OR t.more_targets IS NOT NULL AS is_gated
+FROM agent_instance AS a
+JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
+JOIN json_each(a.leaves) AS active
+JOIN workflow_state AS leaf ON leaf.state_id = active.value
+JOIN json_each(leaf.lineage) AS around
+JOIN workflow_transition AS t
+    ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0) AND t.kind = 'event'
+WHERE a.status IN ('running', 'waiting');
+
+-- Where is an agent, what is it to do there, and what may it do next? Where nothing may follow, one row says so by
+-- its NULLs.
+CREATE VIEW agent_next_actions AS
+SELECT
+    a.agent_id, a.agent_name, w.name AS workflow, cs.name AS current_state, cs.guideline AS state_guideline,
+    m.name AS next_transition, ns.name AS next_state, m.description AS transition_description
+FROM agent_instance AS a
+JOIN workflow AS w ON w.workflow_id = a.workflow_id
+JOIN legal_move AS m ON m.agent_id = a.agent_id
+JOIN workflow_state AS cs ON cs.state_id = m.leaf_id
+JOIN workflow_state AS ns ON ns.state_id = m.to_state_id
+UNION ALL
+SELECT a.agent_id, a.agent_name, w.name, cs.name, cs.guideline, NULL, NULL, NULL
+FROM agent_instance AS a
+JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
+JOIN workflow_state AS cs ON cs.state_id = a.current_state_id
+WHERE NOT EXISTS (SELECT 1 FROM legal_move AS m WHERE m.agent_id = a.agent_id)
+ORDER BY 1, 4, 6;

@@ -1,0 +1,1 @@
+-- What keeps the rows consistent when SQL statements write them.

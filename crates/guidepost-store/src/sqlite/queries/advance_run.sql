@@ -1,0 +1,13 @@
+UPDATE agent_instance
+SET current_state_id = :state_id,
+    updated_at = datetime(:now / 1000000000, 'unixepoch'),
+    status = :status,
+    rev = :rev,
+    seq = :seq,
+    unsealed = 0,
+    head = :head,
+    leaves = :leaves,
+    state = :state,
+    due_at = :due,
+    changed_at = :now
+WHERE agent_id = :run AND rev = :expected

@@ -1,0 +1,2 @@
+INSERT INTO decision (tenant, run_no, seq, rev, at, payload)
+VALUES (:tenant, :run, :seq, :rev, :at, :payload)

@@ -1,0 +1,1 @@
+DELETE FROM workflow_state WHERE workflow_id = :workflow

@@ -1,0 +1,1 @@
+SELECT version FROM workflow_version WHERE workflow_id = :workflow AND hash = :hash

@@ -1,0 +1,1 @@
+INSERT INTO workflow (name, tenant, origin) VALUES (:name, :tenant, 'built_in')

@@ -1,0 +1,1 @@
+SELECT seq, payload FROM snapshot WHERE run_no = :run ORDER BY seq DESC LIMIT 1

@@ -1,0 +1,1 @@
+UPDATE workflow_state SET name = :name WHERE state_id = :state

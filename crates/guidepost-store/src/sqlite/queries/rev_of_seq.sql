@@ -1,0 +1,1 @@
+SELECT rev FROM record WHERE run_no = :run AND seq = :seq

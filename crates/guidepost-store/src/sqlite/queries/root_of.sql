@@ -1,0 +1,1 @@
+SELECT root_no FROM run WHERE run_no = :run AND tenant = :tenant

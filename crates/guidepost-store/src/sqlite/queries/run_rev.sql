@@ -1,0 +1,1 @@
+SELECT rev FROM run WHERE run_no = :run AND tenant = :tenant

@@ -1,0 +1,3 @@
+SELECT version, hash, format, source, file
+FROM workflow_version
+WHERE workflow_id = :workflow AND hash = :hash

@@ -1,0 +1,115 @@
+//! Opening the file: its mode, its pragmas, its migrations.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::fault::tell;
+use super::{BUSY_SECONDS, Location};
+use crate::{Durability, StoreError};
+
+/// Marks the file as ours: the letters `GPst`.
+const APPLICATION_ID: i64 = 0x4750_7374;
+
+/// The schema this program knows: how many migrations there are.
+const KNOWN: u32 = 3;
+
+/// The migrations, in order. The schema's version is how many of them were made.
+const MIGRATIONS: [&str; KNOWN as usize] = [
+    include_str!("migrations/0001_tables.sql"),
+    include_str!("migrations/0002_views.sql"),
+    include_str!("migrations/0003_triggers.sql"),
+];
+
+/// How many prepared statements a connection keeps: all there are, with room to grow.
+const STATEMENTS_MAX: usize = 100;
+
+/// Opens the file for writing, creating it or bringing its schema up to date if need be.
+pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
+    create_private(location)?;
+    let failed = |error| tell(error, location, "opening the file failed");
+    let mut connection = connect(location).map_err(failed)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    migrate(&mut connection, location)?;
+    Ok(connection)
+}
+
+/// Opens a connection to a file that is up to date.
+pub(super) fn connect(location: &Location) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(&location.path)?;
+    connection.busy_timeout(Duration::from_secs(BUSY_SECONDS))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let synchronous = match location.durability {
+        Durability::Disk => "FULL",
+        Durability::Process | Durability::None => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // Triggers guard what foreign keys would, because the stock shell leaves those off; checking twice costs time.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    Ok(connection)
+}
+
+/// Creates the file, readable by its owner only, unless it is there. SQLite gives its companions the same mode.
+fn create_private(location: &Location) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(&location.path) {
+        Ok(_) => Ok(()),
+        Err(reason) if reason.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(reason) => Err(StoreError::Unavailable {
+            url: location.url(),
+            what: "the file cannot be created".to_owned(),
+            source: Some(Box::new(reason)),
+        }),
+    }
+}
+
+/// Brings the schema up to date. All migrations that are missing are one transaction, under the file's write lock, so
+/// that of two processes that open an old file at once, one migrates and the other finds it done.
+fn migrate(connection: &mut Connection, location: &Location) -> Result<(), StoreError> {
+    let failed = |error| tell(error, location, "bringing the schema up to date failed");
+    if version(connection).map_err(failed)? == KNOWN {
+        return expect_ours(connection, location);
+    }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let made = version(&transaction).map_err(failed)?;
+    if made > 0 {
+        expect_ours(&transaction, location)?;
+    }
+    let missing = MIGRATIONS.get(made as usize..).ok_or_else(|| StoreError::NewerSchema {
+        url: location.url(),
+        found: made,
+        known: KNOWN,
+    })?;
+    make(&transaction, missing).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+fn make(transaction: &Transaction<'_>, missing: &[&str]) -> rusqlite::Result<()> {
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", KNOWN)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Refuses a file that another program numbers the versions of.
+fn expect_ours(connection: &Connection, location: &Location) -> Result<(), StoreError> {
+    let failed = |error| tell(error, location, "reading the file failed");
+    let id: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    Err(StoreError::BadUrl {
+        url: location.url(),
+        what: "the file belongs to another program".to_owned(),
+    })
+}

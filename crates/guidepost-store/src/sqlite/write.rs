@@ -1,0 +1,531 @@
+//! What is written to runs: creation, decisions, observed facts. All within a transaction of the writer's.
+//!
+//! Whatever can be worked out beforehand is, in the caller's task: [`Step`] and [`Observed`] hold payloads that are
+//! serialised and digested already, so that the writer thread only looks up, chains and stores.
+
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant, Version};
+use guidepost_core::record::Record;
+use guidepost_core::recorded::{Fact, FactBody};
+use guidepost_core::run::{Driver, Status};
+use guidepost_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::fault::{Fault, damaged};
+use super::row::{self, int, text};
+use crate::chain::{self, Hash, Link, Payload};
+use crate::{
+    Batch, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError, clock,
+    payload, refuse,
+};
+
+/// A batch, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Step {
+    records: Vec<Sealable>,
+    request: Option<RequestDigest>,
+    recorded_at: Timestamp,
+    driver: Driver,
+    status: Status,
+    state: String,
+    due: Option<i64>,
+    current_state: String,
+    leaves: Vec<String>,
+    /// The data, if a snapshot of it is due.
+    snapshot: Option<Payload>,
+}
+
+/// Observed facts, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Observed {
+    facts: Vec<(Sealable, Table)>,
+    recorded_at: Timestamp,
+}
+
+/// A record without its place in a history.
+#[derive(Debug)]
+struct Sealable {
+    kind: &'static str,
+    at: Timestamp,
+    has_changes: bool,
+    payload: Payload,
+}
+
+/// The table that holds a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Record,
+    Action,
+    Decision,
+    Message,
+    Artifact,
+}
+
+/// What a write needs to know of a run's row.
+struct Head {
+    run: RunNo,
+    rev: Rev,
+    seq: Seq,
+    unsealed: u64,
+    head: Hash,
+    workflow_id: i64,
+    is_built_in: bool,
+}
+
+impl Step {
+    pub(super) fn new(batch: Batch) -> Result<Self, StoreError> {
+        let Batch { records, run, current_state, leaves, request, recorded_at } = batch;
+        let is_settled = run.placed.is_empty();
+        let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
+        Ok(Self {
+            records: records.iter().map(Sealable::of_record).collect::<Result<_, _>>()?,
+            request,
+            recorded_at,
+            driver: run.driver,
+            status: run.status,
+            state: serde_json::to_string(&run).map_err(unwritable)?,
+            due: if is_settled { run.due().map(|due| due.0) } else { Some(0) },
+            current_state,
+            leaves,
+            snapshot: snapshot.map(Payload::new),
+        })
+    }
+}
+
+impl Observed {
+    pub(super) fn new(facts: Vec<Fact>) -> Result<Self, StoreError> {
+        let now = clock::now();
+        let ready = |fact: Fact| {
+            let table = match &fact.body {
+                FactBody::Action(_) => Table::Action,
+                FactBody::Decision(_) => Table::Decision,
+                FactBody::Message(_) => Table::Message,
+                FactBody::Artifact(_) => Table::Artifact,
+                _ => Table::Record,
+            };
+            let sealable = Sealable {
+                kind: fact.body.kind(),
+                at: fact.at.unwrap_or(now),
+                has_changes: false,
+                payload: Payload::new(payload::of_fact(&fact).map_err(unwritable)?),
+            };
+            Ok((sealable, table))
+        };
+        let facts = facts.into_iter().map(ready).collect::<Result<_, StoreError>>()?;
+        Ok(Self { facts, recorded_at: now })
+    }
+}
+
+impl Sealable {
+    fn of_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: record.kind(),
+            at: payload::record_at(record),
+            has_changes: !payload::changes(record).is_empty(),
+            payload: Payload::new(record.body().map_err(unwritable)?),
+        })
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(unwritable)
+}
+
+/// Plain data always has a JSON form; if it has none after all, nothing is written.
+fn unwritable(reason: serde_json::Error) -> StoreError {
+    StoreError::Refused { what: format!("it has no JSON form: {reason}"), hint: None }
+}
+
+/// Creates a run with its first records, unless its key created one before.
+pub(super) fn create(
+    db: &Connection,
+    tenant: &Tenant,
+    new: &NewRun,
+    step: &Step,
+) -> Result<Created, Fault> {
+    if let Some(created) = created_before(db, tenant, new)? {
+        return Ok(created);
+    }
+    let workflow_id = workflow_for(db, tenant, &new.workflow, new.version)?;
+    let is_built_in = new.workflow == OBSERVED;
+    let root = new.parent.map(|parent| root_of(db, tenant, parent)).transpose()?;
+    let state_id = state_id(db, workflow_id, &step.current_state, is_built_in, tenant)?;
+    let leaves = leaf_ids(db, workflow_id, step, is_built_in, tenant, state_id)?;
+    db.prepare_cached(include_str!("queries/insert_run.sql"))?.execute(named_params! {
+        ":workflow": workflow_id,
+        ":agent": new.agent,
+        ":state_id": state_id,
+        ":now": step.recorded_at.0,
+        ":tenant": tenant.as_str(),
+        ":run_id": new.id.to_string(),
+        ":version": new.version.map(|version| int(version.0)),
+        ":driver": row::driver(step.driver),
+        ":status": step.status.as_str(),
+        ":rev": int(step.records.len() as u64),
+        ":seq": 0,
+        ":head": None::<Vec<u8>>,
+        ":leaves": leaves,
+        ":state": step.state,
+        ":due": step.due,
+        ":started_at": new.at.0,
+        ":goal": new.goal,
+        ":parent": new.parent.map(|parent| parent.0),
+        ":root": root.map(|root| root.0),
+        ":session": new.session,
+    })?;
+    let run = RunNo(db.last_insert_rowid());
+    let mut head = Head {
+        run,
+        rev: Rev(0),
+        seq: Seq(0),
+        unsealed: 0,
+        head: chain::genesis(new.id),
+        workflow_id,
+        is_built_in,
+    };
+    append_step(db, tenant, &mut head, step)?;
+    advance_seq(db, &head)?;
+    if let Some((key, digest)) = &new.key {
+        db.prepare_cached(include_str!("queries/insert_key.sql"))?.execute(named_params! {
+            ":tenant": tenant.as_str(), ":key": key, ":digest": digest.0.as_slice(), ":run": run.0,
+        })?;
+    }
+    if let Some(session) = &new.session {
+        db.prepare_cached(include_str!("queries/insert_session.sql"))?.execute(named_params! {
+            ":tenant": tenant.as_str(), ":session": session, ":now": new.at.0,
+        })?;
+    }
+    Ok(Created { run, id: new.id, is_new: true })
+}
+
+/// The run an earlier start with this key created.
+fn created_before(
+    db: &Connection,
+    tenant: &Tenant,
+    new: &NewRun,
+) -> Result<Option<Created>, Fault> {
+    let Some((key, digest)) = &new.key else { return Ok(None) };
+    let found: Option<(Vec<u8>, i64, String)> = db
+        .prepare_cached(include_str!("queries/find_key.sql"))?
+        .query_row(named_params! { ":tenant": tenant.as_str(), ":key": key }, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((used, run, id)) = found else { return Ok(None) };
+    let run = RunNo(run);
+    if used != digest.0 {
+        return Err(StoreError::KeyReused { key: key.clone(), run }.into());
+    }
+    let id = row::run_id(&id).ok_or_else(|| damaged(run, "its run id is no UUID"))?;
+    Ok(Some(Created { run, id, is_new: false }))
+}
+
+/// The id of the workflow a run is created in.
+fn workflow_for(
+    db: &Connection,
+    tenant: &Tenant,
+    name: &str,
+    version: Option<Version>,
+) -> Result<i64, Fault> {
+    let found: Option<(i64, String)> = db
+        .prepare_cached(include_str!("queries/find_workflow.sql"))?
+        .query_row(named_params! { ":tenant": tenant.as_str(), ":name": name }, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let refused = || refuse::no_such_version(name, version);
+    match (found, version) {
+        (None, None) if name == OBSERVED => {
+            db.prepare_cached(include_str!("queries/insert_observed.sql"))?
+                .execute(named_params! { ":tenant": tenant.as_str(), ":name": OBSERVED })?;
+            Ok(db.last_insert_rowid())
+        }
+        (None, _) => Err(refused().into()),
+        (Some((id, origin)), None) if origin != "file" => Ok(id),
+        (Some(_), None) => Err(refused().into()),
+        (Some((id, _)), Some(version)) => {
+            let has: bool = db.prepare_cached(include_str!("queries/has_version.sql"))?.query_row(
+                named_params! { ":workflow": id, ":version": int(version.0) },
+                |row| row.get(0),
+            )?;
+            if has { Ok(id) } else { Err(refused().into()) }
+        }
+    }
+}
+
+fn root_of(db: &Connection, tenant: &Tenant, parent: RunNo) -> Result<RunNo, Fault> {
+    let root: Option<i64> = db
+        .prepare_cached(include_str!("queries/root_of.sql"))?
+        .query_row(named_params! { ":run": parent.0, ":tenant": tenant.as_str() }, |row| row.get(0))
+        .optional()?;
+    root.map(RunNo).ok_or_else(|| StoreError::NoSuchRun(RunRef::No(parent)).into())
+}
+
+/// Appends a step at the rev it was decided at.
+pub(super) fn commit(
+    db: &Connection,
+    tenant: &Tenant,
+    run: RunNo,
+    expected: Rev,
+    step: &Step,
+) -> Result<Committed, Fault> {
+    let Some(mut head) = Head::read(db, tenant, run)? else {
+        return Err(deleted_or_unknown(db, tenant, run, expected)?.into());
+    };
+    if head.rev != expected {
+        return Err(StoreError::Conflict { expected, present: head.rev }.into());
+    }
+    let built_in = head.is_built_in;
+    let state_id = state_id(db, head.workflow_id, &step.current_state, built_in, tenant)?;
+    let leaves = leaf_ids(db, head.workflow_id, step, built_in, tenant, state_id)?;
+    append_step(db, tenant, &mut head, step)?;
+    db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
+        ":run": run.0,
+        ":expected": int(expected.0),
+        ":state_id": state_id,
+        ":now": step.recorded_at.0,
+        ":status": step.status.as_str(),
+        ":rev": int(head.rev.0),
+        ":seq": int(head.seq.0),
+        ":head": head.head.as_slice(),
+        ":leaves": leaves,
+        ":state": step.state,
+        ":due": step.due,
+    })?;
+    Ok(Committed { seq: head.seq, rev: head.rev, snapshot: step.snapshot.is_some() })
+}
+
+/// Appends observed facts.
+pub(super) fn record(
+    db: &Connection,
+    tenant: &Tenant,
+    run: RunNo,
+    observed: &Observed,
+) -> Result<Recorded, Fault> {
+    let mut head = Head::read(db, tenant, run)?
+        .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
+    head.seal_what_sql_wrote(db)?;
+    let first = head.seq.next();
+    for (fact, table) in &observed.facts {
+        let own = *table == Table::Record;
+        append_record(db, tenant, &mut head, fact, own, None, observed.recorded_at)?;
+        if !own {
+            append_fact(db, tenant, &head, fact, *table)?;
+        }
+    }
+    advance_seq(db, &head)?;
+    Ok(Recorded { first, last: head.seq, rev: head.rev })
+}
+
+/// A commit found no live row: either the agent was deleted, which moved its history on, or there never was one.
+fn deleted_or_unknown(
+    db: &Connection,
+    tenant: &Tenant,
+    run: RunNo,
+    expected: Rev,
+) -> Result<StoreError, Fault> {
+    let present = db
+        .prepare_cached(include_str!("queries/run_rev.sql"))?
+        .query_row(named_params! { ":run": run.0, ":tenant": tenant.as_str() }, |row| {
+            row::count(row, 0)
+        })
+        .optional()?;
+    Ok(match present {
+        Some(present) => StoreError::Conflict { expected, present: Rev(present) },
+        None => StoreError::NoSuchRun(RunRef::No(run)),
+    })
+}
+
+impl Head {
+    fn read(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Option<Self>, Fault> {
+        let mut statement = db.prepare_cached(include_str!("queries/run_head.sql"))?;
+        let mut rows =
+            statement.query(named_params! { ":run": run.0, ":tenant": tenant.as_str() })?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let id = || row::run_id(row.get_ref(4).ok()?.as_str().ok()?);
+        let head = match row.get_ref(3)?.as_blob_or_null().map_err(|what| damaged(run, what))? {
+            Some(head) => Hash::try_from(head).map_err(|what| damaged(run, what))?,
+            None => chain::genesis(id().ok_or_else(|| damaged(run, "its run id is no UUID"))?),
+        };
+        Ok(Some(Self {
+            run,
+            rev: Rev(row::count(row, 0)?),
+            seq: Seq(row::count(row, 1)?),
+            unsealed: row::count(row, 2)?,
+            head,
+            workflow_id: row.get(5)?,
+            is_built_in: row.get_ref(6)?.as_str().is_ok_and(|origin| origin == "built_in"),
+        }))
+    }
+
+    /// Seals what triggers appended, before anything is chained to it.
+    fn seal_what_sql_wrote(&mut self, db: &Connection) -> Result<(), Fault> {
+        if self.unsealed == 0 {
+            return Ok(());
+        }
+        let sealed = self.seq.0.saturating_sub(self.unsealed);
+        let mut unsealed = db.prepare_cached(include_str!("queries/unsealed_records.sql"))?;
+        let mut seal = db.prepare_cached(include_str!("queries/seal_record.sql"))?;
+        let mut rows =
+            unsealed.query(named_params! { ":run": self.run.0, ":sealed": int(sealed) })?;
+        while let Some(row) = rows.next()? {
+            let seq = Seq(row::count(row, 0)?);
+            let payload = Payload::new(
+                row.get_ref(3)?
+                    .as_bytes_or_null()
+                    .map_err(|what| damaged(self.run, what))?
+                    .unwrap_or_default()
+                    .to_vec(),
+            );
+            let kind: String = row.get(1)?;
+            let at = Timestamp(row.get(2)?);
+            self.head = Link { seq, at, kind: &kind, digest: &payload.digest }.hash(&self.head);
+            seal.execute(named_params! {
+                ":run": self.run.0,
+                ":seq": int(seq.0),
+                ":salt": payload.salt.as_slice(),
+                ":digest": payload.digest.as_slice(),
+                ":hash": self.head.as_slice(),
+            })?;
+        }
+        self.unsealed = 0;
+        Ok(())
+    }
+}
+
+/// Appends a step's records, and a snapshot if one is due.
+fn append_step(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    step: &Step,
+) -> Result<(), Fault> {
+    head.seal_what_sql_wrote(db)?;
+    for record in &step.records {
+        head.rev = head.rev.next();
+        append_record(db, tenant, head, record, true, step.request.as_ref(), step.recorded_at)?;
+    }
+    if let Some(snapshot) = &step.snapshot {
+        db.prepare_cached(include_str!("queries/append_snapshot.sql"))?.execute(named_params! {
+            ":run": head.run.0,
+            ":seq": int(head.seq.0),
+            ":tenant": tenant.as_str(),
+            ":salt": snapshot.salt.as_slice(),
+            ":digest": snapshot.digest.as_slice(),
+            ":payload": text(&snapshot.bytes),
+        })?;
+    }
+    Ok(())
+}
+
+/// Appends one record, chained to the one before. Its payload is left out where a table of its own holds it.
+fn append_record(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    record: &Sealable,
+    holds_payload: bool,
+    request: Option<&RequestDigest>,
+    recorded_at: Timestamp,
+) -> Result<(), Fault> {
+    let Sealable { kind, at, has_changes, payload } = record;
+    head.seq = head.seq.next();
+    let link = Link { seq: head.seq, at: *at, kind, digest: &payload.digest };
+    head.head = link.hash(&head.head);
+    db.prepare_cached(include_str!("queries/append_record.sql"))?.execute(named_params! {
+        ":tenant": tenant.as_str(),
+        ":run": head.run.0,
+        ":seq": int(head.seq.0),
+        ":rev": int(head.rev.0),
+        ":kind": kind,
+        ":at": at.0,
+        ":recorded_at": recorded_at.0,
+        ":request": request.map(|digest| digest.0.as_slice()),
+        ":has_changes": has_changes,
+        ":salt": payload.salt.as_slice(),
+        ":digest": payload.digest.as_slice(),
+        ":hash": head.head.as_slice(),
+        ":payload": holds_payload.then(|| text(&payload.bytes)),
+    })?;
+    Ok(())
+}
+
+/// Puts a fact into its own table, beside the record just appended.
+fn append_fact(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &Head,
+    fact: &Sealable,
+    table: Table,
+) -> Result<(), Fault> {
+    let statement = match table {
+        Table::Record => return Ok(()),
+        Table::Action => include_str!("queries/append_action.sql"),
+        Table::Decision => include_str!("queries/append_decision.sql"),
+        Table::Message => include_str!("queries/append_message.sql"),
+        Table::Artifact => include_str!("queries/append_artifact.sql"),
+    };
+    db.prepare_cached(statement)?.execute(named_params! {
+        ":tenant": tenant.as_str(),
+        ":run": head.run.0,
+        ":seq": int(head.seq.0),
+        ":rev": int(head.rev.0),
+        ":at": fact.at.0,
+        ":payload": text(&fact.payload.bytes),
+    })?;
+    Ok(())
+}
+
+fn advance_seq(db: &Connection, head: &Head) -> Result<(), Fault> {
+    db.prepare_cached(include_str!("queries/advance_seq.sql"))?.execute(named_params! {
+        ":run": head.run.0, ":seq": int(head.seq.0), ":head": head.head.as_slice(),
+    })?;
+    Ok(())
+}
+
+/// The ids of a step's leaves, as a JSON list.
+fn leaf_ids(
+    db: &Connection,
+    workflow_id: i64,
+    step: &Step,
+    is_built_in: bool,
+    tenant: &Tenant,
+    current: i64,
+) -> Result<String, Fault> {
+    // The usual case needs no second look-up: one leaf, which is the innermost common state.
+    if let [leaf] = step.leaves.as_slice()
+        && *leaf == step.current_state
+    {
+        return Ok(format!("[{current}]"));
+    }
+    let ids = step
+        .leaves
+        .iter()
+        .map(|leaf| state_id(db, workflow_id, leaf, is_built_in, tenant))
+        .collect::<Result<Vec<i64>, Fault>>()?;
+    Ok(serde_json::to_string(&ids).map_err(unwritable)?)
+}
+
+/// The id of the state with this path. The root has a row only if somebody needs it, and what is observed names its states
+/// as it goes; both are added when first entered.
+fn state_id(
+    db: &Connection,
+    workflow_id: i64,
+    path: &str,
+    is_built_in: bool,
+    tenant: &Tenant,
+) -> Result<i64, Fault> {
+    let found: Option<i64> = db
+        .prepare_cached(include_str!("queries/run_state_id.sql"))?
+        .query_row(named_params! { ":workflow": workflow_id, ":path": path }, |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(id) => Ok(id),
+        None if path.is_empty() || is_built_in => {
+            super::catalogue::add_state(db, tenant, workflow_id, path)
+        }
+        None => Err(Fault::Undo(StoreError::Refused {
+            what: format!("the workflow has no state `{path}`"),
+            hint: None,
+        })),
+    }
+}

@@ -1,0 +1,210 @@
+//! Group commit: one thread that puts all waiting writes into one durable transaction.
+//!
+//! Each caller awaits its own outcome. Jobs look before they write, so that one that is told no leaves nothing behind and
+//! hurts nobody in its group; should a statement fail midway nevertheless, the group is undone and its jobs are tried
+//! anew, one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::Location;
+use super::fault::{Fault, tell};
+use crate::StoreError;
+
+/// How many jobs share one transaction at most: enough that the cost of a sync vanishes, few enough that nobody waits long.
+const GROUP_MAX: usize = 256;
+
+/// The handle to the writer thread, which ends when the handle is dropped and all jobs are done.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    is_read_only: Arc<AtomicBool>,
+    location: Location,
+}
+
+/// A write that waits for its transaction. It may be performed more than once, each time after the last was undone.
+trait Job: Send {
+    /// Writes, in the present transaction.
+    fn perform(&mut self, db: &Connection) -> Performed;
+    /// Tells the caller how it went, now that the transaction has ended.
+    fn reply(self: Box<Self>, location: &Location);
+    /// Tells the caller that the transaction failed.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+/// How performing a job went, as far as the transaction is concerned.
+enum Performed {
+    /// What it wrote is to be kept.
+    Keep,
+    /// What it wrote is to be undone.
+    Undo,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection, location: Location) -> Self {
+        let (jobs, queue) = mpsc::channel();
+        let is_read_only = Arc::new(AtomicBool::new(false));
+        let desk =
+            Desk { connection, location: location.clone(), is_read_only: is_read_only.clone() };
+        std::thread::Builder::new()
+            .name("guidepost-writer".to_owned())
+            .spawn(move || desk.work(&queue))
+            .map_or_else(
+                |reason| tracing::error!(%reason, "the writer thread could not be started"),
+                drop,
+            );
+        Self { jobs, is_read_only, location }
+    }
+
+    /// Writes in a transaction of the writer's choice, and waits until it is durable.
+    pub(super) async fn write<T, F>(&self, write: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        if self.is_read_only.load(Ordering::Acquire) {
+            return Err(StoreError::ReadOnly { url: self.location.url() });
+        }
+        let (reply, outcome) = oneshot::channel();
+        let job = Box::new(Waiting { write, outcome: None, reply });
+        let stopped = || StoreError::Unavailable {
+            url: self.location.url(),
+            what: "the writer has stopped".to_owned(),
+            source: None,
+        };
+        self.jobs.send(job).map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())?
+    }
+}
+
+/// A job and who waits for it.
+struct Waiting<T, F> {
+    write: F,
+    outcome: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Waiting<T, F>
+where
+    T: Send,
+    F: FnMut(&Connection) -> Result<T, Fault> + Send,
+{
+    fn perform(&mut self, db: &Connection) -> Performed {
+        let outcome = (self.write)(db);
+        let performed = match &outcome {
+            Ok(_) | Err(Fault::Clean(_)) => Performed::Keep,
+            Err(Fault::Undo(_) | Fault::Sql(_)) => Performed::Undo,
+        };
+        self.outcome = Some(outcome);
+        performed
+    }
+
+    // Whoever waited may be gone; then nobody is told, and the write stands.
+    fn reply(self: Box<Self>, location: &Location) {
+        if let Some(outcome) = self.outcome {
+            let _ = self.reply.send(outcome.map_err(|fault| fault.tell(location)));
+        }
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error));
+    }
+}
+
+/// What the writer thread works with.
+struct Desk {
+    connection: Connection,
+    location: Location,
+    is_read_only: Arc<AtomicBool>,
+}
+
+impl Desk {
+    fn work(self, queue: &mpsc::Receiver<Box<dyn Job>>) {
+        while let Ok(first) = queue.recv() {
+            let mut group = vec![first];
+            group.extend(queue.try_iter().take(GROUP_MAX - 1));
+            self.serve(group);
+        }
+    }
+
+    /// Writes a group in one transaction; should that not do, each job in one of its own.
+    fn serve(&self, group: Vec<Box<dyn Job>>) {
+        if let Err(group) = self.attempt(group) {
+            for job in group {
+                if let Err(alone) = self.attempt(vec![job]) {
+                    alone.into_iter().for_each(|job| job.reply(&self.location));
+                }
+            }
+        }
+    }
+
+    /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone.
+    fn attempt(&self, mut group: Vec<Box<dyn Job>>) -> Result<(), Vec<Box<dyn Job>>> {
+        if self.is_read_only.load(Ordering::Acquire) {
+            self.refuse(group, || StoreError::ReadOnly { url: self.location.url() });
+            return Ok(());
+        }
+        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            self.tell_all(group, error, "beginning a transaction failed");
+            return Ok(());
+        }
+        for job in &mut group {
+            if let Performed::Undo = job.perform(&self.connection) {
+                self.roll_back();
+                return Err(group);
+            }
+        }
+        match self.connection.execute_batch("COMMIT") {
+            Ok(()) => group.into_iter().for_each(|job| job.reply(&self.location)),
+            Err(error) => self.give_up(group, error),
+        }
+        Ok(())
+    }
+
+    /// A commit failed. A full disk leaves nothing behind; after any other failure to write, nobody knows what is on the
+    /// disk, and trying again would only hide it.
+    fn give_up(&self, group: Vec<Box<dyn Job>>, error: rusqlite::Error) {
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            self.is_read_only.store(true, Ordering::Release);
+            tracing::error!(%error, "a write to the disk failed; the store is read-only from now on");
+        }
+        self.roll_back();
+        self.tell_all(group, error, "committing failed");
+    }
+
+    /// Ends the transaction, unless SQLite did so itself.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn tell_all(&self, group: Vec<Box<dyn Job>>, error: rusqlite::Error, what: &str) {
+        // Every caller gets an error of its own; the cause belongs to the first, its text to all.
+        let text = error.to_string();
+        let mut first = Some(tell(error, &self.location, what));
+        let is_busy = matches!(first, Some(StoreError::Busy { .. }));
+        self.refuse(group, || match first.take() {
+            Some(error) => error,
+            None if is_busy => {
+                StoreError::Busy { url: self.location.url(), seconds: super::BUSY_SECONDS }
+            }
+            None => StoreError::Unavailable {
+                url: self.location.url(),
+                what: format!("{what}: {text}"),
+                source: None,
+            },
+        });
+    }
+
+    fn refuse(&self, group: Vec<Box<dyn Job>>, mut error: impl FnMut() -> StoreError) {
+        group.into_iter().for_each(|job| job.fail(error()));
+    }
+}

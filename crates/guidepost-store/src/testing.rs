@@ -1,0 +1,3 @@
+//! For tests of backends, and of what is built on them.
+
+pub mod conformance;

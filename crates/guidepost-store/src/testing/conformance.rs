@@ -1,0 +1,63 @@
+//! What every backend does alike: one case per behaviour, each named by it.
+//!
+//! [`conformance!`](crate::conformance) makes a test of each case; it is all a backend's own test file needs.
+
+mod catalogue;
+mod fixture;
+mod histories;
+mod reads;
+mod writes;
+
+pub use self::catalogue::*;
+pub use self::fixture::Fixture;
+pub use self::histories::*;
+pub use self::reads::*;
+pub use self::writes::*;
+
+/// Makes a test of each case of the suite. `$open` is an expression that opens an empty store, as an `Arc<dyn Store>`
+/// and whatever must live as long as the test.
+#[macro_export]
+macro_rules! conformance {
+    ($open:expr) => {
+        $crate::conformance!(@each $open;
+            a_commit_succeeds_only_at_the_expected_rev
+            seqs_have_no_gaps_over_commits_and_facts
+            a_commit_is_all_or_nothing
+            facts_leave_the_rev_as_it_is
+            a_start_with_the_same_key_finds_the_first_run
+            a_key_is_not_reused_for_other_arguments
+            a_run_is_found_by_number_id_and_agent
+            an_agent_with_several_live_runs_is_ambiguous
+            a_run_needs_its_workflow_and_its_parent
+            a_child_knows_its_parent_and_root
+            what_is_not_there_is_not_found
+            tenants_never_see_each_other
+            a_stored_run_is_what_its_records_fold_to
+            every_json_value_survives
+            of_many_commits_at_one_rev_one_wins
+            history_is_read_in_both_directions
+            history_is_filtered_by_kind
+            a_repeated_request_finds_its_outcome
+            evidence_is_counted_from_a_rev
+            a_clean_history_verifies
+            runs_are_listed_newest_first
+            runs_are_filtered
+            a_listed_run_is_summed_up
+            due_runs_are_listed_longest_due_first
+            a_workflow_gets_a_new_version_only_for_a_new_structure
+            saving_again_rewords_without_undoing_live_edits
+            live_edits_are_counted
+            workflows_are_listed_and_searched
+            versions_are_listed_newest_first
+        );
+    };
+    (@each $open:expr; $($case:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let (store, _keep) = $open;
+            $crate::testing::conformance::$case(
+                $crate::testing::conformance::Fixture::new(store),
+            ).await;
+        })*
+    };
+}

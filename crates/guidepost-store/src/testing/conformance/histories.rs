@@ -1,0 +1,163 @@
+//! Histories: pages, outcomes, evidence, checks.
+
+use guidepost_core::id::{Rev, Seq};
+use guidepost_core::machine::{FactKind, Requirement};
+use guidepost_core::recorded::{Artifact, Decision, Fact, FactBody, Message};
+
+use super::fixture::{Fixture, Step, action, at, done, found, note};
+use crate::{EntryBody, HistoryPage, RequestDigest};
+
+fn page(newest_first: bool, beyond: Option<Seq>, limit: usize) -> HistoryPage {
+    HistoryPage { newest_first, kinds: vec![], beyond, limit }
+}
+
+/// Pages follow each other without gap or overlap, forwards and backwards.
+pub async fn history_is_read_in_both_directions(on: Fixture) {
+    let run = on.define_and_start().await;
+    for n in 0..9 {
+        on.record(run, vec![note(&format!("n{n}"))]).await;
+    }
+    for newest_first in [false, true] {
+        let (mut seqs, mut beyond) = (Vec::new(), None);
+        loop {
+            let wanted = page(newest_first, beyond, 4);
+            let read = done(on.store.history(&on.tenant, run, &wanted).await);
+            seqs.extend(read.items.iter().map(|entry| entry.seq.0));
+            match read.next {
+                Some(next) => beyond = Some(Seq(found(next.parse().ok()))),
+                None => break,
+            }
+        }
+        if newest_first {
+            seqs.reverse();
+        }
+        assert_eq!(seqs, (1..=11).collect::<Vec<u64>>());
+    }
+    let whole = done(on.store.history(&on.tenant, run, &page(false, None, 11)).await);
+    assert_eq!(whole.next, None, "a full last page is the last");
+    let entry = &whole.items[2];
+    assert_eq!((entry.at, entry.rev), (at(7), Rev(2)));
+    let body = note("n0").body;
+    assert_eq!(entry.body, EntryBody::Fact { by: "writer".to_owned(), observed: false, body });
+}
+
+/// Only the kinds asked for are counted and returned.
+pub async fn history_is_filtered_by_kind(on: Fixture) {
+    let run = on.define_and_start().await;
+    on.record(run, vec![note("a"), action("wait", "b", false), note("c")]).await;
+    let of_kinds = |kinds: &[&str]| HistoryPage {
+        kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        ..page(false, None, 2)
+    };
+    for (kinds, expected) in
+        [(&["note"][..], &[3, 5][..]), (&["started", "action"], &[1, 4]), (&["failed"], &[])]
+    {
+        let read = done(on.store.history(&on.tenant, run, &of_kinds(kinds)).await);
+        let seqs: Vec<u64> = read.items.iter().map(|entry| entry.seq.0).collect();
+        assert_eq!((seqs.as_slice(), read.next), (expected, None));
+    }
+}
+
+/// A request is known by its digest, from the rev its sender saw on.
+pub async fn a_repeated_request_finds_its_outcome(on: Fixture) {
+    let run = on.define_and_start().await;
+    let request = RequestDigest([7; 16]);
+    on.record(run, vec![note("before")]).await;
+    let step = Step { request: Some(request), ends: true, ..Step::to("Done") };
+    let batch = step.clone().batch(on.load(run).await.run);
+    done(on.step(run, step).await);
+    on.record(run, vec![note("after")]).await;
+    for since in [Rev(0), Rev(1), Rev(2)] {
+        let outcome = found(done(on.store.outcome(&on.tenant, run, since, &request).await));
+        assert_eq!((outcome.rev, &outcome.records), (Rev(4), &batch.records));
+    }
+    for since in [Rev(4), Rev(9)] {
+        assert_eq!(done(on.store.outcome(&on.tenant, run, since, &request).await), None);
+    }
+    let other = RequestDigest([8; 16]);
+    assert_eq!(done(on.store.outcome(&on.tenant, run, Rev(0), &other).await), None);
+}
+
+/// A decision, a message and an artifact.
+fn other_facts() -> Vec<Fact> {
+    let text = str::to_owned;
+    let bodies = [
+        FactBody::Decision(Decision {
+            decision_type: text("tool_selection"),
+            question: text("Which?"),
+            ..Decision::default()
+        }),
+        FactBody::Message(Message {
+            message_type: text("question"),
+            to: text("reviewer"),
+            ..Message::default()
+        }),
+        FactBody::Artifact(Artifact {
+            artifact_type: text("text/plain"),
+            name: text("report"),
+            ..Artifact::default()
+        }),
+    ];
+    let facts = bodies.into_iter();
+    facts.map(|body| Fact { at: None, observed: false, by: text("writer"), body }).collect()
+}
+
+/// Facts count by sort, type, name and whether they were seen, if recorded at the rev or later.
+pub async fn evidence_is_counted_from_a_rev(on: Fixture) {
+    let run = on.define_and_start().await;
+    on.record(run, vec![action("tool_execution", "crm_lookup", true)]).await;
+    done(on.step(run, Step::to("Score")).await);
+    let actions = vec![
+        action("tool_execution", "crm_lookup", true),
+        action("tool_execution", "crm_lookup", false),
+        action("llm_call", "crm_lookup", true),
+        note("no evidence"),
+    ];
+    on.record(run, actions).await;
+    on.record(run, other_facts()).await;
+    let need = |kind, r#type: Option<&str>, name: Option<&str>, observed| Requirement {
+        kind,
+        r#type: r#type.map(str::to_owned),
+        name: name.map(str::to_owned),
+        min: 1,
+        observed,
+    };
+    let lookup = need(FactKind::Action, Some("tool_execution"), Some("crm_lookup"), false);
+    let cases = [
+        (lookup.clone(), Rev(0), 3),
+        (lookup.clone(), Rev(2), 3),
+        (lookup.clone(), Rev(3), 2),
+        (lookup.clone(), Rev(4), 0),
+        (Requirement { observed: true, ..lookup }, Rev(3), 1),
+        (need(FactKind::Action, None, None, false), Rev(3), 3),
+        (need(FactKind::Action, None, Some("crm_lookup"), true), Rev(1), 3),
+        (need(FactKind::Action, Some("wait"), None, false), Rev(0), 0),
+        (need(FactKind::Decision, Some("tool_selection"), Some("Which?"), false), Rev(0), 1),
+        (need(FactKind::Message, Some("question"), Some("reviewer"), false), Rev(3), 1),
+        (need(FactKind::Artifact, None, Some("report"), false), Rev(3), 1),
+        (need(FactKind::Artifact, None, None, true), Rev(3), 0),
+    ];
+    let needs: Vec<_> = cases.iter().map(|(need, since, _)| (need.clone(), *since)).collect();
+    let counted = done(on.store.evidence(&on.tenant, run, &needs).await);
+    assert_eq!(counted.len(), cases.len());
+    for (evidence, (need, since, count)) in counted.iter().zip(&cases) {
+        assert_eq!((&evidence.requirement, evidence.since), (need, *since));
+        assert_eq!(evidence.count, *count, "{need:?} since {since}");
+    }
+}
+
+/// What Guidepost wrote is in order, and its head changes with every record.
+pub async fn a_clean_history_verifies(on: Fixture) {
+    let run = on.define_and_start().await;
+    let mut heads = Vec::new();
+    for to in ["Score", "Ingest", "Score"] {
+        on.record(run, vec![action("wait", "x", false), note("y")]).await;
+        done(on.step(run, Step::to(to)).await);
+        let verified = done(on.store.verify(&on.tenant, run).await);
+        assert_eq!((verified.unsealed, verified.problems), (0, vec![]));
+        assert_eq!(verified.records, on.load(run).await.head.seq.0);
+        assert_eq!(verified.head.len(), 64);
+        assert!(!heads.contains(&verified.head));
+        heads.push(verified.head);
+    }
+}

@@ -1,0 +1,27 @@
+//! Every backend passes the suite that defines a store.
+
+use std::sync::Arc;
+
+use guidepost_store::Store;
+
+mod memory {
+    use super::*;
+
+    fn open() -> (Arc<dyn Store>, ()) {
+        (Arc::new(guidepost_store::memory::Memory::new()), ())
+    }
+
+    guidepost_store::conformance!(open());
+}
+
+mod sqlite {
+    use super::*;
+
+    fn open() -> (Arc<dyn Store>, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("guidepost.db");
+        (guidepost_store::open(path.to_str().unwrap()).unwrap(), directory)
+    }
+
+    guidepost_store::conformance!(open());
+}
