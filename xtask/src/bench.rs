@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: how far Guidepost is from the floor.
 //!
 //! A bench target measures pairs: what Guidepost does, and next to it, in turn, the least that could do the same (the
-//! floor). It prints one line of JSON for each pair: `{"name": …, "value": …, "floor": …, "ratio": …}`. A ratio of two
-//! neighbours says more than two figures of a noisy machine, so what is reported is the median of the ratios.
+//! floor). It prints lines of JSON, one for each pair, `{"name": …, "value": …, "floor": …, "ratio": …}`, or one for many,
+//! with the medians and a list of `ratios`. A ratio of two neighbours says more than two figures of a noisy machine, so what
+//! is reported is the median of the ratios.
 
 mod statistics;
 
@@ -30,15 +31,15 @@ const QUICK: Duration = Duration::from_secs(90);
 /// Where the results are kept.
 const DOCUMENT: &str = "docs/benchmarks.md";
 
-/// Pairs by the benchmark's name.
-type Pairs = BTreeMap<String, Vec<Pair>>;
+/// What was measured, by the benchmark's name.
+type Results = BTreeMap<String, Samples>;
 
-/// What one pair measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Pair {
-    value: f64,
-    floor: f64,
-    ratio: f64,
+/// What the pairs of one benchmark measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Samples {
+    values: Vec<f64>,
+    floors: Vec<f64>,
+    ratios: Vec<f64>,
 }
 
 /// Measures, and shows or writes the results.
@@ -54,31 +55,28 @@ pub(crate) fn run(project: &Project, quick: bool, json: bool) -> Result<bool> {
         measure(project, target, quick, true)?;
     }
     let begun = Instant::now();
-    let mut pairs = Pairs::new();
+    let mut results = Results::new();
     for (target, share) in present.iter().zip(1_u32..) {
         let until = begun + QUICK / u32::try_from(present.len()).unwrap_or(1) * share;
-        let mut of_target = Pairs::new();
-        while of_target.values().map(Vec::len).min().unwrap_or(0) < least {
+        let mut of_target = Results::new();
+        while of_target.values().map(|samples| samples.ratios.len()).min().unwrap_or(0) < least {
             let output = measure(project, target, quick, false)?;
-            let before = of_target.values().map(Vec::len).sum::<usize>();
-            read(&output, &mut of_target);
-            let after = of_target.values().map(Vec::len).sum::<usize>();
-            ensure!(after > before, "the target `{}` printed no results", target.1);
+            ensure!(read(&output, &mut of_target) > 0, "`{}` printed no results", target.1);
             if quick && Instant::now() > until {
                 break;
             }
         }
-        pairs.extend(of_target);
+        results.extend(of_target);
     }
     if json {
-        pairs.iter().for_each(|(name, pairs)| println!("{}", line(name, pairs)));
+        results.iter().for_each(|(name, samples)| println!("{}", line(name, samples)));
     } else if quick {
-        print!("{}", table(&pairs));
+        print!("{}", table(&results));
     } else {
-        let document = document(&pairs, &machine(project));
+        let document = document(&results, &machine(project));
         std::fs::write(project.root.join(DOCUMENT), document)
             .with_context(|| format!("{DOCUMENT} cannot be written"))?;
-        print!("{}", table(&pairs));
+        print!("{}", table(&results));
         println!("wrote {DOCUMENT}");
     }
     Ok(true)
@@ -113,8 +111,9 @@ fn measure(
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Adds what a target printed; lines that are no result are left out.
-fn read(output: &str, pairs: &mut Pairs) {
+/// Adds what a target printed, and says how many lines were results; others are left out.
+fn read(output: &str, results: &mut Results) -> usize {
+    let mut found = 0;
     for line in output.lines() {
         let Ok(Json::Object(result)) = serde_json::from_str(line.trim()) else { continue };
         let number = |field: &str| result.get(field).and_then(Json::as_f64);
@@ -123,27 +122,36 @@ fn read(output: &str, pairs: &mut Pairs) {
         else {
             continue;
         };
-        let ratio = number("ratio").unwrap_or(value / floor);
-        if [value, floor, ratio].iter().all(|number| number.is_finite()) {
-            pairs.entry(name.to_owned()).or_default().push(Pair { value, floor, ratio });
+        let ratios: Vec<f64> = match result.get("ratios").and_then(Json::as_array) {
+            Some(ratios) => ratios.iter().filter_map(Json::as_f64).collect(),
+            None => vec![number("ratio").unwrap_or(value / floor)],
+        };
+        let mut numbers = [value, floor].into_iter().chain(ratios.iter().copied());
+        if ratios.is_empty() || !numbers.all(f64::is_finite) {
+            continue;
         }
+        found += 1;
+        let samples = results.entry(name.to_owned()).or_default();
+        samples.values.push(value);
+        samples.floors.push(floor);
+        samples.ratios.extend(ratios);
     }
+    found
 }
 
-fn middle(pairs: &[Pair], of: impl Fn(&Pair) -> f64) -> Median {
-    let sample: Vec<f64> = pairs.iter().map(of).collect();
-    median(&sample).unwrap_or(Median { middle: f64::NAN, interval: None })
+fn middle(sample: &[f64]) -> Median {
+    median(sample).unwrap_or(Median { middle: f64::NAN, interval: None })
 }
 
 /// One line of JSON for one benchmark.
-fn line(name: &str, pairs: &[Pair]) -> Json {
-    let ratio = middle(pairs, |pair| pair.ratio);
+fn line(name: &str, samples: &Samples) -> Json {
+    let ratio = middle(&samples.ratios);
     let mut line = json!({
         "name": name,
-        "value": rounded(middle(pairs, |pair| pair.value).middle),
-        "floor": rounded(middle(pairs, |pair| pair.floor).middle),
+        "value": rounded(middle(&samples.values).middle),
+        "floor": rounded(middle(&samples.floors).middle),
         "ratio": rounded(ratio.middle),
-        "pairs": pairs.len(),
+        "pairs": samples.ratios.len(),
     });
     if let Some((low, high)) = ratio.interval {
         line["ratio_low"] = rounded(low).into();
@@ -158,32 +166,32 @@ fn rounded(number: f64) -> f64 {
 }
 
 /// The results for people.
-fn table(pairs: &Pairs) -> String {
+fn table(results: &Results) -> String {
     let mut text = "| Benchmark | Guidepost | Floor | Ratio, median | 95 % interval | Pairs |\n\
                     |---|---:|---:|---:|---:|---:|\n"
         .to_owned();
-    for (name, pairs) in pairs {
-        let value = rounded(middle(pairs, |pair| pair.value).middle);
-        let floor = rounded(middle(pairs, |pair| pair.floor).middle);
-        let ratio = middle(pairs, |pair| pair.ratio);
+    for (name, samples) in results {
+        let value = rounded(middle(&samples.values).middle);
+        let floor = rounded(middle(&samples.floors).middle);
+        let ratio = middle(&samples.ratios);
         let interval = ratio
             .interval
             .map_or("too few pairs".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
-        let (middle, count) = (ratio.middle, pairs.len());
-        let _ =
-            writeln!(text, "| `{name}` | {value} | {floor} | {middle:.3} | {interval} | {count} |");
+        let (middle, count) = (ratio.middle, samples.ratios.len());
+        let row = format!("| `{name}` | {value} | {floor} | {middle:.3} | {interval} | {count} |");
+        let _ = writeln!(text, "{row}");
     }
     text
 }
 
-fn document(pairs: &Pairs, machine: &str) -> String {
+fn document(results: &Results, machine: &str) -> String {
     format!(
         "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
          Each benchmark runs in pairs: Guidepost, and next to it the least that could do the same, on the same disk at the \
-         same moment. Both columns are operations a second (medians). The ratio is taken within each pair; its interval runs \
+         same moment. Values and floors are operations a second (medians). The ratio is taken within each pair; its interval runs \
          between two order statistics and assumes nothing about the distribution.\n\n\
          Measured on {machine}.\n\n{}",
-        table(pairs)
+        table(results)
     )
 }
 
@@ -200,10 +208,10 @@ fn machine(project: &Project) -> String {
 mod tests {
     use super::*;
 
-    fn pairs(output: &str) -> Pairs {
-        let mut pairs = Pairs::new();
-        read(output, &mut pairs);
-        pairs
+    fn results(output: &str) -> Results {
+        let mut results = Results::new();
+        read(output, &mut results);
+        results
     }
 
     #[test]
@@ -211,10 +219,16 @@ mod tests {
         let output = "running\n{\"name\": \"a\", \"value\": 50, \"floor\": 100, \"ratio\": 0.5}\n\
                       {\"name\": \"a\", \"value\": 60, \"floor\": 100}\n{\"name\": \"b\"}\nnull\n\
                       {\"name\": \"c\", \"value\": 1, \"floor\": 0}\n";
-        let pairs = pairs(output);
-        assert_eq!(pairs.len(), 1, "an infinite ratio is no result");
-        let ratios: Vec<f64> = pairs["a"].iter().map(|pair| pair.ratio).collect();
-        assert_eq!(ratios, [0.5, 0.6]);
+        let results = results(output);
+        assert_eq!(results.len(), 1, "an infinite ratio is no result");
+        assert_eq!(results["a"].ratios, [0.5, 0.6]);
+    }
+
+    #[test]
+    fn one_line_may_stand_for_many_pairs() {
+        let output = "{\"name\": \"a\", \"value\": 5, \"floor\": 2, \"ratio\": 2.5, \
+                      \"ratios\": [2.4, 2.5, 2.6]}";
+        assert_eq!(results(output)["a"].ratios, [2.4, 2.5, 2.6]);
     }
 
     #[test]
@@ -223,12 +237,12 @@ mod tests {
         for n in 1..=15 {
             let _ = writeln!(output, "{{\"name\": \"a\", \"value\": {}, \"floor\": 100}}", n * 10);
         }
-        let pairs = pairs(&output);
+        let results = results(&output);
         let expected = json!({
             "name": "a", "value": 80.0, "floor": 100.0, "ratio": 0.8, "pairs": 15,
             "ratio_low": 0.4, "ratio_high": 1.2,
         });
-        assert_eq!(line("a", &pairs["a"]), expected);
-        assert!(table(&pairs).contains("| `a` | 80 | 100 | 0.800 | 0.400 to 1.200 | 15 |"));
+        assert_eq!(line("a", &results["a"]), expected);
+        assert!(table(&results).contains("| `a` | 80 | 100 | 0.800 | 0.400 to 1.200 | 15 |"));
     }
 }
