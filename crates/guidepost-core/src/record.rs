@@ -201,6 +201,38 @@ pub struct Transitioned {
     pub at: Timestamp,
 }
 
+impl Transitioned {
+    /// A transition that leaves, enters and changes nothing yet.
+    #[must_use]
+    pub fn new(
+        cause: Cause,
+        event: EventName,
+        from: StateId,
+        to: Vec<StateId>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            cause,
+            event,
+            from,
+            to,
+            exited: Vec::new(),
+            entered: Vec::new(),
+            remembered: Vec::new(),
+            changes: Vec::new(),
+            timers: Vec::new(),
+            ended_timers: Vec::new(),
+            ended_work: None,
+            data: Json::Null,
+            by: String::new(),
+            note: None,
+            problems: Vec::new(),
+            waiting: false,
+            at,
+        }
+    }
+}
+
 /// Why a transition was taken.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -389,25 +389,9 @@ impl<'a> Macrostep<'a> {
     ) -> Transitioned {
         // Who sent the event stands in the first record; what follows is the machine's own doing.
         let by = if self.records.is_empty() { self.by.clone() } else { By::default() };
-        Transitioned {
-            cause,
-            event,
-            from: self.machine.state(from).id.clone(),
-            to,
-            exited: Vec::new(),
-            entered: Vec::new(),
-            remembered: Vec::new(),
-            changes: Vec::new(),
-            timers: Vec::new(),
-            ended_timers: Vec::new(),
-            ended_work: None,
-            data: Json::Null,
-            by: by.caller,
-            note: by.note,
-            problems: Vec::new(),
-            waiting: false,
-            at: self.at,
-        }
+        let from = self.machine.state(from).id.clone();
+        let step = Transitioned::new(cause, event, from, to, self.at);
+        Transitioned { by: by.caller, note: by.note, ..step }
     }
 
     /// Paths of states, the root left out.

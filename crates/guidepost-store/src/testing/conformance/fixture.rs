@@ -193,24 +193,9 @@ fn started(workflow: &str, now: Timestamp) -> Started {
 }
 
 fn transitioned(now: Timestamp) -> Transitioned {
-    Transitioned {
-        cause: Cause::Event,
-        event: EventName::from("go"),
-        from: StateId::root(),
-        to: vec![],
-        exited: vec![],
-        entered: vec![],
-        remembered: vec![],
-        changes: vec![],
-        timers: vec![],
-        ended_timers: vec![],
-        data: serde_json::Value::Null,
-        by: "tester".to_owned(),
-        note: None,
-        problems: vec![],
-        waiting: false,
-        at: now,
-    }
+    let event = EventName::from("go");
+    let step = Transitioned::new(Cause::Event, event, StateId::root(), vec![], now);
+    Transitioned { by: "tester".to_owned(), ..step }
 }
 
 /// The records applied to the run, as a batch.
