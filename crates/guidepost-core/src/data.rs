@@ -3,6 +3,8 @@
 //! History keeps changes, not copies: [`Change`] is what a record stores, [`Data::apply`] is its only meaning. Values are
 //! shared, so that keeping the data before and after a step costs what changed, not what is there.
 
+mod list;
+
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -12,6 +14,7 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
+use self::list::List;
 use crate::id::AttributeName;
 
 /// A place in the data, as a JSON Pointer (RFC 6901): `/lead/name`. Its first segment is the attribute's name.
@@ -300,13 +303,15 @@ fn edited_list(
 }
 
 fn appended(old: Option<&Value>, values: &[Json]) -> Result<Value, &'static str> {
-    let mut items = match old.filter(|value| !value.is_none()) {
-        None => Vec::new(),
-        Some(list) if list.kind() == ValueKind::Seq => list_items(list)?,
+    let mut list = match old.filter(|value| !value.is_none()) {
+        None => List::default(),
+        Some(list) if list.kind() == ValueKind::Seq => {
+            List::of(list).ok_or("the list cannot be read")?
+        }
         Some(_) => return Err("only a list can be appended to"),
     };
-    items.extend(values.iter().map(value_of));
-    Ok(Value::from(items))
+    values.iter().for_each(|value| list.push(value_of(value)));
+    Ok(Value::from_object(list))
 }
 
 fn list_items(list: &Value) -> Result<Vec<Value>, &'static str> {

@@ -252,6 +252,8 @@ pub enum Delay {
 pub enum Action {
     /// Sets attributes, in order; later ones see earlier ones.
     Assign(Vec<(AttributeName, Computed)>),
+    /// Adds a value at the end of list attributes. What is stored is the value, not the list.
+    Append(Vec<(AttributeName, Computed)>),
     /// Sends an event to the run itself, to be taken before anything from outside.
     Raise(Send),
     /// Sends an event to the run itself, to be taken in its turn, at once or after a delay.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::data::{Change, Pointer};
 use crate::effect::Effect;
 use crate::id::{AttributeName, TimerId};
 use crate::kernel::macrostep::Macrostep;
@@ -19,7 +20,14 @@ impl Macrostep<'_> {
                 Action::Assign(fields) => {
                     for (name, computed) in fields {
                         if let Some(value) = self.try_compute(computed) {
-                            self.assign(name, value);
+                            self.assign(name, &value);
+                        }
+                    }
+                }
+                Action::Append(fields) => {
+                    for (name, computed) in fields {
+                        if let Some(item) = self.try_compute(computed) {
+                            self.append(name, item);
                         }
                     }
                 }
@@ -42,15 +50,30 @@ impl Macrostep<'_> {
     }
 
     /// Sets an attribute, unless the value does not fit it.
-    fn assign(&mut self, name: &AttributeName, value: Json) {
+    fn assign(&mut self, name: &AttributeName, value: &Json) {
+        if self.fits(name, value) {
+            self.set(name, value);
+        }
+    }
+
+    /// Adds an item to a list, unless a list of it would not fit the attribute.
+    fn append(&mut self, name: &AttributeName, item: Json) {
+        let items = Json::Array(vec![item]);
+        if self.fits(name, &items)
+            && let Json::Array(items) = items
+        {
+            self.change(Change::Append(Pointer::attribute(name.as_str()), items));
+        }
+    }
+
+    /// Whether an attribute takes a value. If not, the problem is noted.
+    fn fits(&mut self, name: &AttributeName, value: &Json) -> bool {
         let attribute = self.machine.attributes.get(name);
-        let problems =
-            attribute.map(|attribute| attribute.schema.check(&value)).unwrap_or_default();
+        let problems = attribute.map(|attribute| attribute.schema.check(value)).unwrap_or_default();
         if let Some(problem) = problems.first() {
             self.problems.push(format!("`{name}` cannot be set: {}", problem.what));
-        } else {
-            self.set(name, &value);
         }
+        problems.is_empty()
     }
 
     fn send(&mut self, send: &Send, is_raised: bool) {

@@ -144,10 +144,15 @@ impl<'a> Macrostep<'a> {
     /// Gives an attribute a value.
     pub(super) fn set(&mut self, attribute: &AttributeName, value: &Json) {
         for change in self.data.changes_to(attribute, value) {
-            match self.data.apply(&change) {
-                Ok(()) => self.changes.push(change),
-                Err(misfit) => self.problems.push(misfit.to_string()),
-            }
+            self.change(change);
+        }
+    }
+
+    /// Changes the data.
+    pub(super) fn change(&mut self, change: Change) {
+        match self.data.apply(&change) {
+            Ok(()) => self.changes.push(change),
+            Err(misfit) => self.problems.push(misfit.to_string()),
         }
         self.data_changed = true;
         self.forget_scope();
