@@ -204,6 +204,7 @@ fn transitioned(now: Timestamp) -> Transitioned {
         changes: vec![],
         timers: vec![],
         ended_timers: vec![],
+        ended_work: None,
         data: serde_json::Value::Null,
         by: "tester".to_owned(),
         note: None,
