@@ -2,6 +2,8 @@
 //!
 //! [`conformance!`](crate::conformance) makes a test of each case; it is all a backend's own test file needs.
 
+#![expect(clippy::missing_panics_doc, reason = "a case panics exactly if the backend fails it")]
+
 mod catalogue;
 mod fixture;
 mod histories;
