@@ -1,0 +1,96 @@
+//! The operations: what one can do with Guidepost, whatever the door.
+//!
+//! [`Ops`] has a method per operation, each in a file of its own. A method takes one request struct and gives a plain
+//! answer that serialises to the JSON people see, or an [`OpError`] that says what to do next. Nothing is kept between
+//! calls but compiled machines, which are looked up by the hash of what they were compiled from.
+//!
+//! Every operation that reads or moves a run first *settles* it: timers that came due while no process was running fire
+//! at their due time, and moves made by SQL are made good.
+
+mod advance;
+mod catalog;
+mod control_run;
+mod current;
+mod define;
+mod digest;
+mod error;
+mod history;
+mod list_runs;
+mod list_workflows;
+mod log;
+mod observed;
+mod packet;
+mod read_run;
+mod rows;
+mod send_event;
+mod show_workflow;
+mod standing;
+mod start_run;
+mod verify_run;
+mod wait;
+mod where_am_i;
+mod world;
+
+use std::sync::Arc;
+
+use guidepost_core::id::Tenant;
+use guidepost_store::Store;
+
+pub use self::control_run::ControlRun;
+pub use self::define::{Allowed, Define, Definition};
+pub use self::error::{Kind, LastMove, NotDone, OpError, Problem, Refusal};
+pub use self::history::{HistoryItem, ReadHistory};
+pub use self::list_runs::{FindRuns, RunHit};
+pub use self::list_workflows::{FindWorkflows, WorkflowHit};
+pub use self::log::{Log, LogEntry, Logged};
+pub use self::packet::{OpenAction, Packet, PendingTimer};
+pub use self::read_run::{ReadRun, Reading, What};
+pub use self::send_event::{Moved, SendEvent};
+pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
+pub use self::standing::{RunName, Standing, StateNow};
+pub use self::start_run::{StartRun, Started};
+pub use self::verify_run::RunVerified;
+pub use self::wait::{Wait, Waited};
+pub use self::where_am_i::{Detail, WhereAmI};
+pub use self::world::{System, World};
+
+use self::catalog::Catalog;
+
+/// All operations, over one store, for one tenant.
+pub struct Ops {
+    store: Arc<dyn Store>,
+    tenant: Tenant,
+    catalog: Catalog,
+    world: Arc<dyn World>,
+}
+
+impl Ops {
+    /// The operations over a store, for its default tenant, by the system's clock.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            tenant: Tenant::default(),
+            catalog: Catalog::default(),
+            world: Arc::new(System),
+        }
+    }
+
+    /// The same by another clock and source of ids.
+    #[must_use]
+    pub fn with_world(self, world: Arc<dyn World>) -> Self {
+        Self { world, ..self }
+    }
+
+    /// The same for another tenant.
+    #[must_use]
+    pub fn for_tenant(self, tenant: Tenant) -> Self {
+        Self { tenant, ..self }
+    }
+
+    /// The store they work on.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}

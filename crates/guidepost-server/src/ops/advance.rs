@@ -1,0 +1,154 @@
+//! How an input moves a run: decided on what is, committed only if that still is.
+
+use guidepost_core::id::{Rev, RunRef};
+use guidepost_core::input::Input;
+use guidepost_core::kernel;
+use guidepost_core::limits::DATA_BYTES_MAX;
+use guidepost_core::record::Record;
+use guidepost_core::run::Run;
+use guidepost_core::time::Timestamp;
+use guidepost_store::{HistoryPage, RequestDigest, StoreError};
+
+use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
+use super::{LastMove, NotDone, OpError, Ops, Refusal};
+use crate::ops::history::transition_of;
+
+/// A run after an input, and what that did.
+pub(super) struct Advanced {
+    /// The run after it.
+    pub(super) current: Current,
+    /// The rev after it, which others may have raised since if it was a repeat.
+    pub(super) rev: Rev,
+    /// What was recorded.
+    pub(super) records: Vec<Record>,
+    /// Whether it had been done before.
+    pub(super) is_repeat: bool,
+}
+
+/// What is known about a request beside the input itself.
+pub(super) struct Request {
+    /// The rev the sender saw, and the digest of the request: together they tell a repeat.
+    pub(super) seen: Option<(Rev, RequestDigest)>,
+    /// The names of the fields that were sent, for messages.
+    pub(super) sent: Vec<String>,
+    /// The event whose transitions may require facts; empty for none.
+    pub(super) event: String,
+}
+
+impl Ops {
+    /// Decides an input on the run as it is and commits it, again and again if others move the run meanwhile.
+    ///
+    /// `input` is asked for the input each time, with the run it is for and the evidence its event needs.
+    pub(super) async fn advance(
+        &self,
+        run: &RunRef,
+        request: &Request,
+        input: impl Fn(Vec<guidepost_core::input::Evidence>, Timestamp) -> Input,
+    ) -> Result<Advanced, OpError> {
+        let mut name = String::new();
+        for _ in 0..ATTEMPTS_MAX {
+            let mut current = self.current(run).await?;
+            name = current.name();
+            if let Some(repeated) = self.repeated(&current, request).await? {
+                let (rev, records) = repeated;
+                return Ok(Advanced { current, rev, records, is_repeat: true });
+            }
+            let needs = kernel::needs(&current.machine, &current.run, &request.event);
+            let evidence = match needs.as_slice() {
+                [] => Vec::new(),
+                needs => self.store.evidence(&self.tenant, current.head.no, needs).await?,
+            };
+            let now = self.world.now();
+            let decision =
+                match kernel::decide(&current.machine, &current.run, &input(evidence, now)) {
+                    Ok(decision) => decision,
+                    Err(rejected) => {
+                        return Err(self.not_done(&current, request, rejected.into()).await?);
+                    }
+                };
+            let records = decision.records.clone();
+            if records.is_empty() {
+                let rev = current.run.rev;
+                return Ok(Advanced { current, rev, records, is_repeat: false });
+            }
+            let digest = request.seen.map(|(_, digest)| digest);
+            let batch = current.batch(decision, digest, now)?;
+            check_size(&batch.run)?;
+            match self.commit(&mut current, batch).await {
+                Ok(()) => {
+                    let rev = current.run.rev;
+                    return Ok(Advanced { current, rev, records, is_repeat: false });
+                }
+                Err(OpError::Store(StoreError::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(OpError::Contended { run: name, attempts: ATTEMPTS_MAX })
+    }
+
+    /// What the same request led to, if it was made before.
+    async fn repeated(
+        &self,
+        current: &Current,
+        request: &Request,
+    ) -> Result<Option<(Rev, Vec<Record>)>, OpError> {
+        let Some((seen, digest)) = request.seen else { return Ok(None) };
+        let present = current.run.rev;
+        if seen > present {
+            let refusal = Refusal::RevAhead { seen, present };
+            return Err(self.not_done(current, request, refusal).await?);
+        }
+        if seen == present {
+            return Ok(None);
+        }
+        let outcome = self.store.outcome(&self.tenant, current.head.no, seen, &digest).await?;
+        Ok(outcome.map(|outcome| (outcome.rev, outcome.records)))
+    }
+
+    async fn not_done(
+        &self,
+        current: &Current,
+        request: &Request,
+        refusal: Refusal,
+    ) -> Result<OpError, OpError> {
+        let is_stale = matches!(refusal, Refusal::Rejected(kernel::Rejected::Stale { .. }));
+        Ok(OpError::NotDone(Box::new(NotDone {
+            run: current.name(),
+            rev: current.run.rev,
+            states: leaf_ids(&current.machine, &current.run),
+            next: kernel::legal(&current.machine, &current.run),
+            sent: request.sent.clone(),
+            moved: if is_stale { self.last_move(current).await? } else { None },
+            refusal,
+        })))
+    }
+
+    async fn last_move(&self, current: &Current) -> Result<Option<LastMove>, OpError> {
+        let page = HistoryPage {
+            newest_first: true,
+            kinds: vec!["transitioned".to_owned()],
+            beyond: None,
+            limit: 1,
+        };
+        let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
+        Ok(found.first().and_then(transition_of).map(|step| LastMove {
+            event: step.event.to_string(),
+            by: step.by.clone(),
+            at: step.at,
+        }))
+    }
+}
+
+/// Refuses data that would make a run larger than a run may be.
+pub(super) fn check_size(run: &Run) -> Result<(), OpError> {
+    // The exact weight takes a walk over all of the data, which only a large run is worth.
+    let about = run.snapshot_weight + run.change_weight;
+    if about < DATA_BYTES_MAX as u64 / 2 || run.data.weight() <= DATA_BYTES_MAX as u64 {
+        return Ok(());
+    }
+    Err(OpError::TooLarge {
+        what: "the run's data",
+        size: format!("{} bytes", run.data.weight()),
+        max: format!("{DATA_BYTES_MAX} bytes"),
+    })
+}

@@ -1,0 +1,195 @@
+//! Machines by the hash of what they were compiled from, and the way from a name to one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use guidepost_core::diagnostic::{Diagnostic, closest};
+use guidepost_core::id::Version;
+use guidepost_core::machine::Machine;
+use guidepost_core::run::Run;
+use guidepost_core::workflow::{self, Compiled, OpenWorkflow};
+use guidepost_store::{Source, Wanted, WorkflowBody, WorkflowFilter};
+
+use super::observed::{self, OBSERVED};
+use super::{OpError, Ops};
+
+/// Compiled machines. What is kept is looked up by content, so it can be old but never wrong.
+#[derive(Default)]
+pub(super) struct Catalog {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    versioned: HashMap<String, Arc<Machine>>,
+    open: HashMap<String, (OpenWorkflow, Arc<Machine>)>,
+}
+
+/// Machines kept at most. A store has tens of workflows; one with thousands compiles some of them again.
+const MACHINES_MAX: usize = 256;
+
+/// A workflow ready to run.
+pub(super) struct Ready {
+    /// Its machine.
+    pub(super) machine: Arc<Machine>,
+    /// The version; `None` for one written by SQL and the built-in one.
+    pub(super) version: Option<Version>,
+    /// The text it was compiled from; `None` as above.
+    pub(super) source: Option<Source>,
+}
+
+impl Ops {
+    /// The machine a run is bound to, or the present one of the rows it follows.
+    pub(super) async fn machine_of(&self, run: &Run) -> Result<Arc<Machine>, OpError> {
+        if let Some(machine) = self.catalog.versioned(&run.machine) {
+            return Ok(machine);
+        }
+        let wanted = match run.machine.as_str() {
+            "" => Wanted::Current,
+            hash => Wanted::Hash(hash),
+        };
+        Ok(self.ready(&run.workflow, wanted).await?.machine)
+    }
+
+    /// A workflow by name, or by name and version: `bugfix`, `bugfix@3`.
+    pub(super) async fn find_workflow(&self, reference: &str) -> Result<Ready, OpError> {
+        let (name, version) = match reference.rsplit_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (reference, None),
+        };
+        let Some(version) = version else { return self.ready(name, Wanted::Current).await };
+        match version.parse() {
+            Ok(number) => self.ready(name, Wanted::Version(Version(number))).await,
+            Err(_) => Err(self.no_such_version(name, version).await?),
+        }
+    }
+
+    async fn ready(&self, name: &str, wanted: Wanted<'_>) -> Result<Ready, OpError> {
+        if name == OBSERVED {
+            return Ok(Ready { machine: observed::machine(), version: None, source: None });
+        }
+        let Some(found) = self.store.workflow(&self.tenant, name, wanted).await? else {
+            return Err(match wanted {
+                Wanted::Current => self.no_such_workflow(name).await?,
+                Wanted::Version(version) => {
+                    self.no_such_version(name, &version.to_string()).await?
+                }
+                Wanted::Hash(hash) => self.no_such_version(name, hash).await?,
+            });
+        };
+        match found.body {
+            WorkflowBody::Open(rows) => {
+                let machine = self.catalog.open(rows)?;
+                Ok(Ready { machine, version: None, source: None })
+            }
+            WorkflowBody::Versioned { version, hash, source } => {
+                let machine = match self.catalog.versioned(&hash) {
+                    Some(machine) => machine,
+                    None => self.catalog.keep(name, hash, &source)?,
+                };
+                Ok(Ready { machine, version: Some(version), source: Some(source) })
+            }
+        }
+    }
+
+    async fn no_such_workflow(&self, name: &str) -> Result<OpError, OpError> {
+        let all = self.store.workflows(&self.tenant, &WorkflowFilter::default()).await?.items;
+        let closest = closest(name, all.iter().map(|known| known.name.as_str()));
+        Ok(OpError::NoSuchWorkflow { name: name.to_owned(), closest: closest.map(str::to_owned) })
+    }
+
+    async fn no_such_version(&self, name: &str, version: &str) -> Result<OpError, OpError> {
+        if self.store.workflow(&self.tenant, name, Wanted::Current).await?.is_none() {
+            return self.no_such_workflow(name).await;
+        }
+        let newest = self.store.versions(&self.tenant, name).await?.first().map(|v| v.version);
+        Ok(OpError::NoSuchVersion { name: name.to_owned(), version: version.to_owned(), newest })
+    }
+}
+
+impl Catalog {
+    fn versioned(&self, hash: &str) -> Option<Arc<Machine>> {
+        self.kept(|kept| kept.versioned.get(hash).cloned())
+    }
+
+    fn keep(&self, name: &str, hash: String, source: &Source) -> Result<Arc<Machine>, OpError> {
+        let compiled = workflow::compile(source.text.as_bytes(), &source.file);
+        let machine = Arc::new(usable(name, compiled)?);
+        self.kept(|kept| {
+            make_room(&mut kept.versioned);
+            kept.versioned.insert(hash, Arc::clone(&machine));
+        });
+        Ok(machine)
+    }
+
+    /// Rows are edited while runs are alive, so what was compiled counts only as long as they are the same.
+    fn open(&self, rows: OpenWorkflow) -> Result<Arc<Machine>, OpError> {
+        let known = self.kept(|kept| {
+            let (compiled_from, machine) = kept.open.get(&rows.name)?;
+            (*compiled_from == rows).then(|| Arc::clone(machine))
+        });
+        if let Some(machine) = known {
+            return Ok(machine);
+        }
+        let mut machine = usable(&rows.name, open_rows(&rows))?;
+        // A run that follows rows is bound to no structure, and says so by an empty hash.
+        machine.hash.clear();
+        let machine = Arc::new(machine);
+        self.kept(|kept| {
+            make_room(&mut kept.open);
+            kept.open.insert(rows.name.clone(), (rows, Arc::clone(&machine)));
+        });
+        Ok(machine)
+    }
+
+    /// What is kept is whole between two statements, so a panic elsewhere is no reason to stop.
+    fn kept<T>(&self, use_it: impl FnOnce(&mut Kept) -> T) -> T {
+        use_it(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn make_room<T>(kept: &mut HashMap<String, T>) {
+    if kept.len() >= MACHINES_MAX {
+        kept.clear();
+    }
+}
+
+fn usable(name: &str, compiled: Compiled) -> Result<Machine, OpError> {
+    compiled.machine.ok_or_else(|| {
+        let first = compiled.diagnostics.iter().find(|problem| problem.is_error());
+        OpError::Unusable {
+            name: name.to_owned(),
+            problem: first.map(in_words).unwrap_or_default(),
+        }
+    })
+}
+
+fn in_words(problem: &Diagnostic) -> String {
+    format!("line {}: {}", problem.at.line, problem.message)
+}
+
+/// Rows say less than a text can, so they are read as one.
+fn open_rows(rows: &OpenWorkflow) -> Compiled {
+    let states: serde_json::Map<String, serde_json::Value> = rows
+        .states
+        .iter()
+        .map(|state| {
+            let mut on = serde_json::Map::new();
+            for transition in rows.transitions.iter().filter(|t| t.from == state.name) {
+                let one = serde_json::json!({
+                    "target": transition.to,
+                    "description": transition.description.as_deref().unwrap_or(""),
+                });
+                on.insert(transition.name.clone(), one);
+            }
+            let state_json = serde_json::json!({
+                "guideline": state.guideline.as_deref().unwrap_or(""),
+                "on": on,
+            });
+            (state.name.clone(), state_json)
+        })
+        .collect();
+    let initial = rows.states.first().map(|state| state.name.as_str());
+    let text = serde_json::json!({ "name": rows.name, "initial": initial, "states": states });
+    workflow::compile(text.to_string().as_bytes(), "")
+}

@@ -1,0 +1,403 @@
+//! Why an operation did not do what it was asked.
+
+use guidepost_core::diagnostic::{Diagnostic, Explain};
+use guidepost_core::id::{Rev, StateId, Version};
+use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::limits::DEPTH_MAX;
+use guidepost_core::time::Timestamp;
+use guidepost_store::StoreError;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// Why an operation did not do what it was asked. Nothing was changed, unless the message says otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// The run did not take the input.
+    #[error(transparent)]
+    NotDone(Box<NotDone>),
+    /// The store said no, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such workflow.
+    #[error("there is no workflow `{name}`")]
+    NoSuchWorkflow {
+        /// What was asked for.
+        name: String,
+        /// A workflow with a similar name.
+        closest: Option<String>,
+    },
+    /// The workflow has no such version.
+    #[error("workflow `{name}` has no version `{version}`")]
+    NoSuchVersion {
+        /// The workflow.
+        name: String,
+        /// What was asked for.
+        version: String,
+        /// The newest there is.
+        newest: Option<Version>,
+    },
+    /// The definition has problems that prevent its use.
+    #[error("{} in `{file}`, nothing saved", count(.problems.iter().filter(|p| p.is_error()).count(), "problem"))]
+    BadDefinition {
+        /// Where the text came from.
+        file: String,
+        /// All problems, warnings included, in the order of their places.
+        problems: Vec<Diagnostic>,
+    },
+    /// The definition contains work that this door may not bring in.
+    #[error("state `{state}` does `{work}` work, which a definition from here may not contain")]
+    ForbiddenWork {
+        /// The state.
+        state: StateId,
+        /// The sort of work.
+        work: String,
+    },
+    /// A workflow that is stored cannot be compiled by this release.
+    #[error("the stored definition of workflow `{name}` cannot be used: {problem}")]
+    Unusable {
+        /// The workflow.
+        name: String,
+        /// The first problem.
+        problem: String,
+    },
+    /// Something is larger than it may be.
+    #[error("{what} has {size}, and may have {max}")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// How large it is.
+        size: String,
+        /// How large it may be.
+        max: String,
+    },
+    /// An argument makes no sense.
+    #[error("{what}")]
+    BadArgument {
+        /// Which, and what is wrong with it.
+        what: String,
+        /// What would make sense.
+        hint: Option<String>,
+    },
+    /// Other writers moved the run each time a decision was made.
+    #[error("run `{run}` was moved by others {attempts} times while this was decided")]
+    Contended {
+        /// The run.
+        run: String,
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// More timers are due than one call settles.
+    #[error("run `{run}` has more due timers than one call settles; {settled} were settled")]
+    Unsettled {
+        /// The run.
+        run: String,
+        /// How many were.
+        settled: usize,
+    },
+    /// There is no such record.
+    #[error("run `{run}` has no record `{record}`")]
+    NoSuchRecord {
+        /// The run.
+        run: String,
+        /// What was asked for.
+        record: String,
+    },
+    /// The data has nothing at the place.
+    #[error("run `{run}` has no data at `{path}`")]
+    NoSuchData {
+        /// The run.
+        run: String,
+        /// The place.
+        path: String,
+        /// The attributes there are.
+        known: Vec<String>,
+    },
+}
+
+/// An input the run did not take, and how the run stands.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{refusal}")]
+pub struct NotDone {
+    /// Why.
+    pub refusal: Refusal,
+    /// The run's short id; empty if it was not created.
+    pub run: String,
+    /// The rev it is at.
+    pub rev: Rev,
+    /// The innermost states it is in.
+    pub states: Vec<StateId>,
+    /// What is legal now.
+    pub next: Vec<Legal>,
+    /// The names of the fields that were sent.
+    pub sent: Vec<String>,
+    /// What moved the run last, if the sender's rev was old.
+    pub moved: Option<LastMove>,
+}
+
+/// Why a run did not take an input.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The kernel refused it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The sender claims to have seen what has not happened.
+    #[error("rev {seen} does not exist yet: the run is at rev {present}")]
+    RevAhead {
+        /// The rev sent.
+        seen: Rev,
+        /// The rev the run is at.
+        present: Rev,
+    },
+}
+
+/// The move that made a rev old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastMove {
+    /// The event.
+    pub event: String,
+    /// Who sent it; empty if nobody did.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What sort of failure it is, for exit codes and HTTP statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The input is not legal as things are.
+    NotLegal,
+    /// The sender's rev is old.
+    Stale,
+    /// There is no such thing.
+    NotFound,
+    /// The request makes no sense as it is, whatever the state of things.
+    Usage,
+    /// A rule, or other arguments under the same key, forbid it.
+    Refused,
+    /// Trying again later may help.
+    Unavailable,
+    /// What is stored cannot be used.
+    Damaged,
+}
+
+/// An error as JSON: the fields of problem details (RFC 9457) that do not depend on the door.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Problem {
+    /// Stable identifier with a page in the reference.
+    pub code: &'static str,
+    /// What sort of failure it is.
+    pub kind: Kind,
+    /// What happened.
+    pub message: String,
+    /// What to try next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The rev it is at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rev: Option<Rev>,
+    /// The innermost states it is in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<StateId>,
+    /// What is legal now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<Legal>,
+    /// Problems in a definition or in data, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Json>,
+}
+
+impl OpError {
+    /// What sort of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotDone(not_done) => match &not_done.refusal {
+                Refusal::Rejected(Rejected::Stale { .. }) => Kind::Stale,
+                Refusal::Rejected(Rejected::BadStart { .. } | Rejected::Unbound { .. })
+                | Refusal::RevAhead { .. } => Kind::Usage,
+                Refusal::Rejected(_) => Kind::NotLegal,
+            },
+            Self::Store(error) => store_kind(error),
+            Self::NoSuchWorkflow { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::NoSuchRecord { .. }
+            | Self::NoSuchData { .. } => Kind::NotFound,
+            Self::BadDefinition { .. } | Self::TooLarge { .. } | Self::BadArgument { .. } => {
+                Kind::Usage
+            }
+            Self::ForbiddenWork { .. } => Kind::Refused,
+            Self::Contended { .. } | Self::Unsettled { .. } => Kind::Unavailable,
+            Self::Unusable { .. } => Kind::Damaged,
+        }
+    }
+
+    /// The error as JSON shows it.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let mut problem = Problem {
+            code: self.code(),
+            kind: self.kind(),
+            message: self.to_string(),
+            hint: self.hint(),
+            run: None,
+            rev: None,
+            states: Vec::new(),
+            next: Vec::new(),
+            problems: Vec::new(),
+        };
+        match self {
+            Self::NotDone(not_done) => {
+                problem.run = Some(not_done.run.clone()).filter(|run| !run.is_empty());
+                problem.rev = problem.run.as_ref().map(|_| not_done.rev);
+                problem.states.clone_from(&not_done.states);
+                problem.next.clone_from(&not_done.next);
+                problem.problems = not_done.problems();
+            }
+            Self::BadDefinition { problems, .. } => problem.problems = as_json(problems),
+            _ => {}
+        }
+        problem
+    }
+}
+
+fn store_kind(error: &StoreError) -> Kind {
+    match error {
+        StoreError::NoSuchRun(_) => Kind::NotFound,
+        StoreError::Ambiguous { .. } | StoreError::BadUrl { .. } => Kind::Usage,
+        StoreError::KeyReused { .. } | StoreError::Refused { .. } => Kind::Refused,
+        StoreError::Damaged { .. } | StoreError::NewerSchema { .. } => Kind::Damaged,
+        StoreError::Conflict { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::ReadOnly { .. } => Kind::Unavailable,
+        _ => Kind::Unavailable,
+    }
+}
+
+impl NotDone {
+    fn problems(&self) -> Vec<Json> {
+        match &self.refusal {
+            Refusal::Rejected(
+                Rejected::BadData { problems, .. } | Rejected::BadStart { problems },
+            ) => as_json(problems),
+            Refusal::Rejected(_) | Refusal::RevAhead { .. } => Vec::new(),
+        }
+    }
+}
+
+fn as_json<T: Serialize>(items: &[T]) -> Vec<Json> {
+    items.iter().filter_map(|item| serde_json::to_value(item).ok()).collect()
+}
+
+impl Explain for OpError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotDone(not_done) => match &not_done.refusal {
+                Refusal::Rejected(rejected) => rejected.code(),
+                Refusal::RevAhead { .. } => "GP0412",
+            },
+            Self::Store(error) => error.code(),
+            Self::NoSuchWorkflow { .. } => "GP0401",
+            Self::NoSuchVersion { .. } => "GP0402",
+            Self::BadDefinition { .. } => "GP0403",
+            Self::ForbiddenWork { .. } => "GP0404",
+            Self::Unusable { .. } => "GP0405",
+            Self::TooLarge { .. } => "GP0406",
+            Self::BadArgument { .. } => "GP0407",
+            Self::Contended { .. } => "GP0408",
+            Self::Unsettled { .. } => "GP0409",
+            Self::NoSuchRecord { .. } => "GP0410",
+            Self::NoSuchData { .. } => "GP0411",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotDone(not_done) => match &not_done.refusal {
+                Refusal::Rejected(rejected) => return rejected.hint(),
+                Refusal::RevAhead { present, .. } => format!("send rev {present}"),
+            },
+            Self::Store(error) => return error.hint(),
+            Self::NoSuchWorkflow { closest: Some(closest), .. } => {
+                format!("did you mean `{closest}`?")
+            }
+            Self::NoSuchWorkflow { closest: None, .. } => {
+                "`guidepost find` lists the workflows there are".to_owned()
+            }
+            Self::NoSuchVersion { name, newest: Some(newest), .. } => {
+                format!("the newest is `{name}@{newest}`")
+            }
+            Self::NoSuchVersion { .. } => {
+                "it is written by SQL and has no versions; leave the `@` out".to_owned()
+            }
+            Self::BadDefinition { .. } => "correct them and try again".to_owned(),
+            Self::ForbiddenWork { .. } => {
+                "a person can save it with `guidepost define`, or allow such work when starting the server"
+                    .to_owned()
+            }
+            Self::Unusable { name, .. } => {
+                format!("save a corrected version with `guidepost define`, or look at it with `guidepost show {name}`")
+            }
+            Self::TooLarge { .. } => {
+                "keep large things in files and send a reference to them".to_owned()
+            }
+            Self::BadArgument { hint, .. } => return hint.clone(),
+            Self::Contended { .. } => "read the run again, then decide anew".to_owned(),
+            Self::Unsettled { .. } => "call again to settle more".to_owned(),
+            Self::NoSuchRecord { .. } => "`guidepost read` lists the records there are".to_owned(),
+            Self::NoSuchData { known, .. } if known.is_empty() => "it has no data yet".to_owned(),
+            Self::NoSuchData { known, .. } => format!("there is {}", known.join(", ")),
+        };
+        Some(hint)
+    }
+}
+
+/// A count with its noun: `1 problem`, `2 problems`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Refuses a text that is too long.
+pub(super) fn check_text(
+    what: &'static str,
+    text: Option<&str>,
+    max: usize,
+) -> Result<(), OpError> {
+    match text.map(str::len) {
+        Some(bytes) if bytes > max => Err(too_large(what, bytes, max)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses JSON that is too long or nested too deeply.
+pub(super) fn check_json(
+    what: &'static str,
+    fields: &serde_json::Map<String, Json>,
+    max: usize,
+) -> Result<(), OpError> {
+    if !fields.values().all(|value| is_shallow(value, DEPTH_MAX)) {
+        let (size, max) = ("more levels".to_owned(), format!("{DEPTH_MAX} levels"));
+        return Err(OpError::TooLarge { what, size, max });
+    }
+    // Serialising is the only measure that agrees with what is stored.
+    let bytes = serde_json::to_vec(fields).map_or(usize::MAX, |text| text.len());
+    if bytes > max { Err(too_large(what, bytes, max)) } else { Ok(()) }
+}
+
+fn is_shallow(value: &Json, levels: usize) -> bool {
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
+        Json::Array(_) | Json::Object(_) if levels == 0 => false,
+        Json::Array(items) => items.iter().all(|item| is_shallow(item, levels - 1)),
+        Json::Object(fields) => fields.values().all(|item| is_shallow(item, levels - 1)),
+    }
+}
+
+fn too_large(what: &'static str, bytes: usize, max: usize) -> OpError {
+    OpError::TooLarge { what, size: count(bytes, "byte"), max: count(max, "byte") }
+}

@@ -1,0 +1,142 @@
+//! Reading a run's history, a page at a time.
+
+use guidepost_core::id::{Rev, RunRef, Seq};
+use guidepost_core::record::{Record, Transitioned};
+use guidepost_core::recorded::FactBody;
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Entry, EntryBody, HistoryPage, Page};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::packet::event_id;
+use super::{OpError, Ops};
+
+/// A page of a history to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadHistory {
+    /// The run.
+    pub run: RunRef,
+    /// Newest first, or oldest first.
+    pub newest_first: bool,
+    /// Only records of these kinds; empty means all.
+    pub kinds: Vec<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// One record of a history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryItem {
+    /// Its short id.
+    pub id: String,
+    /// Its number.
+    pub seq: Seq,
+    /// The run's rev when it was recorded.
+    pub rev: Rev,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// What kind of record it is.
+    pub kind: String,
+    /// Who caused or reported it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Whether the engine or telemetry saw it, rather than the agent claiming it. Only for facts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<bool>,
+    /// What it says.
+    pub body: Json,
+}
+
+impl Ops {
+    /// Reads a page of a run's history.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::BadArgument`] if the cursor is none, [`OpError::Store`] if there is no such run, and the failures of
+    /// the store.
+    pub async fn history(&self, read: &ReadHistory) -> Result<Page<HistoryItem>, OpError> {
+        let current = self.current(&read.run).await?;
+        let page = HistoryPage {
+            newest_first: read.newest_first,
+            kinds: read.kinds.clone(),
+            beyond: read.cursor.as_deref().map(record_number).transpose()?,
+            limit: read.limit,
+        };
+        let found = self.store.history(&self.tenant, current.head.no, &page).await?;
+        let items: Vec<HistoryItem> = found.items.iter().map(HistoryItem::from).collect();
+        let last = items.last().map(|item| item.id.clone());
+        Ok(Page { next: found.next.and(last), items })
+    }
+}
+
+/// A record's number as people write it: `e-118` or `118`.
+pub(super) fn record_number(text: &str) -> Result<Seq, OpError> {
+    let digits = text.strip_prefix("e-").unwrap_or(text);
+    digits.parse().map(Seq).map_err(|_| OpError::BadArgument {
+        what: format!("`{text}` is no record's id"),
+        hint: Some("expected an id such as `e-118`, from `guidepost read`".to_owned()),
+    })
+}
+
+/// The transition an entry tells of.
+pub(super) fn transition_of(entry: &Entry) -> Option<&Transitioned> {
+    match &entry.body {
+        EntryBody::Record(Record::Transitioned(step)) => Some(step),
+        EntryBody::Record(_) | EntryBody::Fact { .. } => None,
+    }
+}
+
+impl From<&Entry> for HistoryItem {
+    fn from(entry: &Entry) -> Self {
+        let (kind, by, observed, body) = match &entry.body {
+            EntryBody::Record(record) => {
+                let body = record.body().ok().and_then(|body| serde_json::from_slice(&body).ok());
+                (record.kind(), author(record).to_owned(), None, body.unwrap_or(Json::Null))
+            }
+            EntryBody::Fact { by, observed, body } => {
+                (body.kind(), by.clone(), Some(*observed), fact_body(body))
+            }
+        };
+        Self {
+            id: event_id(entry.seq),
+            seq: entry.seq,
+            rev: entry.rev,
+            at: entry.at,
+            recorded_at: entry.recorded_at,
+            kind: kind.to_owned(),
+            by,
+            observed,
+            body,
+        }
+    }
+}
+
+/// What a fact says, without its kind and without what it leaves open.
+fn fact_body(body: &FactBody) -> Json {
+    let Ok(Json::Object(mut fields)) = serde_json::to_value(body) else { return Json::Null };
+    fields.shift_remove("kind");
+    fields.retain(|_, value| match value {
+        Json::Null => false,
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Bool(_) | Json::Number(_) | Json::Object(_) => true,
+    });
+    Json::Object(fields)
+}
+
+/// Who caused a record; empty if Guidepost itself did.
+fn author(record: &Record) -> &str {
+    match record {
+        Record::Started(body) => &body.by,
+        Record::Transitioned(body) => &body.by,
+        Record::WorkEnded(body) => &body.by,
+        Record::Paused(body) => &body.by,
+        Record::Resumed(body) => &body.by,
+        Record::Cancelled(body) => &body.by,
+        _ => "",
+    }
+}

@@ -1,0 +1,119 @@
+//! What somebody needs who takes a run over after a crash, or after the context was lost.
+
+use guidepost_core::id::Seq;
+use guidepost_core::recorded::{Action, FactBody};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Entry, EntryBody, HistoryPage};
+use serde::Serialize;
+
+use super::current::Current;
+use super::history::HistoryItem;
+use super::{OpError, Ops};
+
+/// What somebody needs who takes a run over: what was decided and done last, what it waits for, and what may be repeated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Packet {
+    /// The last decisions, newest first.
+    pub decisions: Vec<HistoryItem>,
+    /// The last other facts, newest first.
+    pub facts: Vec<HistoryItem>,
+    /// Pending timers, the next first.
+    pub timers: Vec<PendingTimer>,
+    /// Actions that were begun and whose end is not on record: whether they happened is unknown.
+    pub unfinished: Vec<OpenAction>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// A timer that has not fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PendingTimer {
+    /// Its id.
+    pub timer: String,
+    /// When it is due.
+    pub due: Timestamp,
+}
+
+/// An action that was begun and whose end is not on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenAction {
+    /// The record of its begin.
+    pub id: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How many decisions, facts and timers a packet holds: it must fit into 2,000 tokens with the rest of the answer.
+const DECISIONS_MAX: usize = 3;
+const FACTS_MAX: usize = 8;
+const TIMERS_MAX: usize = 10;
+
+/// How far back unfinished actions are looked for.
+const LOOK_BACK: usize = 200;
+
+impl Ops {
+    pub(super) async fn packet(&self, current: &Current) -> Result<Packet, OpError> {
+        let decisions = self.newest(current, &["decision"], DECISIONS_MAX).await?;
+        let facts = self
+            .newest(current, &["action", "action_ended", "message", "artifact", "note"], LOOK_BACK)
+            .await?;
+        let mut timers: Vec<PendingTimer> = current
+            .run
+            .timers
+            .iter()
+            .map(|(id, timer)| PendingTimer { timer: id.to_string(), due: timer.due })
+            .collect();
+        timers.sort_by_key(|timer| timer.due);
+        timers.truncate(TIMERS_MAX);
+        Ok(Packet {
+            decisions: decisions.iter().map(HistoryItem::from).collect(),
+            unfinished: unfinished(&facts),
+            facts: facts.iter().take(FACTS_MAX).map(HistoryItem::from).collect(),
+            timers,
+            now: self.world.now(),
+        })
+    }
+
+    async fn newest(
+        &self,
+        current: &Current,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<Entry>, OpError> {
+        let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        let page = HistoryPage { newest_first: true, kinds, beyond: None, limit };
+        Ok(self.store.history(&self.tenant, current.head.no, &page).await?.items)
+    }
+}
+
+/// Actions among these entries, newest first, whose end is not among them.
+fn unfinished(entries: &[Entry]) -> Vec<OpenAction> {
+    let mut ended: Vec<&str> = Vec::new();
+    let mut open = Vec::new();
+    for entry in entries {
+        let EntryBody::Fact { body, .. } = &entry.body else { continue };
+        match body {
+            FactBody::ActionEnded(end) => ended.push(&end.r#ref),
+            FactBody::Action(action) if is_open(action, &ended) => open.push(OpenAction {
+                id: event_id(entry.seq),
+                r#type: action.action_type.clone(),
+                name: action.name.clone(),
+            }),
+            _ => {}
+        }
+    }
+    open
+}
+
+/// An action is open if it says so itself, and no end refers to it.
+fn is_open(action: &Action, ended: &[&str]) -> bool {
+    let is_begun = matches!(action.status.as_deref(), Some("pending" | "running" | "retrying"));
+    is_begun && !action.r#ref.as_deref().is_some_and(|id| ended.contains(&id))
+}
+
+/// A record's short id.
+pub(super) fn event_id(seq: Seq) -> String {
+    format!("e-{seq}")
+}

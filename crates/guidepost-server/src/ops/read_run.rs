@@ -1,0 +1,131 @@
+//! Reading a part of a run's record.
+
+use guidepost_core::id::RunRef;
+use guidepost_store::{HistoryPage, Page};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::current::{Current, leaf_ids};
+use super::history::record_number;
+use super::standing::shown_data;
+use super::{HistoryItem, OpError, Ops, ReadHistory};
+use crate::text::diagram;
+
+/// A part of a run's record to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadRun {
+    /// The run.
+    pub run: RunRef,
+    /// Which part.
+    pub what: What,
+    /// For data, a place in it: `lead.name` or `/lead/name`. For one record, its id.
+    pub path: Option<String>,
+    /// At most so many records.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// Parts of a run's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum What {
+    /// What happened, newest first.
+    #[default]
+    History,
+    /// The present data.
+    Data,
+    /// What was made, newest first.
+    Artifacts,
+    /// One record, whole.
+    Event,
+    /// The workflow as a diagram, with where the run is.
+    Diagram,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Reading {
+    /// A page of records.
+    Records(Page<HistoryItem>),
+    /// All data, without what is sensitive.
+    Data(Map<String, Json>),
+    /// The data at a place.
+    Value(Json),
+    /// One record.
+    Record(Box<HistoryItem>),
+    /// A diagram in Mermaid's language.
+    Diagram {
+        /// Its text.
+        diagram: String,
+    },
+}
+
+impl Ops {
+    /// Reads a part of a run's record.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::NoSuchRecord`], [`OpError::NoSuchData`], [`OpError::BadArgument`], [`OpError::Store`] if there is no
+    /// such run, and the failures of the store.
+    pub async fn read_run(&self, read: &ReadRun) -> Result<Reading, OpError> {
+        match read.what {
+            What::History => self.page(read, &[]).await,
+            What::Artifacts => self.page(read, &["artifact"]).await,
+            What::Event => self.record(read).await,
+            What::Data => {
+                let current = self.current(&read.run).await?;
+                match read.path.as_deref() {
+                    None | Some("") => {
+                        Ok(Reading::Data(shown_data(&current.machine, &current.run)))
+                    }
+                    Some(path) => value_at(&current, path).map(Reading::Value),
+                }
+            }
+            What::Diagram => {
+                let Current { run, machine, .. } = self.current(&read.run).await?;
+                let diagram = diagram::of(&machine, &leaf_ids(&machine, &run));
+                Ok(Reading::Diagram { diagram })
+            }
+        }
+    }
+
+    async fn page(&self, read: &ReadRun, kinds: &[&str]) -> Result<Reading, OpError> {
+        let page = ReadHistory {
+            run: read.run.clone(),
+            newest_first: true,
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            limit: read.limit,
+            cursor: read.cursor.clone(),
+        };
+        self.history(&page).await.map(Reading::Records)
+    }
+
+    async fn record(&self, read: &ReadRun) -> Result<Reading, OpError> {
+        let id = read.path.as_deref().unwrap_or_default();
+        let seq = record_number(id)?;
+        let current = self.current(&read.run).await?;
+        let before = guidepost_core::id::Seq(seq.0.saturating_sub(1));
+        let page =
+            HistoryPage { newest_first: false, kinds: Vec::new(), beyond: Some(before), limit: 1 };
+        let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
+        match found.first().filter(|entry| entry.seq == seq) {
+            Some(entry) => Ok(Reading::Record(Box::new(entry.into()))),
+            None => Err(OpError::NoSuchRecord { run: current.name(), record: id.to_owned() }),
+        }
+    }
+}
+
+/// The data at a place, also if it is sensitive: whoever names a place means it.
+fn value_at(current: &Current, path: &str) -> Result<Json, OpError> {
+    let pointer = match path.strip_prefix('/') {
+        Some(_) => path.to_owned(),
+        None => format!("/{}", path.replace('.', "/")),
+    };
+    let data = current.run.data.to_json();
+    data.pointer(&pointer).cloned().ok_or_else(|| OpError::NoSuchData {
+        run: current.name(),
+        path: path.to_owned(),
+        known: current.run.data.iter().map(|(name, _)| format!("`{name}`")).collect(),
+    })
+}

@@ -1,0 +1,201 @@
+//! How a run stands: the part of every answer that says where it is and what may come next.
+
+use guidepost_core::id::{AttributeName, Rev, RunId, RunNo, StateId, Version, Visit};
+use guidepost_core::kernel::{self, Legal};
+use guidepost_core::machine::expr::Scope;
+use guidepost_core::machine::{Machine, State, StateIx, StateKind, WorkKind};
+use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Durability, StateWording};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::current::Current;
+use super::{OpError, Ops, Packet};
+
+/// A run's names.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunName {
+    /// The short id.
+    pub run: String,
+    /// The store's key.
+    pub run_no: RunNo,
+    /// The id across stores.
+    pub run_id: RunId,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// Which run.
+    #[serde(flatten)]
+    pub name: RunName,
+    /// Its workflow.
+    pub workflow: String,
+    /// The version of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// How many records changed its state.
+    pub rev: Rev,
+    /// What it is doing.
+    pub status: Status,
+    /// Why it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who does its work.
+    pub driver: Driver,
+    /// The agent's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What it is to reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// The innermost states it is in, in document order.
+    pub states: Vec<StateNow>,
+    /// Its data, without what is sensitive.
+    pub data: Map<String, Json>,
+    /// What is legal now. Empty when the run is over, paused, or in the engine's hands.
+    pub next: Vec<Legal>,
+    /// What it gave back, or why it failed.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    pub output: Json,
+    /// What an acknowledged write survives, if that is less than loss of power.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// More, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<Packet>,
+}
+
+/// A state a run is in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StateNow {
+    /// Its path.
+    pub state: StateId,
+    /// Its number among the workflow's innermost states, from 1.
+    pub number: usize,
+    /// How many of those there are.
+    pub of: usize,
+    /// What to do there, as it is worded now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guideline: Option<String>,
+    /// What the state is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How often the guideline was edited since the version was saved.
+    pub wording: u64,
+    /// The work of the state, if it has any and it is going on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkKind>,
+    /// What the work is told: a question, a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The n-th time the run is in it.
+    pub visit: Visit,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What stands in place of a sensitive value.
+const KEPT_BACK: &str = "(sensitive)";
+
+impl Ops {
+    pub(super) async fn standing(&self, current: &Current) -> Result<Standing, OpError> {
+        let Current { head, run, machine } = current;
+        let wording = self.store.wording(&self.tenant, &run.workflow).await?;
+        let durability = self.store.describe().durability;
+        Ok(Standing {
+            name: RunName { run: current.name(), run_no: head.no, run_id: head.id },
+            workflow: run.workflow.clone(),
+            version: head.version,
+            rev: run.rev,
+            status: run.status,
+            reason: run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
+                "" => reason.as_str().to_owned(),
+                detail => format!("{}: {detail}", reason.as_str()),
+            }),
+            driver: run.driver,
+            agent: head.agent.clone(),
+            goal: head.goal.clone(),
+            states: states_now(machine, run, &wording),
+            data: shown_data(machine, run),
+            next: kernel::legal(machine, run),
+            output: run.output.clone(),
+            durability: Some(durability).filter(|durability| *durability != Durability::Disk),
+            updated_at: head.updated_at,
+            packet: None,
+        })
+    }
+}
+
+/// A run's data as everybody may see it.
+pub(super) fn shown_data(machine: &Machine, run: &Run) -> Map<String, Json> {
+    let Json::Object(mut data) = run.data.to_json() else { return Map::new() };
+    for (name, value) in &mut data {
+        if machine.attributes.get(&AttributeName::from(name.as_str())).is_some_and(|a| a.sensitive)
+        {
+            *value = Json::from(KEPT_BACK);
+        }
+    }
+    data
+}
+
+fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<StateNow> {
+    let innermost: Vec<StateIx> = (0..)
+        .zip(&machine.states)
+        .filter(|(_, state)| is_innermost(state))
+        .map(|(ix, _)| ix)
+        .collect();
+    let leaves = kernel::leaves(machine, run).into_iter();
+    leaves
+        .map(|ix| {
+            let state = machine.state(ix);
+            let active = run.active.get(&state.id);
+            let worded = wording.iter().find(|worded| worded.state == state.id.as_str());
+            let is_going_on = active.is_some_and(|active| !active.work_ended);
+            let work = state.work.as_ref().filter(|_| is_going_on && !run.status.is_ended());
+            StateNow {
+                number: innermost.iter().position(|known| *known == ix).map_or(0, |at| at + 1),
+                of: innermost.len(),
+                guideline: match worded {
+                    Some(worded) => worded.guideline.clone(),
+                    None => state.wording.guideline.clone(),
+                },
+                description: match worded {
+                    Some(worded) => worded.description.clone(),
+                    None => state.wording.description.clone(),
+                },
+                wording: worded.map_or(0, |worded| worded.revision),
+                work: work.map(|work| work.kind),
+                prompt: work.and_then(|_| prompt(state, run)),
+                visit: active.map_or(Visit(1), |active| active.visit),
+                since: active.map_or(Timestamp(0), |active| active.at),
+                state: state.id.clone(),
+            }
+        })
+        .collect()
+}
+
+fn is_innermost(state: &State) -> bool {
+    match state.kind {
+        StateKind::Atomic | StateKind::Final => state.parent.is_some(),
+        StateKind::Compound { .. } | StateKind::Parallel | StateKind::History { .. } => false,
+    }
+}
+
+/// What a state's work is told, with the run's data filled in; as it is written if that fails.
+fn prompt(state: &State, run: &Run) -> Option<String> {
+    let work = state.work.as_ref()?;
+    if let Some(template) = &work.prompt {
+        let scope = Scope {
+            data: run.data.clone(),
+            event: minijinja::Value::UNDEFINED,
+            active: run.active.keys().cloned().collect(),
+        };
+        return Some(template.render(&scope).unwrap_or_else(|_| template.source().to_owned()));
+    }
+    let is_question = work.kind == WorkKind::Ask && !work.spec.is_null();
+    is_question.then(|| work.spec.to_string())
+}

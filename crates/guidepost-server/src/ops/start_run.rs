@@ -1,0 +1,123 @@
+//! Starting a run.
+
+use guidepost_core::id::RunNo;
+use guidepost_core::input::{By, Input, Start};
+use guidepost_core::kernel;
+use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
+use guidepost_core::run::{Driver, Run};
+use guidepost_store::{NewRun, StoreError};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::advance::check_size;
+use super::current::batch;
+use super::observed::OBSERVED;
+use super::{NotDone, OpError, Ops, Refusal, Standing, digest, error};
+
+/// A run to start.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StartRun {
+    /// The workflow, or workflow and version: `bugfix`, `bugfix@3`. `None` for a run that is only recorded.
+    pub workflow: Option<String>,
+    /// First values of its attributes.
+    pub input: Map<String, Json>,
+    /// The starter's own id for it: a repeat with the same key gives the same run.
+    pub key: Option<String>,
+    /// What it is to reach.
+    pub goal: Option<String>,
+    /// The agent's name; `None` means the caller's.
+    pub agent: Option<String>,
+    /// Who does the work.
+    pub driver: Driver,
+    /// The run that launched it.
+    pub parent: Option<RunNo>,
+    /// The user's sitting it belongs to.
+    pub session: Option<String>,
+    /// Who asks.
+    pub caller: String,
+}
+
+/// A run that was started, or found by its key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Started {
+    /// Whether it is new.
+    pub is_new: bool,
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+impl Ops {
+    /// Starts a run, or finds the one started before with the same key.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::NoSuchWorkflow`], [`OpError::NoSuchVersion`], [`OpError::NotDone`] if the input does not fit the
+    /// workflow, [`OpError::TooLarge`], and the failures of the store.
+    pub async fn start_run(&self, request: &StartRun) -> Result<Started, OpError> {
+        check(request)?;
+        let reference = request.workflow.as_deref().unwrap_or(OBSERVED);
+        let workflow = self.find_workflow(reference).await?;
+        let now = self.world.now();
+        let input = Input::Start(Start {
+            driver: request.driver,
+            data: request.input.clone(),
+            by: By::caller(&request.caller),
+            at: now,
+        });
+        let decision = kernel::decide(&workflow.machine, &Run::default(), &input)
+            .map_err(|rejected| not_started(rejected.into(), request))?;
+        let batch = batch(&workflow.machine, Run::default(), decision, None, now)
+            .map_err(|what| StoreError::Damaged { run: RunNo(0), what })?;
+        check_size(&batch.run)?;
+        let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
+        let new = NewRun {
+            id: self.world.new_run_id(),
+            workflow: workflow.machine.name.clone(),
+            version: workflow.version,
+            agent: request.agent.clone().or(own_name),
+            goal: request.goal.clone(),
+            driver: request.driver,
+            parent: request.parent,
+            session: request.session.clone(),
+            key: request.key.clone().map(|key| (key, digest_of(request))),
+            at: now,
+        };
+        let created = self.store.create(&self.tenant, new, batch).await?;
+        let current = self.current(&created.run.into()).await?;
+        Ok(Started { is_new: created.is_new, standing: self.standing(&current).await? })
+    }
+}
+
+/// The workflow counts as it was named: a start without a version, repeated after a new version was saved, is a repeat.
+fn digest_of(request: &StartRun) -> guidepost_store::RequestDigest {
+    digest::of(&json!({
+        "workflow": request.workflow,
+        "input": request.input,
+        "goal": request.goal,
+        "agent": request.agent,
+        "driver": request.driver,
+        "parent": request.parent,
+    }))
+}
+
+fn not_started(refusal: Refusal, request: &StartRun) -> OpError {
+    OpError::NotDone(Box::new(NotDone {
+        refusal,
+        run: String::new(),
+        rev: guidepost_core::id::Rev(0),
+        states: Vec::new(),
+        next: Vec::new(),
+        sent: request.input.keys().cloned().collect(),
+        moved: None,
+    }))
+}
+
+fn check(request: &StartRun) -> Result<(), OpError> {
+    error::check_json("the input", &request.input, PAYLOAD_BYTES_MAX)?;
+    error::check_text("the goal", request.goal.as_deref(), TEXT_BYTES_MAX)?;
+    error::check_text("the key", request.key.as_deref(), NAME_BYTES_MAX)?;
+    error::check_text("the agent's name", request.agent.as_deref(), NAME_BYTES_MAX)?;
+    error::check_text("the session's name", request.session.as_deref(), NAME_BYTES_MAX)?;
+    error::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)
+}

@@ -1,0 +1,25 @@
+//! Answers as text, for agents and people: one fixed shape each, short, and the same at every door.
+//!
+//! A reply names the run and its rev first and ends with what is legal next. Whatever users, agents or the web said stands
+//! between `<<` and `>>` (see [`foreign`]), so that nothing stored can pass for a part of the reply.
+
+mod budget;
+mod definition;
+pub mod diagram;
+mod failure;
+pub mod foreign;
+mod history;
+mod lists;
+mod packet;
+mod reading;
+mod standing;
+mod verified;
+
+pub use self::budget::{REPLY_BYTES_MAX, capped};
+pub use self::definition::{definition, workflow};
+pub use self::failure::error;
+pub use self::history::history_item;
+pub use self::lists::{open_runs, runs, workflows};
+pub use self::reading::reading;
+pub use self::standing::{logged, moved, standing, started, waited};
+pub use self::verified::verified;

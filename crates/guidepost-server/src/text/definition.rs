@@ -1,0 +1,93 @@
+//! What checking, saving and showing a definition says.
+
+use std::fmt::Write as _;
+
+use guidepost_core::diagnostic::Diagnostic;
+
+use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::foreign::{line, name, wording};
+use super::lists::arguments;
+use crate::ops::{Definition, WorkflowView};
+
+/// Letters of a problem, and of a guideline in an outline.
+const PROBLEM_MAX: usize = 300;
+const GUIDELINE_MAX: usize = 160;
+
+/// A definition that was checked, and perhaps saved.
+#[must_use]
+pub fn definition(definition: &Definition) -> String {
+    let size = format!("{} states, {} transitions", definition.states, definition.transitions);
+    let workflow = name(&definition.workflow);
+    let mut text = match &definition.saved {
+        None => format!("{workflow} is sound: {size}; nothing saved, save=true does\n"),
+        Some(saved) if saved.is_new => format!("saved {workflow}@{}: {size}\n", saved.version),
+        Some(saved) => format!(
+            "{workflow}@{} has this structure already; wording changed in {}\n",
+            saved.version, saved.reworded
+        ),
+    };
+    text.push_str(&problems(&definition.warnings));
+    if definition.saved.is_some() {
+        let _ = writeln!(text, "next: guidepost_start workflow={workflow}");
+    }
+    text
+}
+
+/// A workflow with its states and transitions.
+#[must_use]
+pub fn workflow(view: &WorkflowView) -> String {
+    let mut text = super::standing::workflow(&view.workflow, view.version);
+    if !view.input.is_empty() {
+        let _ = write!(text, " {}", arguments(&view.input));
+    }
+    if let Some(description) = &view.description {
+        let _ = write!(text, ": {}", line(description, PROBLEM_MAX));
+    }
+    text.push('\n');
+    let lines = view.states.iter().map(|state| {
+        let mut lines = format!("{} ({})", name(&state.state), state.kind);
+        if let Some(guideline) = &state.guideline {
+            let _ = write!(lines, ": {}", wording(guideline, GUIDELINE_MAX));
+        }
+        for transition in
+            view.transitions.iter().filter(|t| t.from.as_deref() == Some(&state.state))
+        {
+            let to: Vec<String> = transition.to.iter().map(|path| name(path)).collect();
+            let event =
+                if transition.event.is_empty() { transition.kind } else { &transition.event };
+            let _ = write!(lines, "\n- {} -> {}", name(event), to.join(", "));
+        }
+        lines
+    });
+    let (lines, count) = fitting(lines, REPLY_BYTES_MAX - text.len().min(REPLY_BYTES_MAX) - 100);
+    text.push_str(&lines);
+    if count < view.states.len() {
+        let _ = writeln!(text, "{} more states", view.states.len() - count);
+    }
+    text
+}
+
+/// Problems of a definition, a line each, as many as a reply holds.
+pub(super) fn problems(problems: &[Diagnostic]) -> String {
+    let (mut text, count) = fitting(problems.iter().map(problem), REPLY_BYTES_MAX - 300);
+    if problems.is_empty() {
+        return String::new();
+    }
+    if count < problems.len() {
+        let _ = writeln!(text, "{} more", problems.len() - count);
+    }
+    text
+}
+
+fn problem(problem: &Diagnostic) -> String {
+    let place = match problem.at.line {
+        0 => String::new(),
+        line => format!("line {line}: "),
+    };
+    let sort = if problem.is_error() { "" } else { "warning: " };
+    let mut text = format!("{place}{sort}{}", line(&problem.message, PROBLEM_MAX));
+    if let Some(hint) = &problem.hint {
+        let _ = write!(text, ". {}", line(hint, PROBLEM_MAX));
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! Errors in words: what was not done, why, what is legal now, an example, and the present rev.
+
+use std::fmt::Write as _;
+
+use guidepost_core::diagnostic::Explain;
+use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::machine::schema::Mismatch;
+
+use super::budget::{REPLY_BYTES_MAX, capped};
+use super::definition::problems;
+use super::foreign::{line, name, word};
+use super::standing::{legal_line, states};
+use crate::ops::{LastMove, NotDone, OpError, Refusal};
+
+/// Letters of one sentence.
+const SENTENCE_MAX: usize = 400;
+
+/// An error, for an agent or a person to act on.
+#[must_use]
+pub fn error(error: &OpError) -> String {
+    let text = match error {
+        OpError::NotDone(not_done) => self::not_done(not_done),
+        OpError::BadDefinition { problems: found, .. } => {
+            let errors = found.iter().filter(|problem| problem.is_error()).count();
+            let noun = if errors == 1 { "problem" } else { "problems" };
+            format!("{errors} {noun}, nothing saved\n{}", problems(found))
+        }
+        other => sentence_and_hint(&format!("not done: {other}"), other.hint().as_deref()),
+    };
+    capped(&text, REPLY_BYTES_MAX)
+}
+
+fn sentence_and_hint(what: &str, hint: Option<&str>) -> String {
+    let mut text = line(what, SENTENCE_MAX);
+    if let Some(hint) = hint {
+        let _ = write!(text, ". Try: {}", line(hint, SENTENCE_MAX));
+    }
+    text.push_str(".\n");
+    text
+}
+
+fn not_done(not_done: &NotDone) -> String {
+    let mut text = match &not_done.refusal {
+        Refusal::Rejected(rejected) => why(not_done, rejected),
+        Refusal::RevAhead { seen, present } => {
+            format!("not done: rev {seen} does not exist yet, the run is at rev {present}.")
+        }
+    };
+    let next = &not_done.next;
+    let is_stale = matches!(not_done.refusal, Refusal::Rejected(Rejected::Stale { .. }));
+    match (next.is_empty(), is_stale) {
+        (true, _) => {}
+        (false, true) => {
+            let _ = write!(text, " Legal: {}.", legal_line(next));
+        }
+        (false, false) => {
+            let _ = write!(text, " Legal now: {}.", legal_line(next));
+        }
+    }
+    text.push_str(&example(not_done));
+    if is_stale {
+        let _ = write!(text, " Call again with rev {} only if you still want it.", not_done.rev);
+    }
+    if !not_done.run.is_empty() && !is_stale {
+        let _ = write!(text, " Nothing changed; rev is {}.", not_done.rev);
+    }
+    text.push('\n');
+    text
+}
+
+fn why(not_done: &NotDone, rejected: &Rejected) -> String {
+    match rejected {
+        Rejected::NotLegal { event, states: active, .. } => {
+            format!("not done: {} is not legal in {}.", word(event.as_str()), states(active.iter()))
+        }
+        Rejected::Guarded { event, states: active, guards, .. } => format!(
+            "not done: {} is not legal in {} as things are; not true: {}.",
+            word(event.as_str()),
+            states(active.iter()),
+            line(&guards.join("; "), SENTENCE_MAX)
+        ),
+        Rejected::Unproven { event, missing, .. } => {
+            let facts: Vec<String> = missing
+                .iter()
+                .map(|(fact, there)| {
+                    format!("{} (there are {there})", line(&fact.to_string(), SENTENCE_MAX))
+                })
+                .collect();
+            format!(
+                "not done: {} needs on record, since the state was entered: {}. Record it with guidepost_log first.",
+                word(event.as_str()),
+                facts.join(", ")
+            )
+        }
+        Rejected::BadData { event, problems, expected } => {
+            let expected =
+                expected.as_deref().map(|legal| format!(" Expected {}.", name(&legal.to_string())));
+            format!(
+                "not done: {} does not fit: {}. You sent {}.{}",
+                word(event.as_str()),
+                mismatches(problems),
+                sent(not_done),
+                expected.unwrap_or_default()
+            )
+        }
+        Rejected::Stale { seen, present, states: active, .. } => format!(
+            "not done: rev {seen} is old, the run is at rev {present}{}. Now in {}.",
+            not_done.moved.as_ref().map(moved).unwrap_or_default(),
+            states(active.iter())
+        ),
+        Rejected::BadStart { problems } => format!(
+            "not started: {}. You sent {}. Send them as input.",
+            mismatches(problems),
+            sent(not_done)
+        ),
+        other => sentence_and_hint(&format!("not done: {other}"), other.hint().as_deref())
+            .trim_end()
+            .to_owned(),
+    }
+}
+
+fn mismatches(problems: &[Mismatch]) -> String {
+    const SHOWN_MAX: usize = 10;
+    let shown = problems.iter().take(SHOWN_MAX).map(|problem| {
+        let place = problem.at.trim_start_matches('/');
+        line(format!("{place} {}", problem.what).trim(), SENTENCE_MAX)
+    });
+    let mut shown: Vec<String> = shown.collect();
+    if problems.len() > SHOWN_MAX {
+        shown.push(format!("{} more", problems.len() - SHOWN_MAX));
+    }
+    shown.join("; ")
+}
+
+fn sent(not_done: &NotDone) -> String {
+    const SHOWN_MAX: usize = 20;
+    if not_done.sent.is_empty() {
+        return "no data".to_owned();
+    }
+    let names: Vec<String> = not_done.sent.iter().take(SHOWN_MAX).map(|name| word(name)).collect();
+    format!("{{{}}}", names.join(", "))
+}
+
+fn moved(last: &LastMove) -> String {
+    match last.by.as_str() {
+        "" => format!(" ({} at {})", name(&last.event), last.at),
+        by => format!(" ({} sent {} at {})", word(by), name(&last.event), last.at),
+    }
+}
+
+/// Data for the event that was meant, or for the first legal one that must carry any.
+fn example(not_done: &NotDone) -> String {
+    let meant = match &not_done.refusal {
+        Refusal::Rejected(Rejected::BadData { expected, .. }) => expected.as_deref(),
+        Refusal::Rejected(_) | Refusal::RevAhead { .. } => None,
+    };
+    let must_carry = |legal: &&Legal| legal.arguments.iter().any(|argument| argument.required);
+    match meant.or_else(|| not_done.next.iter().find(must_carry)) {
+        Some(legal) => {
+            format!(
+                " Example: {} {}.",
+                name(legal.event.as_str()),
+                name(&legal.example().to_string())
+            )
+        }
+        None => String::new(),
+    }
+}

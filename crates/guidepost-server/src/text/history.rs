@@ -1,0 +1,97 @@
+//! Records in words.
+
+use serde_json::Value as Json;
+
+use super::foreign::{QUOTED_MAX, name, value, word};
+use crate::ops::HistoryItem;
+
+/// Letters of one part of a record.
+const PART_MAX: usize = 160;
+
+/// A record on one line: `e-118 rev 12 writer-1: reject, review -> fix`.
+#[must_use]
+pub fn history_item(item: &HistoryItem) -> String {
+    let by = match item.by.as_str() {
+        "" => String::new(),
+        by => format!(" {}", word(by)),
+    };
+    format!("{} rev {}{by}: {}", item.id, item.rev, what(item))
+}
+
+fn what(item: &HistoryItem) -> String {
+    let body = &item.body;
+    match item.kind.as_str() {
+        "transitioned" => transitioned(body),
+        "started" => format!("started {}", part(body, "workflow")),
+        "placed" => format!("moved by SQL to {}", part(body, "to")),
+        "work_ended" if body["ok"] == Json::Bool(true) => {
+            format!("work of {} done", part(body, "state"))
+        }
+        "work_ended" => {
+            format!("work of {} failed{}", part(body, "state"), after(": ", body, "reason"))
+        }
+        "timer_fired" => format!("timer {} ran out", part(body, "timer")),
+        "paused" => format!("paused, {}{}", part(body, "reason"), after(": ", body, "detail")),
+        "completed" => format!("completed{}", after(" with ", body, "output")),
+        "failed" => format!("failed{}", after(": ", body, "reason")),
+        "cancelled" => format!("cancelled{}", after(": ", body, "reason")),
+        "action" => action(body),
+        "action_ended" => format!(
+            "end of {}{}{}{}",
+            part(body, "ref"),
+            after(", ", body, "status"),
+            after(": ", body, "output"),
+            after(", error ", body, "error")
+        ),
+        "decision" => format!(
+            "decision {}{}{}{}",
+            part(body, "question"),
+            after(" -> ", body, "chosen"),
+            after(" because ", body, "reasoning"),
+            after(", confidence ", body, "confidence")
+        ),
+        "message" => format!("message to {}{}", part(body, "to"), after(": ", body, "content")),
+        "artifact" => format!("artifact {}{}", part(body, "name"), after(" at ", body, "uri")),
+        "note" if body["is_error"] == Json::Bool(true) => format!("error {}", part(body, "text")),
+        "note" => format!("note {}{}", part(body, "text"), after(" at ", body, "ref")),
+        other => other.to_owned(),
+    }
+}
+
+fn transitioned(body: &Json) -> String {
+    let event = body["event"].as_str().unwrap_or_default();
+    let to: Vec<&str> =
+        body["to"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let mut text = name(event);
+    match (body["from"].as_str().unwrap_or_default(), to.as_slice()) {
+        (from, []) => text = format!("{text} in {}", name(from)),
+        ("", to) => text = format!("{text} -> {}", name(&to.join(", "))),
+        (from, to) => text = format!("{text}, {} -> {}", name(from), name(&to.join(", "))),
+    }
+    text + &after(" with ", body, "data") + &after(", ", body, "note")
+}
+
+fn action(body: &Json) -> String {
+    let mut text = format!("action{}{}", after(" ", body, "type"), after(" ", body, "name"));
+    text.push_str(&after(", ", body, "status"));
+    text.push_str(&after(", took ms ", body, "duration_ms"));
+    text.push_str(&after(", ref ", body, "ref"));
+    text + &after(", error ", body, "error")
+}
+
+/// A field of a body, with something before it; nothing if it is not there or says nothing.
+fn after(before: &str, body: &Json, field: &str) -> String {
+    match &body[field] {
+        Json::Null => String::new(),
+        Json::String(text) if text.is_empty() => String::new(),
+        Json::Object(fields) if fields.is_empty() => String::new(),
+        found => format!("{before}{}", value(found, PART_MAX.min(QUOTED_MAX))),
+    }
+}
+
+fn part(body: &Json, field: &str) -> String {
+    match &body[field] {
+        Json::Null => "?".to_owned(),
+        found => value(found, PART_MAX),
+    }
+}

@@ -1,0 +1,107 @@
+//! Lists of runs and workflows, in words.
+
+use std::fmt::Write as _;
+
+use guidepost_core::kernel::Argument;
+use guidepost_core::run::Status;
+use guidepost_store::Page;
+
+use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::foreign::{line, name, quoted, word};
+use super::standing::{states, workflow};
+use crate::ops::{RunHit, WorkflowHit};
+
+/// Letters of a goal or a description in a list.
+const LINE_MAX: usize = 100;
+
+/// The open runs, and how to go on from there.
+#[must_use]
+pub fn open_runs(found: &Page<RunHit>) -> String {
+    if found.items.is_empty() {
+        return "no open runs\nnext: guidepost_find lists workflows, guidepost_start begins one\n"
+            .to_owned();
+    }
+    list("open run", found, run) + "next: guidepost_where with one of these\n"
+}
+
+/// Runs that were found.
+#[must_use]
+pub fn runs(found: &Page<RunHit>) -> String {
+    list("run", found, run)
+}
+
+/// Workflows that were found, with what their runs start with.
+#[must_use]
+pub fn workflows(found: &Page<WorkflowHit>) -> String {
+    list("workflow", found, found_workflow)
+}
+
+fn list<T>(noun: &str, found: &Page<T>, line: impl Fn(&T) -> String) -> String {
+    // Room for the first and the last line.
+    let (lines, count) = fitting(found.items.iter().map(line), REPLY_BYTES_MAX - 200);
+    let more = found.next.is_some() || count < found.items.len();
+    let many = if found.items.len() == 1 { "" } else { "s" };
+    let least = if more { " or more" } else { "" };
+    let mut text = match found.items.len() {
+        0 => format!("no {noun}s found\n"),
+        n => format!("{n}{least} {noun}{many}\n"),
+    };
+    text.push_str(&lines);
+    match &found.next {
+        Some(next) if count == found.items.len() => {
+            let _ = writeln!(text, "more: cursor {next}");
+        }
+        _ if count < found.items.len() => {
+            let _ =
+                writeln!(text, "{} not shown: ask with limit {count}", found.items.len() - count);
+        }
+        _ => {}
+    }
+    text
+}
+
+fn run(run: &RunHit) -> String {
+    let mut text = format!(
+        "{} {} rev {} in {}",
+        run.name.run,
+        workflow(&run.workflow, run.version),
+        run.rev,
+        states(run.states.iter())
+    );
+    if run.status != Status::Running {
+        let _ = write!(text, ", {}", run.status);
+    }
+    if let Some(agent) = &run.agent {
+        let _ = write!(text, ", agent {}", word(agent));
+    }
+    if let Some(goal) = &run.goal {
+        let _ = write!(text, ": {}", quoted(goal, LINE_MAX));
+    }
+    text
+}
+
+fn found_workflow(hit: &WorkflowHit) -> String {
+    let mut text = workflow(&hit.summary.name, hit.summary.version);
+    match hit.input.as_deref() {
+        None => text.push_str(" (cannot be used)"),
+        Some([]) => {}
+        Some(input) => {
+            let _ = write!(text, " {}", arguments(input));
+        }
+    }
+    if let Some(description) = &hit.summary.description {
+        let _ = write!(text, ": {}", line(description, LINE_MAX));
+    }
+    text
+}
+
+/// Arguments as replies write them: `{lead!, score?}`.
+pub(super) fn arguments(arguments: &[Argument]) -> String {
+    let shown: Vec<String> = arguments
+        .iter()
+        .map(|argument| {
+            format!("{}{}", name(&argument.name), if argument.required { '!' } else { '?' })
+        })
+        .collect();
+    format!("{{{}}}", shown.join(", "))
+}

@@ -1,0 +1,278 @@
+//! How a run stands, in words.
+
+use std::fmt::Write as _;
+
+use guidepost_core::id::StateId;
+use guidepost_core::kernel::Legal;
+use guidepost_core::machine::WorkKind;
+use guidepost_core::run::{Driver, Status};
+use guidepost_store::Durability;
+use serde_json::{Map, Value as Json};
+
+use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::foreign::{line, name, quoted, value, word, wording};
+use super::packet;
+use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
+
+/// Letters of a guideline and of a prompt that a brief reply shows, and that a full one does.
+const WORDING_MAX: [usize; 2] = [600, 1_500];
+
+/// Letters of a goal, and of one value of the data.
+const GOAL_MAX: usize = 200;
+const VALUE_MAX: usize = 80;
+
+/// Bytes of the line that shows the data, in a brief reply and in a full one.
+const DATA_BYTES_MAX: [usize; 2] = [500, 1_200];
+
+/// Bytes of the list of legal events. A state with more has them in the diagram.
+const NEXT_BYTES_MAX: usize = 2_000;
+
+/// Letters of an event's description.
+const DESCRIPTION_MAX: usize = 160;
+
+/// Where a run is, what to do there, what it has and what is legal next.
+#[must_use]
+pub fn standing(standing: &Standing) -> String {
+    let full = usize::from(standing.packet.is_some());
+    let mut text = head(standing);
+    state_lines(&mut text, standing);
+    if let Some(goal) = &standing.goal {
+        line_of(&mut text, "goal", &quoted(goal, GOAL_MAX));
+    }
+    to_do(&mut text, standing, WORDING_MAX[full]);
+    data(&mut text, &standing.data, DATA_BYTES_MAX[full]);
+    result(&mut text, standing);
+    note(&mut text, standing.durability);
+    let next = next(standing);
+    if let Some(packet) = &standing.packet {
+        let room = REPLY_BYTES_MAX.saturating_sub(text.len() + next.len());
+        text.push_str(&packet::packet(packet, room));
+    }
+    text + &next
+}
+
+/// That a run was started, or found by its key.
+#[must_use]
+pub fn started(started: &Started) -> String {
+    let opening = if started.is_new { "started" } else { "started before with this key" };
+    format!("{opening}\n{}", standing(&started.standing))
+}
+
+/// What an input did, and what is to be done now.
+#[must_use]
+pub fn moved(moved: &Moved) -> String {
+    let standing = &moved.standing;
+    let mut text = format!("ok rev {}: {}", moved.after, way(moved));
+    if standing.status.is_ended() || standing.status == Status::Paused {
+        let _ = write!(text, "; run {}", status(standing));
+    }
+    text.push('\n');
+    if standing.rev > moved.after {
+        // A repeat gets the answer of the first time; what came after it is the news.
+        let now = states(standing.states.iter().map(|now| &now.state));
+        let _ = writeln!(text, "since then: rev {}, in {now}", standing.rev);
+    }
+    to_do(&mut text, standing, WORDING_MAX[0]);
+    result(&mut text, standing);
+    text + &next(standing)
+}
+
+/// That facts were recorded, and what is legal.
+#[must_use]
+pub fn logged(logged: &Logged) -> String {
+    let ids = match logged.last.0 - logged.first.0 {
+        0 => format!("e-{}", logged.first),
+        _ => format!("e-{} to e-{}", logged.first, logged.last),
+    };
+    let mut text = format!("logged {ids} in {}, rev {}\n", logged.run, logged.rev);
+    if !logged.next.is_empty() {
+        let _ = writeln!(text, "next: {}", legal_line(&logged.next));
+    }
+    text
+}
+
+/// Where a run is after a wait, or that it is still there.
+#[must_use]
+pub fn waited(waited: &Waited) -> String {
+    if waited.has_moved {
+        return standing(&waited.standing);
+    }
+    let now = &waited.standing;
+    let place = states(now.states.iter().map(|now| &now.state));
+    let mut text = format!("still waiting: {} is at rev {} in {place}\n", now.name.run, now.rev);
+    if now.next.is_empty() {
+        text.push_str(&next(now));
+    } else {
+        let _ = writeln!(text, "next: {}", legal_line(&now.next));
+    }
+    text
+}
+
+/// Legal events on one line: `approve {comment?}, reject {reason!}`.
+pub(super) fn legal_line(next: &[Legal]) -> String {
+    const SHOWN_MAX: usize = 12;
+    let mut events: Vec<String> =
+        next.iter().take(SHOWN_MAX).map(|legal| name(&legal.to_string())).collect();
+    if next.len() > SHOWN_MAX {
+        events.push(format!("{} more", next.len() - SHOWN_MAX));
+    }
+    events.join(", ")
+}
+
+/// Paths of states on one line.
+pub(super) fn states<'a>(paths: impl Iterator<Item = &'a StateId>) -> String {
+    let names: Vec<String> = paths.map(|path| name(path.as_str())).collect();
+    if names.is_empty() { "no state".to_owned() } else { names.join(", ") }
+}
+
+/// A workflow's name with its version: `bugfix@3`.
+pub(super) fn workflow(workflow: &str, version: Option<guidepost_core::id::Version>) -> String {
+    match version {
+        Some(version) => format!("{}@{version}", name(workflow)),
+        None => name(workflow),
+    }
+}
+
+fn head(standing: &Standing) -> String {
+    let workflow = workflow(&standing.workflow, standing.version);
+    let mut text = format!("run {} {workflow} rev {}", standing.name.run, standing.rev);
+    if standing.status != Status::Running {
+        let _ = write!(text, " {}", status(standing));
+    }
+    text.push('\n');
+    text
+}
+
+fn status(standing: &Standing) -> String {
+    match &standing.reason {
+        Some(reason) => format!("{} ({})", standing.status, line(reason, GOAL_MAX)),
+        None => standing.status.to_string(),
+    }
+}
+
+fn state_lines(text: &mut String, standing: &Standing) {
+    let shown: Vec<String> = standing.states.iter().map(place).collect();
+    let label = if shown.len() == 1 { "state" } else { "states" };
+    if !shown.is_empty() {
+        line_of(text, label, &shown.join(", "));
+    }
+}
+
+fn place(now: &StateNow) -> String {
+    match now.number {
+        0 => name(now.state.as_str()),
+        number => format!("{} ({number} of {})", name(now.state.as_str()), now.of),
+    }
+}
+
+fn to_do(text: &mut String, standing: &Standing, max: usize) {
+    if standing.status.is_ended() {
+        return;
+    }
+    let is_alone = standing.states.len() == 1;
+    for now in &standing.states {
+        let label = |what: &str| match is_alone {
+            true => what.to_owned(),
+            false => format!("{what} in {}", name(now.state.as_str())),
+        };
+        if let Some(guideline) = now.guideline.as_deref().or(now.description.as_deref()) {
+            line_of(text, &label("do"), &wording(guideline, max));
+        }
+        if let (Some(work), Some(prompt)) = (now.work, &now.prompt) {
+            let what = if work == WorkKind::Ask { "question" } else { work.as_str() };
+            line_of(text, &label(what), &quoted(prompt, max));
+        }
+    }
+}
+
+fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
+    if data.is_empty() {
+        return;
+    }
+    let fields =
+        data.iter().map(|(name, field)| format!("{}={}", word(name), value(field, VALUE_MAX)));
+    let (shown, count) = fitting(fields, max);
+    let mut shown = shown.trim_end().replace('\n', " ");
+    if count < data.len() {
+        let _ = write!(shown, " and {} more: guidepost_read what=data", data.len() - count);
+    }
+    line_of(text, "have", &shown);
+}
+
+fn result(text: &mut String, standing: &Standing) {
+    if !standing.output.is_null() {
+        let label = if standing.status == Status::Failed { "failed" } else { "result" };
+        line_of(text, label, &value(&standing.output, super::foreign::QUOTED_MAX));
+    }
+}
+
+fn note(text: &mut String, durability: Option<Durability>) {
+    match durability {
+        None | Some(Durability::Disk) => {}
+        Some(Durability::Process) => {
+            line_of(text, "note", "the last moments may be lost if the power fails")
+        }
+        Some(Durability::None) => {
+            line_of(text, "note", "all of this is lost when the process ends")
+        }
+    }
+}
+
+/// The end of every reply: what is legal now, or why nothing is.
+fn next(standing: &Standing) -> String {
+    if standing.next.is_empty() {
+        return format!("next: {}\n", why_nothing(standing));
+    }
+    let (lines, count) = fitting(standing.next.iter().map(event), NEXT_BYTES_MAX);
+    let mut text = format!("next:\n{lines}");
+    if count < standing.next.len() {
+        let _ =
+            writeln!(text, "  {} more: guidepost_read what=diagram", standing.next.len() - count);
+    }
+    text
+}
+
+fn why_nothing(standing: &Standing) -> &'static str {
+    let engine_works =
+        standing.driver == Driver::Engine && standing.states.iter().any(|now| now.work.is_some());
+    match standing.status {
+        Status::Completed => "nothing, the run is completed",
+        Status::Failed => "nothing, the run has failed",
+        Status::Cancelled => "nothing, the run is cancelled",
+        Status::Paused => "nothing until the run is resumed",
+        Status::Waiting => "nothing now; guidepost_wait tells when the run moved",
+        Status::Running if engine_works => {
+            "nothing, the engine is at work; guidepost_wait tells when it is done"
+        }
+        Status::Running => "nothing leads on from here; stop, or ask a person",
+    }
+}
+
+/// A legal event on a line of its own, with what its author says about it.
+fn event(legal: &Legal) -> String {
+    let mut text = format!("- {}", name(&legal.to_string()));
+    if let Some(description) = legal.description.as_deref().filter(|text| !text.trim().is_empty()) {
+        let _ = write!(text, ": {}", line(description, DESCRIPTION_MAX));
+    }
+    if !legal.requires.is_empty() {
+        let facts: Vec<String> =
+            legal.requires.iter().map(|fact| line(&fact.to_string(), DESCRIPTION_MAX)).collect();
+        let _ = write!(text, " (needs on record: {})", facts.join(", "));
+    }
+    text
+}
+
+/// Where an input led: `review -> fix`.
+fn way(moved: &Moved) -> String {
+    match (moved.left.as_slice(), moved.entered.as_slice()) {
+        ([], []) => {
+            let place = states(moved.standing.states.iter().map(|now| &now.state));
+            format!("still in {place}")
+        }
+        (left, entered) => format!("{} -> {}", states(left.iter()), states(entered.iter())),
+    }
+}
+
+fn line_of(text: &mut String, label: &str, what: &str) {
+    let _ = writeln!(text, "{label}: {what}");
+}
