@@ -3,6 +3,7 @@
 //! Every check is a pure function from files to [`Problem`]s, with a unit test whose input breaks the rule.
 
 mod arrows;
+mod documents;
 mod errors;
 mod lexer;
 pub(crate) mod requirements;
@@ -53,6 +54,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
     problems.extend(words::check(&files));
     problems.extend(errors::check(&files));
     problems.extend(requirements::check(&files));
+    problems.extend(documents::check(&files));
     problems.sort();
     for problem in &problems {
         eprintln!("{problem}");

@@ -111,7 +111,7 @@ fn all_ids() -> impl Iterator<Item = String> {
 }
 
 /// Whether a file defines a function of this name.
-fn defines(file: &File, function: &str) -> bool {
+pub(super) fn defines(file: &File, function: &str) -> bool {
     let keyword = match file.path.rsplit('.').next() {
         Some("rs") => "fn ",
         Some("py") => "def ",
