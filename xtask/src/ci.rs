@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value as Json;
 
 use crate::project::Project;
-use crate::{codegen, test, tidy};
+use crate::{codegen, snippets, test, tidy};
 
 /// Runs every check, also after one has failed. Says whether all passed.
 ///
@@ -38,6 +38,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
         );
     }
     checks.task("generated files", || codegen::run(project, true));
+    checks.task("workflows in documents", || snippets::check(project));
     if project.ask("cargo", &["deny", "--version"]).is_some() {
         checks.cargo("licences and advisories", &["deny", "check"], &[]);
     } else {

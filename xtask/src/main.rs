@@ -10,6 +10,7 @@ mod ci;
 mod codegen;
 mod project;
 mod services;
+mod snippets;
 mod test;
 mod tidy;
 
