@@ -5,6 +5,7 @@
 mod cli;
 mod errors;
 mod limits;
+mod schema;
 
 use anyhow::{Context, Result};
 
@@ -47,6 +48,7 @@ fn documents(project: &Project) -> Result<Vec<File>> {
         File { path: "docs/limits.md".to_owned(), text: limits::document(&files)? },
         File { path: "docs/errors/README.md".to_owned(), text: errors::document(&files) },
     ];
+    documents.extend(schema::document(&files));
     documents.extend(cli::document(project)?);
     Ok(documents)
 }
