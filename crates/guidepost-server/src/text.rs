@@ -21,5 +21,5 @@ pub use self::failure::error;
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::reading::reading;
-pub use self::standing::{logged, moved, standing, started, waited};
+pub use self::standing::{legal_now, logged, moved, standing, started, waited};
 pub use self::verified::verified;

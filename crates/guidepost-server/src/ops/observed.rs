@@ -6,7 +6,7 @@ use guidepost_core::machine::Machine;
 use guidepost_core::workflow;
 
 /// Its name.
-pub(super) const OBSERVED: &str = "observed";
+pub(super) use guidepost_store::OBSERVED;
 
 /// What a run does that nobody guides: it is at work until somebody says that it is not.
 const DEFINITION: &str = include_str!("observed.yaml");

@@ -108,6 +108,15 @@ pub fn waited(waited: &Waited) -> String {
     text
 }
 
+/// What is legal in a run, for the end of an error that is about something else.
+#[must_use]
+pub fn legal_now(standing: &Standing) -> String {
+    match standing.next.as_slice() {
+        [] => next(standing),
+        legal => format!("Legal now: {}. rev is {}.\n", legal_line(legal), standing.rev),
+    }
+}
+
 /// Legal events on one line: `approve {comment?}, reject {reason!}`.
 pub(super) fn legal_line(next: &[Legal]) -> String {
     const SHOWN_MAX: usize = 12;

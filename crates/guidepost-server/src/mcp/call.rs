@@ -1,0 +1,209 @@
+//! Tool calls, each an operation and its answer as text.
+
+use std::time::Duration;
+
+use guidepost_core::id::{Rev, RunRef};
+use guidepost_core::run::Status;
+use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject};
+
+use super::arguments::{self as args, read};
+use super::server::Server;
+use crate::ops::{
+    Define, Detail, FindRuns, FindWorkflows, Log, LogEntry, OpError, ReadRun, SendEvent, StartRun,
+    Wait, What, WhereAmI,
+};
+use crate::text;
+
+/// Entries one call may record; the tool's schema says so too.
+const ENTRIES_MAX: usize = 50;
+
+/// Items of a page if the call does not say, and at most.
+const PAGE_ITEMS: usize = 10;
+const READ_ITEMS_MAX: usize = 100;
+const FIND_ITEMS_MAX: usize = 50;
+
+/// How long a wait takes if the call does not say, and at most: clients give up after a minute.
+const WAIT_SECONDS: u64 = 30;
+const WAIT_SECONDS_MAX: u64 = 55;
+
+/// Calls a tool.
+///
+/// # Errors
+///
+/// For an unknown tool. What the agent can act on is a result.
+pub(super) async fn call(
+    server: &Server,
+    tool: &str,
+    arguments: JsonObject,
+    caller: String,
+) -> Result<CallToolResult, ErrorData> {
+    // Should the call fail, the agent is told what is legal in the run it was about.
+    let run = arguments.get("run").and_then(|run| run.as_str()).map(RunRef::from);
+    let answer = match tool {
+        "guidepost_where" => where_am_i(server, arguments, &caller).await,
+        "guidepost_start" => start(server, arguments, caller).await,
+        "guidepost_do" => send(server, arguments, caller).await,
+        "guidepost_log" => log(server, arguments, caller).await,
+        "guidepost_wait" => wait(server, arguments).await,
+        "guidepost_read" => read_run(server, arguments).await,
+        "guidepost_find" => find(server, arguments).await,
+        "guidepost_define" => define(server, arguments, caller).await,
+        unknown => {
+            let what = format!("there is no tool `{unknown}`");
+            return Err(ErrorData::invalid_params(what, None));
+        }
+    };
+    Ok(match answer {
+        Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+        Err(error) => {
+            let text = failure(server, &error, run).await;
+            CallToolResult::error(vec![ContentBlock::text(text)])
+        }
+    })
+}
+
+/// The error with what is legal in the run, unless it says so itself.
+async fn failure(server: &Server, error: &OpError, run: Option<RunRef>) -> String {
+    let text = text::error(error);
+    let Some(run) = run.filter(|_| !matches!(error, OpError::NotDone(_))) else { return text };
+    // Whatever keeps the run from being read is what the error tells already.
+    match server.ops.where_am_i(&WhereAmI { run, detail: Detail::Brief }).await {
+        Ok(standing) => text + &text::legal_now(&standing),
+        Err(_) => text,
+    }
+}
+
+type Answer = Result<String, OpError>;
+
+async fn where_am_i(server: &Server, arguments: JsonObject, caller: &str) -> Answer {
+    let asked: args::Where = read("guidepost_where", arguments)?;
+    let Some(run) = asked.run else {
+        return Ok(text::open_runs(&server.ops.open_runs(caller, PAGE_ITEMS).await?));
+    };
+    let detail = match asked.detail {
+        args::Detail::Brief => Detail::Brief,
+        args::Detail::Full => Detail::Full,
+    };
+    let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
+    Ok(text::standing(&server.ops.where_am_i(&question).await?))
+}
+
+async fn start(server: &Server, arguments: JsonObject, caller: String) -> Answer {
+    let asked: args::Start = read("guidepost_start", arguments)?;
+    if asked.workflow.is_none() && asked.goal.is_none() {
+        return Err(OpError::BadArgument {
+            what: "neither a workflow nor a goal is given".to_owned(),
+            hint: Some(
+                "guidepost_find lists workflows; a goal alone starts a run that is only recorded"
+                    .to_owned(),
+            ),
+        });
+    }
+    let request = StartRun {
+        workflow: asked.workflow,
+        input: asked.input,
+        key: asked.key,
+        goal: asked.goal,
+        caller,
+        ..StartRun::default()
+    };
+    Ok(text::started(&server.ops.start_run(&request).await?))
+}
+
+async fn send(server: &Server, arguments: JsonObject, caller: String) -> Answer {
+    let asked: args::Do = read("guidepost_do", arguments)?;
+    let event = SendEvent {
+        run: RunRef::from(asked.run.as_str()),
+        event: asked.event,
+        data: asked.data,
+        rev: Some(Rev(asked.rev)),
+        note: asked.note,
+        caller,
+    };
+    Ok(text::moved(&server.ops.send_event(&event).await?))
+}
+
+async fn log(server: &Server, arguments: JsonObject, caller: String) -> Answer {
+    let asked: args::Log = read("guidepost_log", arguments)?;
+    if asked.entries.len() > ENTRIES_MAX {
+        return Err(OpError::TooLarge {
+            what: "the call",
+            size: format!("{} entries", asked.entries.len()),
+            max: ENTRIES_MAX.to_string(),
+        });
+    }
+    let entries = asked.entries.into_iter().map(|entry| LogEntry {
+        kind: entry.kind,
+        text: entry.text,
+        r#ref: entry.r#ref,
+        data: entry.data,
+        at: None,
+    });
+    let log = Log { run: RunRef::from(asked.run.as_str()), entries: entries.collect(), caller };
+    Ok(text::logged(&server.ops.log(&log).await?))
+}
+
+async fn wait(server: &Server, arguments: JsonObject) -> Answer {
+    let asked: args::Wait = read("guidepost_wait", arguments)?;
+    let seconds = asked.seconds.unwrap_or(WAIT_SECONDS).min(WAIT_SECONDS_MAX);
+    let wait = Wait {
+        run: RunRef::from(asked.run.as_str()),
+        rev: asked.rev.map(Rev),
+        at_most: Duration::from_secs(seconds),
+    };
+    Ok(text::waited(&server.ops.wait(&wait).await?))
+}
+
+async fn read_run(server: &Server, arguments: JsonObject) -> Answer {
+    let asked: args::Read = read("guidepost_read", arguments)?;
+    let read = ReadRun {
+        run: RunRef::from(asked.run.as_str()),
+        what: match asked.what {
+            args::What::History => What::History,
+            args::What::Data => What::Data,
+            args::What::Artifacts => What::Artifacts,
+            args::What::Event => What::Event,
+            args::What::Diagram => What::Diagram,
+        },
+        path: asked.path,
+        limit: asked.limit.unwrap_or(PAGE_ITEMS).clamp(1, READ_ITEMS_MAX),
+        cursor: asked.cursor,
+    };
+    Ok(text::reading(&server.ops.read_run(&read).await?))
+}
+
+async fn find(server: &Server, arguments: JsonObject) -> Answer {
+    let asked: args::Find = read("guidepost_find", arguments)?;
+    let limit = asked.limit.unwrap_or(PAGE_ITEMS).clamp(1, FIND_ITEMS_MAX);
+    match asked.r#in {
+        args::In::Workflows => {
+            let wanted = FindWorkflows { query: asked.query, limit, cursor: asked.cursor };
+            Ok(text::workflows(&server.ops.find_workflows(&wanted).await?))
+        }
+        args::In::Runs => {
+            let status: Option<Status> =
+                asked.state.as_deref().and_then(|state| state.parse().ok());
+            let wanted = FindRuns {
+                query: asked.query,
+                status: status.into_iter().collect(),
+                state: asked.state.filter(|_| status.is_none()),
+                limit,
+                cursor: asked.cursor,
+                ..FindRuns::default()
+            };
+            Ok(text::runs(&server.ops.find_runs(&wanted).await?))
+        }
+    }
+}
+
+async fn define(server: &Server, arguments: JsonObject, caller: String) -> Answer {
+    let asked: args::Define = read("guidepost_define", arguments)?;
+    let request = Define {
+        text: asked.yaml,
+        file: String::new(),
+        save: asked.save,
+        allowed: server.options.allowed,
+        caller,
+    };
+    Ok(text::definition(&server.ops.define(&request).await?))
+}

@@ -1,0 +1,191 @@
+//! Messages over a pair of streams, one per line.
+//!
+//! What is read is bounded before it is parsed, and what is no message is answered as a protocol error, so that neither
+//! a broken nor a hostile client can end the process or exhaust it.
+
+use std::io;
+
+use rmcp::RoleServer;
+use rmcp::model::{ErrorData, RequestId};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use serde_json::Value as Json;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it. Parsed, it
+/// takes some tens of times its length, which must fit into memory.
+pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Messages that wait to be written, at most; whoever sends more waits for the reader.
+const QUEUE_MAX: usize = 64;
+
+/// Bytes of the line buffer that are kept for the next line.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// The transport.
+pub(super) struct Lines<R> {
+    read: BufReader<R>,
+    line: Vec<u8>,
+    /// Whether the rest of a line that is too long is being dropped.
+    is_dropping: bool,
+    /// A line's end, or its replacement by an error, is one message in the queue, so that a reader that is dropped
+    /// between two of them leaves no half a line.
+    queue: Option<mpsc::Sender<Vec<u8>>>,
+    writer: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// Messages from `read`, answers to `write`.
+    pub(super) fn new(read: R, write: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        let (queue, lines) = mpsc::channel(QUEUE_MAX);
+        Self {
+            read: BufReader::new(read),
+            line: Vec::new(),
+            is_dropping: false,
+            queue: Some(queue),
+            writer: Some(tokio::spawn(write_all(lines, write))),
+        }
+    }
+
+    /// The next line, without its end. Loses nothing when dropped: what was read is kept for the next call.
+    async fn next_line(&mut self) -> Option<Result<Vec<u8>, Broken>> {
+        loop {
+            // A stream that fails is a stream that ended: there is nobody left to tell.
+            let available = self.read.fill_buf().await.ok().filter(|read| !read.is_empty())?;
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let taken = end.unwrap_or(available.len());
+            let is_too_long = self.line.len() + taken > LINE_BYTES_MAX;
+            if !self.is_dropping && !is_too_long {
+                self.line.extend_from_slice(&available[..taken]);
+            } else {
+                self.is_dropping = true;
+                self.line = Vec::new();
+            }
+            self.read.consume(taken + usize::from(end.is_some()));
+            if end.is_none() {
+                continue;
+            }
+            if std::mem::take(&mut self.is_dropping) {
+                return Some(Err(Broken::TooLong));
+            }
+            let line = self.line.clone();
+            self.line.clear();
+            self.line.shrink_to(KEPT_BYTES);
+            return Some(Ok(line));
+        }
+    }
+
+    async fn answer(&mut self, broken: Broken) {
+        let Ok(mut line) = serde_json::to_vec(&broken.answer()) else { return };
+        line.push(b'\n');
+        if let Some(queue) = &self.queue {
+            // If nobody reads the answers any more, the input will end too.
+            drop(queue.send(line).await);
+        }
+    }
+}
+
+/// Writes lines until there are no more senders.
+async fn write_all(
+    mut lines: mpsc::Receiver<Vec<u8>>,
+    mut write: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    while let Some(line) = lines.recv().await {
+        write.write_all(&line).await?;
+        write.flush().await?;
+    }
+    Ok(())
+}
+
+/// A line that is no message.
+enum Broken {
+    /// Longer than a message may be.
+    TooLong,
+    /// No JSON.
+    NotJson(String),
+    /// JSON, but no message; with its id, if it has one.
+    NotAMessage(Option<RequestId>, &'static str),
+}
+
+impl Broken {
+    fn answer(self) -> TxJsonRpcMessage<RoleServer> {
+        let (error, id) = match self {
+            Self::TooLong => {
+                let what = format!("the message is longer than {LINE_BYTES_MAX} bytes");
+                (ErrorData::invalid_request(what, None), None)
+            }
+            Self::NotJson(what) => (ErrorData::parse_error(what, None), None),
+            Self::NotAMessage(id, what) => (ErrorData::invalid_request(what, None), id),
+        };
+        TxJsonRpcMessage::<RoleServer>::error(error, id)
+    }
+}
+
+/// Reads a line; `None` if it is one to pass over.
+fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    if line.trim_ascii().is_empty() {
+        return None;
+    }
+    if let Ok(message) = serde_json::from_slice(line) {
+        return Some(Ok(message));
+    }
+    let value: Json = match serde_json::from_slice(line) {
+        Ok(value) => value,
+        Err(reason) => return Some(Err(Broken::NotJson(format!("the line is no JSON: {reason}")))),
+    };
+    if value.is_array() {
+        return Some(Err(Broken::NotAMessage(
+            None,
+            "batches are not supported: send one message a line",
+        )));
+    }
+    let id = value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+    // A notification gets no answer, not even when it cannot be understood.
+    if id.is_none() && value.get("method").is_some_and(Json::is_string) {
+        return None;
+    }
+    Some(Err(Broken::NotAMessage(id, "this is no JSON-RPC 2.0 message")))
+}
+
+impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
+        let queue = self.queue.clone();
+        async move {
+            let mut line = serde_json::to_vec(&message)?;
+            line.push(b'\n');
+            let queue = queue.ok_or(io::ErrorKind::NotConnected)?;
+            queue.send(line).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            let read = match self.next_line().await? {
+                Ok(line) => parse(&line),
+                Err(broken) => Some(Err(broken)),
+            };
+            match read {
+                Some(Ok(message)) => return Some(message),
+                Some(Err(broken)) => self.answer(broken).await,
+                None => {}
+            }
+        }
+    }
+
+    /// Waits until everything is written.
+    async fn close(&mut self) -> Result<(), io::Error> {
+        self.queue = None;
+        match self.writer.take() {
+            Some(writer) => writer.await.map_err(io::Error::other)?,
+            None => Ok(()),
+        }
+    }
+}
