@@ -1,0 +1,161 @@
+//! What is wrong with a definition as a whole: states nobody reaches or leaves, transitions nobody takes, outputs nobody
+//! reads. Everything here is a warning: the workflow runs, though perhaps not as meant.
+
+use super::problems::{Problems, code};
+use super::read::Draft;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::machine::{Machine, State, StateIx, StateKind, Transition};
+
+/// Checks the ways through the states; `is_open` if a run may be placed in any of them.
+pub(super) fn check_ways(draft: &Draft<'_>, is_open: bool, problems: &mut Problems) {
+    let reached = if is_open { None } else { Some(reachable(&draft.machine)) };
+    let left = left_from_inside(&draft.machine);
+    for (ix, state) in (0..).zip(&draft.machine.states).skip(1) {
+        let at = draft.outline.get(ix).at;
+        if reached.as_ref().is_some_and(|reached| !reached[ix as usize]) {
+            // Of a whole unreachable branch, the outermost state says enough.
+            let outer =
+                state.parent.is_none_or(|p| reached.as_ref().is_some_and(|r| r[p as usize]));
+            if outer {
+                let message = format!("nothing leads to state `{}`", state.id);
+                problems.add(
+                    Diagnostic::warning(code::UNREACHABLE, at, message)
+                        .with_hint("add a transition with it as target, or remove it"),
+                );
+            }
+        } else if !is_open && is_trap(&draft.machine, ix, &left) {
+            let message = format!("state `{}` cannot be left", state.id);
+            problems.add(
+                Diagnostic::warning(code::NO_WAY_OUT, at, message)
+                    .with_hint("give it `type: final` if the work may end there"),
+            );
+        }
+    }
+}
+
+/// Checks what needs no way through the states.
+pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
+    for (state, places) in draft.machine.states.iter().zip(&draft.places) {
+        check_dead(state, &state.transitions, &places.transitions, problems);
+        check_dead(state, &state.always, &places.always, problems);
+        for (name, at) in state.output.iter().zip(&places.outputs) {
+            let is_read = draft.read.contains(name.as_str());
+            if !is_read && !draft.machine.attributes.contains_key(name) {
+                let message = format!("nothing reads the output `{name}`");
+                problems.add(
+                    Diagnostic::warning(code::UNREAD_OUTPUT, *at, message)
+                        .with_hint("declare it under `attributes` if it is a result of the run"),
+                );
+            }
+        }
+    }
+}
+
+/// A transition after one for the same trigger that is always taken.
+fn check_dead(
+    state: &State,
+    transitions: &[Transition],
+    places: &[Position],
+    problems: &mut Problems,
+) {
+    let always_taken = |t: &&Transition| t.guard.is_none() && t.requires.is_empty();
+    // Only transitions since the last change of trigger can shadow: one key's alternatives stand together.
+    let mut shadow: Option<&Transition> = None;
+    for (transition, at) in transitions.iter().zip(places) {
+        if shadow.is_some_and(|earlier| earlier.trigger == transition.trigger) {
+            let whose =
+                if state.id.as_str().is_empty() { "the workflow" } else { state.id.as_str() };
+            let message =
+                format!("this transition of `{whose}` is never taken: the one before it always is");
+            problems.add(
+                Diagnostic::warning(code::DEAD_TRANSITION, *at, message)
+                    .with_hint("give the earlier one a guard, or remove one of them"),
+            );
+        } else {
+            shadow = Some(transition).filter(always_taken);
+        }
+    }
+}
+
+/// Whether the run can be in each state.
+fn reachable(machine: &Machine) -> Vec<bool> {
+    let mut search = Search {
+        machine,
+        active: vec![false; machine.states.len()],
+        entered: vec![false; machine.states.len()],
+        pending: vec![(Machine::ROOT, true)],
+    };
+    while let Some((ix, by_default)) = search.pending.pop() {
+        search.visit(ix, by_default);
+    }
+    search.active
+}
+
+struct Search<'a> {
+    machine: &'a Machine,
+    /// States a run can be in.
+    active: Vec<bool>,
+    /// Those of them it can enter without saying where inside.
+    entered: Vec<bool>,
+    pending: Vec<(StateIx, bool)>,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, ix: StateIx, by_default: bool) {
+        let state = self.machine.state(ix);
+        if !std::mem::replace(&mut self.active[ix as usize], true) {
+            let transitions = state.transitions.iter().chain(&state.always);
+            let targets = transitions.flat_map(|transition| &transition.targets);
+            self.pending.extend(targets.map(|target| (*target, true)));
+            self.pending.extend(state.parent.map(|parent| (parent, false)));
+            if matches!(state.kind, StateKind::Parallel) {
+                self.pending.extend(state.children.iter().map(|child| (*child, true)));
+            }
+        }
+        if by_default && !std::mem::replace(&mut self.entered[ix as usize], true) {
+            match &state.kind {
+                StateKind::Compound { initial } => self.pending.push((initial.target, true)),
+                StateKind::History { default, .. } if default.is_empty() => {
+                    self.pending.extend(state.parent.map(|parent| (parent, true)));
+                }
+                StateKind::History { default, .. } => {
+                    self.pending.extend(default.iter().map(|target| (*target, true)));
+                }
+                StateKind::Atomic | StateKind::Parallel | StateKind::Final => {}
+            }
+        }
+    }
+}
+
+fn has_targets(state: &State) -> bool {
+    state.transitions.iter().chain(&state.always).any(|transition| !transition.targets.is_empty())
+}
+
+/// Whether something inside each state leads out of it.
+fn left_from_inside(machine: &Machine) -> Vec<bool> {
+    let mut left = vec![false; machine.states.len()];
+    for (ix, state) in (0..).zip(&machine.states) {
+        let transitions = state.transitions.iter().chain(&state.always);
+        for target in transitions.flat_map(|transition| &transition.targets) {
+            for outer in machine.ancestors(ix) {
+                if machine.is_inside(*target, outer) || left[outer as usize] {
+                    break;
+                }
+                left[outer as usize] = true;
+            }
+        }
+    }
+    left
+}
+
+/// Whether a run that is in this innermost state stays there for ever.
+fn is_trap(machine: &Machine, ix: StateIx, left: &[bool]) -> bool {
+    let state = machine.state(ix);
+    matches!(state.kind, StateKind::Atomic)
+        && !has_targets(state)
+        && !machine.ancestors(ix).any(|outer| {
+            let around = machine.state(outer);
+            has_targets(around)
+                || (matches!(around.kind, StateKind::Parallel) && left[outer as usize])
+        })
+}

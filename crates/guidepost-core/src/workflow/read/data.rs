@@ -1,0 +1,279 @@
+//! What runs hold and events carry: attributes, events, limits.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json, json};
+
+use super::super::problems::{code, unknown};
+use super::super::tree::{Entry, Kind, Tree};
+use super::{Reader, keys};
+use crate::diagnostic::Diagnostic;
+use crate::id::{AttributeName, EventName};
+use crate::limits::NAME_BYTES_MAX;
+use crate::machine::schema::Schema;
+use crate::machine::{Attribute, EventType, Field, Limits};
+
+/// The types a value may have.
+const TYPES: [&str; 8] =
+    ["string", "number", "integer", "boolean", "object", "array", "null", "any"];
+
+/// Types under the names other tools give them.
+const OTHER_TYPES: [(&str, &str); 9] = [
+    ("str", "string"),
+    ("text", "string"),
+    ("int", "integer"),
+    ("float", "number"),
+    ("bool", "boolean"),
+    ("list", "array"),
+    ("dict", "object"),
+    ("map", "object"),
+    ("json", "any"),
+];
+
+/// A field as written: of an attribute, or of an event's data.
+struct Typed {
+    r#type: String,
+    is_array: bool,
+    required: bool,
+    sensitive: bool,
+    default: Option<Json>,
+    description: Option<String>,
+    /// As JSON Schema, without what says nothing about the value.
+    schema: Json,
+}
+
+impl<'t> Reader<'t, '_> {
+    /// `attributes`, and the values an XState `context` begins with.
+    pub(super) fn attributes(&mut self) -> IndexMap<AttributeName, Attribute> {
+        let mut attributes = IndexMap::new();
+        for entry in self.section("attributes") {
+            if !self.is_name(entry, "attribute") {
+                continue;
+            }
+            let Some(typed) = self.typed(entry) else { continue };
+            let Some(schema) = self.schema(typed.schema, &entry.value) else { continue };
+            if let Some(default) = &typed.default {
+                for mismatch in schema.check(default) {
+                    let at = entry.value.get("default").map_or(entry.at, |default| default.at);
+                    let message = format!("the default of `{}` {}", entry.key, mismatch.what);
+                    self.error(code::SCHEMA, at, message);
+                }
+            }
+            let attribute = Attribute {
+                r#type: typed.r#type,
+                is_array: typed.is_array,
+                required: typed.required,
+                sensitive: typed.sensitive,
+                default: typed.default,
+                description: typed.description,
+                schema,
+            };
+            self.known.insert(entry.key.to_string());
+            attributes.insert(AttributeName::from(&*entry.key), attribute);
+        }
+        for entry in self.section("context") {
+            self.known.insert(entry.key.to_string());
+            attributes
+                .entry(AttributeName::from(&*entry.key))
+                .or_insert_with(|| from_context(&entry.value));
+        }
+        attributes
+    }
+
+    /// `events`: what each carries.
+    pub(super) fn events(&mut self) -> IndexMap<EventName, EventType> {
+        let mut events = IndexMap::new();
+        for entry in self.section("events") {
+            if !self.is_name(entry, "event") {
+                continue;
+            }
+            let fields = self.fields(&entry.value, "event");
+            self.check_keys(fields, &[&["description", "data", "schema"]], "an event");
+            let description = entry.value.get("description");
+            let description = description.and_then(|text| self.text(text, "description"));
+            let (fields, mut schema) = match entry.value.get("data") {
+                Some(data) => self.event_fields(data),
+                None => (IndexMap::new(), Json::Bool(true)),
+            };
+            if let Some(given) = entry.value.get("schema") {
+                let given = given.to_json();
+                schema = if fields.is_empty() { given } else { json!({"allOf": [schema, given]}) };
+            }
+            let Some(schema) = self.schema(schema, &entry.value) else { continue };
+            let description = description.map(str::to_owned);
+            events.insert(EventName::from(&*entry.key), EventType { description, fields, schema });
+        }
+        events
+    }
+
+    fn event_fields(&mut self, data: &'t Tree) -> (IndexMap<String, Field>, Json) {
+        let mut fields = IndexMap::new();
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for entry in self.fields(data, "data") {
+            let Some(typed) = self.typed(entry) else { continue };
+            let name = entry.key.to_string();
+            if typed.required {
+                required.push(Json::from(name.as_str()));
+            }
+            properties.insert(name.clone(), typed.schema);
+            let field = Field {
+                r#type: typed.r#type,
+                required: typed.required,
+                description: typed.description,
+            };
+            fields.insert(name, field);
+        }
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), Json::from("object"));
+        schema.insert("properties".to_owned(), Json::Object(properties));
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), Json::Array(required));
+        }
+        (fields, Json::Object(schema))
+    }
+
+    /// `limits`: bounds on a run.
+    pub(super) fn limits(&mut self) -> Limits {
+        let mut limits = Limits::default();
+        let known = [
+            "max_duration",
+            "max_cost_usd",
+            "max_tokens",
+            "max_llm_calls",
+            "max_steps",
+            "max_launches",
+        ];
+        let entries = self.section("limits");
+        self.check_keys(entries, &[&known], "limits");
+        for Entry { key, value, .. } in entries {
+            match &**key {
+                "max_duration" => limits.max_duration = self.span(value, key),
+                "max_cost_usd" => limits.max_cost_usd = self.amount(value, key),
+                "max_tokens" => limits.max_tokens = self.count(value, key, 1),
+                "max_llm_calls" => limits.max_llm_calls = self.count(value, key, 1),
+                "max_steps" => limits.max_steps = self.count(value, key, 1),
+                "max_launches" => limits.max_launches = self.count(value, key, 0),
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// The entries of an object directly under the root.
+    fn section(&mut self, key: &str) -> &'t [Entry] {
+        match self.root.get(key) {
+            Some(tree) => self.fields(tree, key),
+            None => &[],
+        }
+    }
+
+    fn is_name(&mut self, entry: &Entry, what: &str) -> bool {
+        let is_name = !entry.key.trim().is_empty() && entry.key.len() <= NAME_BYTES_MAX;
+        if !is_name {
+            let message = format!("the name of an {what} has 1 to {NAME_BYTES_MAX} bytes");
+            self.error(code::NAME, entry.at, message);
+        }
+        is_name
+    }
+
+    fn schema(&mut self, source: Json, tree: &Tree) -> Option<Schema> {
+        match Schema::new(source) {
+            Ok(schema) => Some(schema),
+            Err(error) => {
+                self.error(code::SCHEMA, tree.at, format!("the schema cannot be used: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A field: a type, or an object of JSON Schema keywords and our own keys.
+    fn typed(&mut self, entry: &'t Entry) -> Option<Typed> {
+        let mut typed = Typed {
+            r#type: "any".to_owned(),
+            is_array: false,
+            required: false,
+            sensitive: false,
+            default: None,
+            description: None,
+            schema: Json::Null,
+        };
+        let mut schema = Map::new();
+        if entry.value.as_text().is_some() {
+            self.typed_as(&entry.value, &mut typed, &mut schema);
+        } else {
+            let fields = self.fields(&entry.value, &entry.key);
+            self.check_keys(fields, &[&keys::ATTRIBUTE, &keys::SCHEMA], "an attribute");
+            for Entry { key, value, .. } in fields {
+                match &**key {
+                    "type" => self.typed_as(value, &mut typed, &mut schema),
+                    "required" if value.as_list().is_none() => {
+                        typed.required = self.flag(value, key)
+                    }
+                    "is_array" => typed.is_array = self.flag(value, key),
+                    "sensitive" => typed.sensitive = self.flag(value, key),
+                    "default" => typed.default = Some(value.to_json()),
+                    "description" => {
+                        typed.description = self.text(value, key).map(str::to_owned);
+                    }
+                    own if own.starts_with("x-") => {}
+                    other => {
+                        schema.insert(other.to_owned(), value.to_json());
+                    }
+                }
+            }
+        }
+        typed.schema = match typed.is_array {
+            true => json!({"type": "array", "items": schema}),
+            false => Json::Object(schema),
+        };
+        Some(typed)
+    }
+
+    fn typed_as(&mut self, tree: &'t Tree, typed: &mut Typed, schema: &mut Map<String, Json>) {
+        let mut names = Vec::new();
+        for (name, at) in self.texts(tree, "type") {
+            let known = OTHER_TYPES.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
+            match known.or_else(|| TYPES.iter().find(|known| **known == name).copied()) {
+                Some(known) => names.push(known),
+                None => {
+                    let problem =
+                        Diagnostic::error(code::SCHEMA, at, format!("there is no type `{name}`"));
+                    self.problems.add(unknown(problem, name, TYPES));
+                }
+            }
+        }
+        typed.r#type = names.join("|");
+        if names.contains(&"any") {
+            return;
+        }
+        let value = match names[..] {
+            [name] => Json::from(name),
+            _ => Json::from(names),
+        };
+        if !matches!(&value, Json::Array(names) if names.is_empty()) {
+            schema.insert("type".to_owned(), value);
+        }
+    }
+}
+
+/// An attribute known only by its first value.
+fn from_context(value: &Tree) -> Attribute {
+    let r#type = match value.kind {
+        Kind::Null => "any",
+        Kind::Bool(_) => "boolean",
+        Kind::Number(_) => "number",
+        Kind::Text(_) => "string",
+        Kind::List(_) => "array",
+        Kind::Object(_) => "object",
+    };
+    let schema = if r#type == "any" { Json::Object(Map::new()) } else { json!({"type": r#type}) };
+    Attribute {
+        r#type: r#type.to_owned(),
+        is_array: false,
+        required: false,
+        sensitive: false,
+        default: Some(value.to_json()),
+        description: None,
+        schema: Schema::new(schema).unwrap_or_else(|_| Schema::any()),
+    }
+}

@@ -1,0 +1,166 @@
+//! Guards: expressions, names, and XState's combinations of them.
+
+use super::super::Dialect;
+use super::super::problems::{code, unknown};
+use super::super::tree::{Kind, Tree};
+use super::Reader;
+use super::value::Sight;
+use crate::diagnostic::Diagnostic;
+use crate::machine::{Guard, StateIx};
+
+/// How many names deep guards and actions may lead: what leads deeper leads in a circle.
+pub(super) const NESTING_MAX: usize = 16;
+
+impl<'t> Reader<'t, '_> {
+    /// A guard of a transition of the state `source`.
+    pub(super) fn guard(
+        &mut self,
+        tree: &'t Tree,
+        source: StateIx,
+        sight: Sight<'_>,
+    ) -> Option<Guard> {
+        match &tree.kind {
+            Kind::Text(text) => self.guard_text(tree, &text.text, source, sight),
+            Kind::Bool(_) => self.expr(tree, "guard", sight).map(Guard::Expr),
+            Kind::Object(_) => self.guard_object(tree, source, sight),
+            Kind::Null | Kind::Number(_) | Kind::List(_) => {
+                self.misshapen(tree, "guard", "an expression, the name of a guard or an object");
+                None
+            }
+        }
+    }
+
+    /// In our form a text is a name if `guards` defines it, else an expression; in an XState file it is a name.
+    fn guard_text(
+        &mut self,
+        tree: &'t Tree,
+        text: &str,
+        source: StateIx,
+        sight: Sight<'_>,
+    ) -> Option<Guard> {
+        let is_defined = self.defined("guards", text).is_some();
+        if is_defined || self.dialect == Dialect::XState {
+            return self.guard_named(tree, text, source, sight);
+        }
+        self.expr(tree, "guard", sight).map(Guard::Expr)
+    }
+
+    fn guard_named(
+        &mut self,
+        tree: &Tree,
+        name: &str,
+        source: StateIx,
+        sight: Sight<'_>,
+    ) -> Option<Guard> {
+        let Some(definition) = self.defined("guards", name) else {
+            self.unbound_guards.entry(name.to_owned()).or_insert_with(|| {
+                let message = format!("the guard `{name}` has no definition");
+                let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
+                self.problems.add(problem.with_hint(
+                    "define it under `guards`; a run cannot start while nothing answers it",
+                ));
+                None
+            });
+            return Some(Guard::Unbound(name.to_owned()));
+        };
+        self.inside(tree, name, |reader| match &definition.kind {
+            // What defines a guard is an expression in both forms: a name that only leads to a name defines nothing.
+            Kind::Text(text) if reader.defined("guards", &text.text).is_none() => {
+                reader.expr(definition, "guard", sight).map(Guard::Expr)
+            }
+            Kind::Text(_)
+            | Kind::Bool(_)
+            | Kind::Object(_)
+            | Kind::Null
+            | Kind::Number(_)
+            | Kind::List(_) => reader.guard(definition, source, sight),
+        })
+    }
+
+    fn guard_object(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Option<Guard> {
+        if let Some(expr) = tree.get("$expr") {
+            return self.expr(expr, "$expr", sight).map(Guard::Expr);
+        }
+        let Some(kind) = tree.get("type").and_then(Tree::as_text) else {
+            self.error(code::SHAPE, tree.at, "a guard that is an object needs a `type`");
+            return None;
+        };
+        match kind.strip_prefix("xstate.").unwrap_or(kind) {
+            "and" => Some(Guard::All(self.guards_of(tree, source, sight))),
+            "or" => Some(Guard::Any(self.guards_of(tree, source, sight))),
+            "not" => {
+                let mut inner = self.guards_of(tree, source, sight);
+                match (inner.pop(), inner.is_empty()) {
+                    (Some(guard), true) => Some(Guard::Not(Box::new(guard))),
+                    (_, _) => {
+                        self.error(code::SHAPE, tree.at, "`not` takes one guard");
+                        None
+                    }
+                }
+            }
+            "stateIn" => self.state_in(tree, source),
+            name => {
+                if tree.get("params").is_some_and(|params| !params.is_null()) {
+                    let message = format!("the parameters of the guard `{name}` are not passed on");
+                    let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
+                    self.problems.add(problem.with_hint(
+                        "give each set of parameters a guard of its own, as an expression",
+                    ));
+                }
+                self.guard_named(tree, name, source, sight)
+            }
+        }
+    }
+
+    fn guards_of(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Vec<Guard> {
+        let inner = tree.get("guards").or_else(|| tree.get("guard"));
+        let Some(inner) = inner else {
+            self.error(code::SHAPE, tree.at, "`guards` lists the guards to combine");
+            return Vec::new();
+        };
+        let items = inner.as_list().unwrap_or_else(|| std::slice::from_ref(inner));
+        items.iter().filter_map(|item| self.guard(item, source, sight)).collect()
+    }
+
+    fn state_in(&mut self, tree: &'t Tree, source: StateIx) -> Option<Guard> {
+        let params = tree.get("params").unwrap_or(tree);
+        let value = ["state", "stateValue", "value"].iter().find_map(|key| params.get(key));
+        let Some((path, value)) = value.and_then(|value| Some((value.as_text()?, value))) else {
+            self.error(code::SHAPE, tree.at, "`stateIn` needs a `state`, by its path or `#id`");
+            return None;
+        };
+        let found = self.outline.find(path).or_else(|| self.outline.resolve(source, path));
+        if found.is_none() {
+            let message = format!("`stateIn` asks about `{path}`, which does not exist");
+            let problem = Diagnostic::error(code::UNKNOWN_TARGET, value.at, message);
+            let names: Vec<&str> = self.outline.names(source).collect();
+            self.problems.add(unknown(problem, path, names));
+        }
+        found.map(Guard::InState)
+    }
+
+    /// The definition of this name in a section of the root.
+    pub(super) fn defined(&self, section: &str, name: &str) -> Option<&'t Tree> {
+        self.root.get(section)?.get(name)
+    }
+
+    /// Reads the definition of a name, unless it leads in a circle.
+    pub(super) fn inside<T>(
+        &mut self,
+        tree: &Tree,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if self.nesting >= NESTING_MAX {
+            let message = format!(
+                "`{name}` is defined by itself, or by more than {NESTING_MAX} names in a row"
+            );
+            self.error(code::CYCLE, tree.at, message);
+            return None;
+        }
+        self.nesting += 1;
+        let result = read(self);
+        self.nesting -= 1;
+        result
+    }
+}

@@ -1,0 +1,306 @@
+//! The work of a state: who is to do what.
+
+use serde_json::{Map, Value as Json};
+
+use super::super::problems::code;
+use super::super::tree::{Entry, Kind, Tree};
+use super::state::{WORK_KINDS, may_work};
+use super::transition::Read;
+use super::value::Sight;
+use super::{Reader, Shape, keys};
+use crate::machine::{Retry, StateIx, Trigger, Work, WorkKind};
+use crate::time::Span;
+
+/// What the texts of a state that fans out can see besides attributes.
+const FAN_OUT: Sight<'static> = Sight { locals: &["item", "index"], event: None };
+
+/// The keys of a state that become part of its work's specification as they stand.
+pub(in crate::workflow) const SPEC: [&str; 8] =
+    ["input", "for_each", "concurrency", "join", "expires", "irreversible", "compensate", "live"];
+
+impl<'t> Reader<'t, '_> {
+    /// The state's work, and the transitions an `invoke` brings along.
+    pub(super) fn work(
+        &mut self,
+        ix: StateIx,
+        tree: &'t Tree,
+        shape: Shape,
+    ) -> (Option<Work>, Read) {
+        let mut read = Read::default();
+        let given: Vec<(&'t Entry, WorkKind)> = tree
+            .as_object()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|entry| {
+                let kind = WORK_KINDS.iter().find(|(key, _)| **key == *entry.key);
+                kind.map(|(_, kind)| (entry, *kind))
+            })
+            .collect();
+        let Some((entry, kind)) = given.first().copied() else {
+            self.check_workless(tree);
+            return (None, read);
+        };
+        if let Some((second, _)) = given.get(1) {
+            let message = format!(
+                "a state has one piece of work, not both `{}` and `{}`",
+                entry.key, second.key
+            );
+            self.error(code::WORK, second.at, message);
+        }
+        let is_region = matches!(shape, Shape::Compound | Shape::Parallel);
+        if !may_work(self.outline.get(ix)) && !(kind == WorkKind::Invoke && is_region) {
+            let message = format!("`{}` belongs to a state without inner states", entry.key);
+            self.error(code::WORK, entry.at, message);
+        }
+        let Some(value) = self.single(entry) else { return (None, read) };
+        if kind == WorkKind::Invoke {
+            self.invoke_transitions(ix, value, &mut read);
+        }
+        (Some(self.work_of(tree, value, kind)), read)
+    }
+
+    /// The value of a work key; a list of one is one.
+    fn single(&mut self, entry: &'t Entry) -> Option<&'t Tree> {
+        match (&*entry.key, entry.value.as_list()) {
+            ("invoke", Some([one])) => Some(one),
+            ("invoke", Some([])) => None,
+            ("invoke", Some(_)) => {
+                let message = "a state has one piece of work; give each `invoke` a region of a parallel state";
+                self.error(code::WORK, entry.at, message);
+                None
+            }
+            _ => Some(&entry.value),
+        }
+    }
+
+    fn check_workless(&mut self, tree: &'t Tree) {
+        for entry in tree.as_object().unwrap_or_default() {
+            if keys::WORK.contains(&&*entry.key) {
+                let message =
+                    format!("`{}` belongs to a state with work, and this one has none", entry.key);
+                let problem = crate::diagnostic::Diagnostic::error(code::WORK, entry.at, message);
+                let problem = match &*entry.key {
+                    "timeout" => problem.with_hint("to leave the state after a while, use `after`"),
+                    "prompt" => {
+                        problem.with_hint("add `agent`, or tell an agent what to do by `guideline`")
+                    }
+                    _ => problem,
+                };
+                self.problems.add(problem);
+            }
+        }
+    }
+
+    fn invoke_transitions(&mut self, ix: StateIx, invoke: &'t Tree, read: &mut Read) {
+        for entry in invoke.as_object().unwrap_or_default() {
+            match &*entry.key {
+                "onDone" => self.transitions(ix, entry, &Trigger::WorkDone, read),
+                "onError" => self.transitions(ix, entry, &Trigger::WorkFailed, read),
+                _ => {}
+            }
+        }
+    }
+
+    fn work_of(&mut self, tree: &'t Tree, value: &'t Tree, kind: WorkKind) -> Work {
+        let sight = if tree.get("for_each").is_some() { FAN_OUT } else { Sight::default() };
+        let mut work = Work {
+            kind,
+            name: None,
+            prompt: tree.get("prompt").and_then(|text| self.template(text, "prompt", sight)),
+            spec: Json::Null,
+            retry: tree.get("retry").and_then(|retry| self.retry(retry)),
+            timeout: tree.get("timeout").and_then(|timeout| self.span(timeout, "timeout")),
+        };
+        let mut spec = Map::new();
+        self.read_work_value(value, &mut work, &mut spec, sight);
+        for key in SPEC {
+            if let Some(given) = tree.get(key) {
+                self.check_spec(key, given, sight);
+                spec.insert(key.to_owned(), given.to_json());
+            }
+        }
+        if work.name.is_none() && needs_name(kind) {
+            let message = format!("`{}` needs a name to call", kind.as_str());
+            self.error(code::WORK, value.at, message);
+        }
+        work.spec = if spec.is_empty() { Json::Null } else { Json::Object(spec) };
+        work
+    }
+
+    /// What stands behind the work's key: a text, a list (of a command's words), or an object.
+    fn read_work_value(
+        &mut self,
+        value: &'t Tree,
+        work: &mut Work,
+        spec: &mut Map<String, Json>,
+        sight: Sight<'_>,
+    ) {
+        let kind = work.kind;
+        match &value.kind {
+            Kind::Null if kind == WorkKind::Wait => {}
+            Kind::Text(_) if kind == WorkKind::Ask => {
+                work.prompt = self.template(value, "ask", sight);
+            }
+            Kind::Text(_) | Kind::Number(_) if kind == WorkKind::Wait => {
+                if let Some(span) = self.wait(value, sight) {
+                    spec.insert("for".to_owned(), span);
+                }
+            }
+            Kind::Text(text) if matches!(kind, WorkKind::Http | WorkKind::Exec) => {
+                self.template(value, kind.as_str(), sight);
+                let key = if kind == WorkKind::Http { "url" } else { "command" };
+                spec.insert(key.to_owned(), Json::from(&*text.text));
+            }
+            Kind::List(_) if kind == WorkKind::Exec => {
+                self.texts(value, "exec");
+                self.check_templates(value, sight);
+                spec.insert("command".to_owned(), value.to_json());
+            }
+            Kind::Text(text) => work.name = Some(text.text.to_string()),
+            Kind::Object(entries) => self.read_work_object(entries, work, spec, sight),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_) => {
+                self.misshapen(value, kind.as_str(), "a name or an object");
+            }
+        }
+    }
+
+    fn read_work_object(
+        &mut self,
+        entries: &'t [Entry],
+        work: &mut Work,
+        spec: &mut Map<String, Json>,
+        sight: Sight<'_>,
+    ) {
+        if work.kind == WorkKind::Invoke {
+            self.check_keys(entries, &[&keys::INVOKE], "an `invoke`");
+        }
+        for Entry { key, value, .. } in entries {
+            let is_name = name_keys(work.kind).contains(&&**key);
+            let is_prompt = matches!(&**key, "prompt" | "text" | "question");
+            match &**key {
+                "onDone" | "onError" if work.kind == WorkKind::Invoke => {}
+                "retry" if work.retry.is_none() => work.retry = self.retry(value),
+                "timeout" if work.timeout.is_none() => work.timeout = self.span(value, key),
+                _ if is_name && work.name.is_none() => {
+                    work.name = self.text(value, key).map(str::to_owned);
+                }
+                _ if is_prompt && work.prompt.is_none() => {
+                    work.prompt = self.template(value, key, sight);
+                }
+                "for" if work.kind == WorkKind::Wait => {
+                    if let Some(span) = self.wait(value, sight) {
+                        spec.insert("for".to_owned(), span);
+                    }
+                }
+                "options" if work.kind == WorkKind::Ask => {
+                    if value.as_list().is_none() {
+                        self.misshapen(value, key, "a list");
+                    }
+                    spec.insert(key.to_string(), value.to_json());
+                }
+                other => {
+                    self.check_templates(value, sight);
+                    spec.insert(other.to_owned(), value.to_json());
+                }
+            }
+        }
+    }
+
+    /// How long to wait: a span, or an expression for one.
+    fn wait(&mut self, tree: &'t Tree, sight: Sight<'_>) -> Option<Json> {
+        let is_span = tree.as_text().is_none_or(|text| super::value::span_of(text).is_some());
+        if is_span {
+            let span: Span = self.span(tree, "wait")?;
+            return Some(Json::from(span.to_string()));
+        }
+        self.expr(tree, "wait", sight)?;
+        Some(tree.to_json())
+    }
+
+    fn check_spec(&mut self, key: &str, tree: &'t Tree, sight: Sight<'_>) {
+        match key {
+            "for_each" if tree.as_list().is_none() => {
+                self.expr(tree, key, Sight::default());
+            }
+            "concurrency" => {
+                self.count(tree, key, 1);
+            }
+            "join" => self.check_join(tree),
+            "expires" => self.check_expires(tree),
+            "irreversible" | "live" => {
+                self.flag(tree, key);
+            }
+            _ => self.check_templates(tree, sight),
+        }
+    }
+
+    fn check_join(&mut self, tree: &'t Tree) {
+        let is_count = matches!(&tree.kind, Kind::Number(n) if n.as_u64().is_some_and(|n| n > 0));
+        if !is_count && !matches!(tree.as_text(), Some("all" | "any" | "first" | "majority")) {
+            let message =
+                "`join` is `all`, `any`, `first`, `majority` or how many branches must succeed";
+            self.error(code::SHAPE, tree.at, message);
+        }
+    }
+
+    /// A span, or an object with the span and what happens then.
+    fn check_expires(&mut self, tree: &'t Tree) {
+        match tree.get("after") {
+            Some(after) => {
+                self.span(after, "after");
+            }
+            None if tree.as_object().is_some() => {
+                self.error(code::SHAPE, tree.at, "`expires` needs a length of time as `after`");
+            }
+            None => {
+                self.span(tree, "expires");
+            }
+        }
+    }
+
+    /// `retry: 3`, or an object.
+    fn retry(&mut self, tree: &'t Tree) -> Option<Retry> {
+        let mut retry = Retry { max_attempts: 3, delay: Span(1_000_000_000), backoff: 2.0 };
+        if matches!(tree.kind, Kind::Number(_)) {
+            retry.max_attempts = self.attempts(tree)?;
+            return Some(retry);
+        }
+        let fields = self.fields(tree, "retry");
+        self.check_keys(fields, &[&["max_attempts", "delay", "backoff"]], "`retry`");
+        for Entry { key, value, .. } in fields {
+            match &**key {
+                "max_attempts" => retry.max_attempts = self.attempts(value)?,
+                "delay" => retry.delay = self.span(value, key)?,
+                "backoff" => retry.backoff = self.amount(value, key)?,
+                _ => {}
+            }
+        }
+        Some(retry)
+    }
+
+    fn attempts(&mut self, tree: &Tree) -> Option<u32> {
+        let count = self.count(tree, "max_attempts", 1)?;
+        Some(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+fn needs_name(kind: WorkKind) -> bool {
+    match kind {
+        WorkKind::Agent | WorkKind::Tool | WorkKind::Task | WorkKind::Run | WorkKind::Invoke => {
+            true
+        }
+        WorkKind::Ask | WorkKind::Http | WorkKind::Exec | WorkKind::Wait => false,
+    }
+}
+
+/// The keys inside a work's object that name what is called.
+fn name_keys(kind: WorkKind) -> &'static [&'static str] {
+    match kind {
+        WorkKind::Agent => &["name", "agent"],
+        WorkKind::Tool => &["name", "tool"],
+        WorkKind::Task => &["name", "queue"],
+        WorkKind::Run => &["workflow", "name"],
+        WorkKind::Invoke => &["src"],
+        WorkKind::Ask | WorkKind::Http | WorkKind::Exec | WorkKind::Wait => &[],
+    }
+}

@@ -1,0 +1,169 @@
+//! Short forms of sequences, spelled out before anything else is read.
+//!
+//! `steps: [a, b]` becomes states that lead from one to the next and end in a final state; `sections: [x, y]` likewise,
+//! each a compound state marked as a section. Problems of what is inside are found later, at their own places.
+
+use super::problems::{Problems, code};
+use super::tree::{Entry, Kind, Tree};
+use crate::diagnostic::Position;
+
+/// The keys that give a step work, whose end leads on to the next.
+const WORK: [&str; 9] = ["agent", "ask", "tool", "http", "exec", "task", "run", "wait", "invoke"];
+
+/// The keys by which a step says itself where it leads.
+const WAYS_OUT: [&str; 4] = ["on", "always", "after", "onDone"];
+
+/// The final state that a sequence ends in.
+const END: &str = "Done";
+
+/// Spells out all short forms in a definition.
+pub(super) fn expand(root: Tree, problems: &mut Problems) -> Tree {
+    let Tree { kind: Kind::Object(entries), at } = root else { return root };
+    Tree::object(expand_entries(entries, problems), at)
+}
+
+fn expand_entries(entries: Vec<Entry>, problems: &mut Problems) -> Vec<Entry> {
+    let mut expanded = Vec::with_capacity(entries.len());
+    let mut sequence: Option<Position> = None;
+    for entry in entries {
+        let is_section = match &*entry.key {
+            "steps" => false,
+            "sections" => true,
+            "states" => {
+                let mut states = entry;
+                if let Kind::Object(inner) = states.value.kind {
+                    let inner = inner.into_iter().map(|state| expand_state(state, problems));
+                    states.value = Tree::object(inner.collect(), states.value.at);
+                }
+                expanded.push(states);
+                continue;
+            }
+            _ => {
+                expanded.push(entry);
+                continue;
+            }
+        };
+        if sequence.replace(entry.at).is_some() {
+            problems.error(code::KIND, entry.at, "a state has either `steps` or `sections`");
+            continue;
+        }
+        let key = if is_section { "sections" } else { "steps" };
+        let steps = listed(entry.value, key, problems);
+        let states = sequence_of(steps, is_section, problems);
+        expanded.push(Entry {
+            key: "states".into(),
+            at: entry.at,
+            value: Tree::object(states, entry.at),
+        });
+    }
+    if let Some(at) = sequence
+        && expanded.iter().filter(|entry| &*entry.key == "states").count() > 1
+    {
+        problems.error(code::KIND, at, "a state has either `states`, `steps` or `sections`");
+        let mut seen = false;
+        expanded.retain(|entry| &*entry.key != "states" || !std::mem::replace(&mut seen, true));
+    }
+    expanded
+}
+
+fn expand_state(state: Entry, problems: &mut Problems) -> Entry {
+    let Entry { key, at, value } = state;
+    let value = match value.kind {
+        Kind::Object(entries) => Tree::object(expand_entries(entries, problems), value.at),
+        kind @ (Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_)) => {
+            Tree { kind, at: value.at }
+        }
+    };
+    Entry { key, at, value }
+}
+
+/// The steps with their names: from a list, where each brings its own, or from an object.
+fn listed(tree: Tree, key: &str, problems: &mut Problems) -> Vec<Entry> {
+    let at = tree.at;
+    match tree.kind {
+        Kind::Object(entries) => entries,
+        Kind::List(items) => {
+            let mut steps: Vec<Entry> = Vec::with_capacity(items.len());
+            for (number, item) in items.into_iter().enumerate() {
+                let step = named(item, number + 1, key);
+                if steps.iter().any(|known| known.key == step.key) {
+                    let message = format!("the name `{}` is given to two {key}", step.key);
+                    problems.error(code::DUPLICATE, step.at, message);
+                    continue;
+                }
+                steps.push(step);
+            }
+            steps
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {
+            problems.error(code::SHAPE, at, format!("`{key}` is a list"));
+            Vec::new()
+        }
+    }
+}
+
+/// A step under its `name`, else its `id`, else its number. A text alone is a name.
+fn named(item: Tree, number: usize, key: &str) -> Entry {
+    let at = item.at;
+    let singular = key.trim_end_matches('s');
+    match item.kind {
+        Kind::Text(name) => Entry { key: name.text, at, value: Tree::object(Vec::new(), at) },
+        Kind::Object(mut entries) => {
+            let found = ["name", "id"].iter().find_map(|key| {
+                entries
+                    .iter()
+                    .position(|entry| &*entry.key == *key && entry.value.as_text().is_some())
+            });
+            let Some(found) = found else {
+                let name = format!("{singular}-{number}").into_boxed_str();
+                return Entry { key: name, at, value: Tree::object(entries, at) };
+            };
+            let name = entries.remove(found);
+            let key = name.value.as_text().unwrap_or_default().into();
+            Entry { key, at: name.value.at, value: Tree::object(entries, at) }
+        }
+        kind @ (Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::List(_)) => {
+            Entry { key: format!("{singular}-{number}").into(), at, value: Tree { kind, at } }
+        }
+    }
+}
+
+/// Links steps one to the next, and the last to a final state.
+fn sequence_of(steps: Vec<Entry>, is_section: bool, problems: &mut Problems) -> Vec<Entry> {
+    let names: Vec<Box<str>> = steps.iter().map(|step| step.key.clone()).collect();
+    let end = if names.iter().any(|name| &**name == END) { "Done-" } else { END };
+    let mut states = Vec::with_capacity(steps.len() + 1);
+    let mut at = Position::default();
+    for (number, step) in steps.into_iter().enumerate() {
+        at = step.at;
+        let next = names.get(number + 1).map_or(end, |name| name);
+        states.push(linked(expand_state(step, problems), next, is_section));
+    }
+    if !names.is_empty() {
+        let kind = Entry::new("type", Tree::text("final", at));
+        states.push(Entry { key: end.into(), at, value: Tree::object(vec![kind], at) });
+    }
+    states
+}
+
+fn linked(step: Entry, next: &str, is_section: bool) -> Entry {
+    let Entry { key, at, value } = step;
+    let Tree { kind: Kind::Object(mut entries), at: begin } = value else {
+        return Entry { key, at, value };
+    };
+    let has = |keys: &[&str]| entries.iter().any(|entry| keys.contains(&&*entry.key));
+    let is_final = entries.iter().any(|e| &*e.key == "type" && e.value.as_text() == Some("final"));
+    let goes_on_by_itself = has(&WORK) || has(&["states"]);
+    if !has(&WAYS_OUT) && !is_final {
+        let target = Tree::text(next, at);
+        entries.push(if goes_on_by_itself {
+            Entry::new("onDone", target)
+        } else {
+            Entry::new("on", Tree::object(vec![Entry::new("done", target)], at))
+        });
+    }
+    if is_section && !entries.iter().any(|entry| &*entry.key == "section") {
+        entries.push(Entry::new("section", Tree { kind: Kind::Bool(true), at }));
+    }
+    Entry { key, at, value: Tree::object(entries, begin) }
+}

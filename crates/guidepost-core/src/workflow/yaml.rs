@@ -1,0 +1,304 @@
+//! YAML to a [`Tree`].
+//!
+//! Stricter than YAML, so that nothing in a definition means something else than it says: only `true` and `false` are
+//! booleans, numbers are written as in JSON, keys are always texts and unique, and an unknown tag is an error. Nesting,
+//! nodes and what aliases add are bounded while the events arrive, before anything grows.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
+
+use super::problems::code;
+use super::tree::{Entry, Kind, Text, Tree, number};
+use crate::diagnostic::{Diagnostic, Position};
+use crate::limits::{ALIAS_NODES_MAX, DEFINITION_NODES_MAX, DEPTH_MAX};
+
+type Result<T> = std::result::Result<T, Diagnostic>;
+
+/// Reads one document.
+///
+/// The first problem ends the reading: after it, what follows is guesswork.
+pub(super) fn parse(text: &str) -> Result<Tree> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => builder.take(event, &span)?,
+            Err(error) => {
+                let message = format!("the YAML cannot be read: {}", error.kind());
+                return Err(Diagnostic::error(code::SYNTAX, position(error.marker()), message));
+            }
+        }
+    }
+    builder.root.ok_or_else(|| {
+        Diagnostic::error(code::SYNTAX, Position { line: 1, column: 1 }, "the file is empty")
+    })
+}
+
+fn position(marker: &Marker) -> Position {
+    Position {
+        line: u32::try_from(marker.line()).unwrap_or(u32::MAX),
+        column: u32::try_from(marker.col() + 1).unwrap_or(u32::MAX),
+    }
+}
+
+/// A list or object that is not complete yet.
+struct Open {
+    kind: Kind,
+    at: Position,
+    anchor: usize,
+    /// The key whose value comes next.
+    key: Option<(Box<str>, Position)>,
+    /// What `<<` brings in; it yields to keys written out, wherever they stand.
+    merged: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    root: Option<Tree>,
+    anchors: BTreeMap<usize, Tree>,
+    documents: usize,
+    nodes: usize,
+    /// Nodes that came from aliases.
+    copied: usize,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<()> {
+        let at = position(&span.start);
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let message = "a file holds one workflow, but a second document begins here";
+                    return Err(Diagnostic::error(code::SYNTAX, at, message));
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(at)?;
+                if self.expects_key() {
+                    return self.take_key(text.into(), at, tag.as_deref());
+                }
+                let tree = Tree { kind: scalar(text.into(), style, span, tag.as_deref(), at)?, at };
+                self.finish(tree, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), "seq", at)?;
+                self.begin(Kind::List(Vec::new()), at, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), "map", at)?;
+                self.begin(Kind::Object(Vec::new()), at, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => self.alias(anchor, at),
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, at: Position) -> Result<()> {
+        self.nodes += 1;
+        if self.nodes > DEFINITION_NODES_MAX {
+            let message = format!("the definition has more than {DEFINITION_NODES_MAX} nodes");
+            return Err(Diagnostic::error(code::TOO_LARGE, at, message));
+        }
+        Ok(())
+    }
+
+    fn expects_key(&self) -> bool {
+        let open = self.open.last();
+        open.is_some_and(|open| matches!(open.kind, Kind::Object(_)) && open.key.is_none())
+    }
+
+    fn take_key(&mut self, key: Box<str>, at: Position, tag: Option<&Tag>) -> Result<()> {
+        check_tag(tag, "str", at)?;
+        if let Some(Open { kind: Kind::Object(entries), key: pending, .. }) = self.open.last_mut() {
+            // Large objects are checked when they are complete; this finds the common case at once.
+            if entries.len() < 64 && entries.iter().any(|entry| entry.key == key) {
+                return Err(duplicate(&key, at));
+            }
+            *pending = Some((key, at));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, kind: Kind, at: Position, anchor: usize) -> Result<()> {
+        self.count(at)?;
+        if self.expects_key() {
+            let message = "a key must be a text, not a list or an object";
+            return Err(Diagnostic::error(code::SYNTAX, at, message));
+        }
+        if self.open.len() >= DEPTH_MAX {
+            return Err(too_deep(at));
+        }
+        self.open.push(Open { kind, at, anchor, key: None, merged: Vec::new() });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let mut kind = open.kind;
+        if let Kind::Object(entries) = &mut kind {
+            for entry in open.merged {
+                if !entries.iter().any(|own| own.key == entry.key) {
+                    entries.push(entry);
+                }
+            }
+            check_unique(entries)?;
+        }
+        self.finish(Tree { kind, at: open.at }, open.anchor)
+    }
+
+    /// Puts a complete node where it belongs.
+    fn finish(&mut self, tree: Tree, anchor: usize) -> Result<()> {
+        if anchor > 0 {
+            self.copied += tree.size();
+            if self.copied > ALIAS_NODES_MAX {
+                return Err(too_many_copies(tree.at));
+            }
+            self.anchors.insert(anchor, tree.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(tree);
+            return Ok(());
+        };
+        match &mut open.kind {
+            Kind::List(items) => items.push(tree),
+            Kind::Object(entries) => match open.key.take() {
+                Some((key, at)) if &*key == "<<" => open.merged.extend(mergeable(tree, at)?),
+                Some((key, at)) => entries.push(Entry { key, at, value: tree }),
+                None => {
+                    return Err(Diagnostic::error(code::SYNTAX, tree.at, "a key must be a text"));
+                }
+            },
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, at: Position) -> Result<()> {
+        let Some(target) = self.anchors.get(&anchor) else {
+            let message = "the alias stands inside the node it repeats";
+            return Err(Diagnostic::error(code::SYNTAX, at, message));
+        };
+        self.copied += target.size();
+        if self.copied > ALIAS_NODES_MAX {
+            return Err(too_many_copies(at));
+        }
+        if self.open.len() + target.depth() > DEPTH_MAX {
+            return Err(too_deep(at));
+        }
+        let copy = Tree { kind: target.kind.clone(), at };
+        if self.expects_key() {
+            let Some(key) = copy.as_text() else {
+                return Err(Diagnostic::error(code::SYNTAX, at, "a key must be a text"));
+            };
+            return self.take_key(key.into(), at, None);
+        }
+        self.finish(copy, 0)
+    }
+}
+
+/// The fields that the value of `<<` brings in.
+fn mergeable(tree: Tree, at: Position) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let sources = match tree.kind {
+        Kind::List(items) => items,
+        kind @ (Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Object(_)) => {
+            vec![Tree { kind, at: tree.at }]
+        }
+    };
+    for source in sources {
+        let Kind::Object(fields) = source.kind else {
+            return Err(Diagnostic::error(
+                code::SHAPE,
+                at,
+                "`<<` takes an object or a list of them",
+            ));
+        };
+        entries.extend(fields);
+    }
+    Ok(entries)
+}
+
+fn check_unique(entries: &[Entry]) -> Result<()> {
+    if entries.len() < 64 {
+        return Ok(());
+    }
+    let mut keys: Vec<&Entry> = entries.iter().collect();
+    keys.sort_by(|a, b| (&a.key, a.at).cmp(&(&b.key, b.at)));
+    match keys.windows(2).find(|pair| pair[0].key == pair[1].key) {
+        Some(pair) => Err(duplicate(&pair[1].key, pair[1].at)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn duplicate(key: &str, at: Position) -> Diagnostic {
+    Diagnostic::error(code::DUPLICATE, at, format!("the key `{key}` is given twice"))
+        .with_hint("keep one of them; of two equal keys one would be lost")
+}
+
+pub(super) fn too_deep(at: Position) -> Diagnostic {
+    let message = format!("the definition nests more than {DEPTH_MAX} deep");
+    Diagnostic::error(code::TOO_LARGE, at, message)
+}
+
+fn too_many_copies(at: Position) -> Diagnostic {
+    let message = format!("anchors and aliases add more than {ALIAS_NODES_MAX} nodes");
+    Diagnostic::error(code::TOO_LARGE, at, message)
+}
+
+fn check_tag(tag: Option<&Tag>, expected: &str, at: Position) -> Result<()> {
+    match tag {
+        Some(tag) if tag.core_suffix() != Some(expected) => Err(unknown_tag(tag, at)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unknown_tag(tag: &Tag, at: Position) -> Diagnostic {
+    let message = format!("the tag `{}` means nothing here", tag.original());
+    Diagnostic::error(code::TAG, at, message)
+        .with_hint("put the value in quotes if it is a text that begins with `!`")
+}
+
+fn scalar(
+    text: Box<str>,
+    style: ScalarStyle,
+    span: &Span,
+    tag: Option<&Tag>,
+    at: Position,
+) -> Result<Kind> {
+    let quote = match style {
+        ScalarStyle::Plain => 0,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
+        ScalarStyle::Literal | ScalarStyle::Folded => u8::MAX,
+    };
+    // With escapes or line breaks inside, characters of the text and of the file do not line up.
+    let lines_up = quote < u8::MAX && span.len() == text.chars().count() + 2 * usize::from(quote);
+    let is_plain = style == ScalarStyle::Plain;
+    let as_text = |text| Kind::Text(Text { text, indent: lines_up.then_some(quote) });
+    let Some(tag) = tag else {
+        return Ok(if is_plain { plain(text, as_text) } else { as_text(text) });
+    };
+    let kind = plain(text.clone(), as_text);
+    match (tag.core_suffix(), &kind) {
+        (Some("str"), _) => Ok(as_text(text)),
+        (Some("null"), Kind::Null)
+        | (Some("bool"), Kind::Bool(_))
+        | (Some("int" | "float"), Kind::Number(_)) => Ok(kind),
+        (_, _) => Err(unknown_tag(tag, at)),
+    }
+}
+
+/// What an unquoted scalar means.
+fn plain(text: Box<str>, as_text: impl FnOnce(Box<str>) -> Kind) -> Kind {
+    match &*text {
+        "" | "~" | "null" => Kind::Null,
+        "true" => Kind::Bool(true),
+        "false" => Kind::Bool(false),
+        other => number(other).map_or_else(|| as_text(text.clone()), Kind::Number),
+    }
+}

@@ -1,0 +1,320 @@
+//! Reading definitions: what is accepted, and every problem with its place, code and hint.
+
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use guidepost_core::workflow::{Compiled, compile};
+
+/// Reads a definition and compares all its problems.
+#[track_caller]
+fn check(text: &str, expected: Expect) {
+    expected.assert_eq(&told(&compile(text.as_bytes(), "test.yaml")));
+}
+
+fn told(compiled: &Compiled) -> String {
+    let mut out = String::new();
+    for found in &compiled.diagnostics {
+        let severity = if found.is_error() { "error" } else { "warning" };
+        let _ = writeln!(out, "{severity}[{}] {}: {}", found.code, found.at, found.message);
+        if let Some(hint) = &found.hint {
+            let _ = writeln!(out, "  hint: {hint}");
+        }
+    }
+    if compiled.machine.is_none() && !compiled.diagnostics.iter().any(|found| found.is_error()) {
+        out.push_str("no machine, but no error either\n");
+    }
+    out
+}
+
+#[test]
+fn the_examples_have_no_problems() {
+    for text in [
+        include_str!("../../../examples/lead-qualification.yaml"),
+        include_str!("../../../examples/release.yaml"),
+    ] {
+        check(text, expect![""]);
+    }
+}
+
+#[test]
+fn unknown_targets_are_found_with_what_was_meant() {
+    check(
+        "
+states:
+  Review: { on: { Done: mergd, Back: '.Inner', Odd: '#nobody', Deep: Outer.Inne } }
+  merged: { type: final }
+  Outer: { initial: Iner, states: { Inner: { on: { Up: Inner2, Out: Review } }, Other: { on: { X: Far } } } }
+  Elsewhere: { states: { Far: { type: final } } }
+",
+        expect![[r#"
+            error[GP0102] 3:25: state `Review` has the target `mergd`, which does not exist
+              hint: did you mean `merged`?
+            error[GP0102] 3:38: state `Review` has the target `.Inner`, which does not exist
+              hint: write its full path: `Outer.Inner`
+            error[GP0102] 3:53: state `Review` has the target `#nobody`, which does not exist
+            error[GP0102] 3:70: state `Review` has the target `Outer.Inne`, which does not exist
+              hint: did you mean `Outer.Inner`?
+            error[GP0108] 5:21: the initial state `Iner` does not exist inside
+              hint: did you mean `Inner`?
+            error[GP0102] 5:56: state `Outer.Inner` has the target `Inner2`, which does not exist
+              hint: did you mean `Inner`?
+            error[GP0102] 5:99: state `Outer.Other` has the target `Far`, which does not exist
+              hint: write its full path: `Elsewhere.Far`
+        "#]],
+    );
+}
+
+#[test]
+fn unknown_keys_are_found_with_what_was_meant() {
+    check(
+        "
+nme: test
+attributes: { a: { type: string, requird: true }, b: { type: strng } }
+events: { E: { dta: {} } }
+limits: { max_cost: 1 }
+states:
+  A: { guidline: x, on: { E: { targt: B, gaurd: 'true' } }, x-mine: 1 }
+  B: { type: final, retry: 3 }
+",
+        expect![[r#"
+            error[GP0103] 2:1: a workflow has no key `nme`
+              hint: did you mean `name`?
+            error[GP0103] 3:34: an attribute has no key `requird`
+              hint: did you mean `required`?
+            error[GP0121] 3:62: there is no type `strng`
+              hint: did you mean `string`?
+            error[GP0103] 4:16: an event has no key `dta`
+              hint: did you mean `data`?
+            error[GP0103] 5:11: limits has no key `max_cost`
+            error[GP0103] 7:8: a state has no key `guidline`
+              hint: did you mean `guideline`?
+            error[GP0103] 7:32: a transition has no key `targt`
+              hint: did you mean `target`?
+            error[GP0103] 7:42: a transition has no key `gaurd`
+              hint: did you mean `guard`?
+            error[GP0116] 8:21: `retry` belongs to a state with work, and this one has none
+        "#]],
+    );
+}
+
+#[test]
+fn values_of_the_wrong_shape_are_found() {
+    check(
+        "
+attributes: [a]
+limits: { max_steps: 0, max_duration: soon, max_cost_usd: -1 }
+states:
+  A: { guideline: [x], tags: 3, by: robot, on: [B], entry: 7, after: { later: B, -5: B } }
+  B: { agent: writer, prompt: 7, retry: often, timeout: 5x, onDone: { target: B, reenter: yes } }
+  C: 5
+",
+        expect![[r#"
+            error[GP0104] 2:13: `attributes` must be an object, but is a list
+            error[GP0104] 3:22: `max_steps` must be a whole number of at least 1
+            error[GP0123] 3:39: `max_duration` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+            error[GP0104] 3:59: `max_cost_usd` must be a number that is not negative
+            error[GP0104] 5:19: `guideline` must be a text, but is a list
+            error[GP0104] 5:30: `tags` must be a text, but is a number
+            error[GP0104] 5:37: `by` is `engine`, `agent` or `person`
+            error[GP0104] 5:48: `on` must be an object, but is a list
+            error[GP0104] 5:60: `actions` must be an action, the name of one, or a list of them, but is a number
+            error[GP0123] 5:72: `later` is neither a length of time nor a delay that `delays` defines
+              hint: write it as `30s` or `72h`, or define it under `delays`
+            error[GP0123] 5:82: `-5` is neither a length of time nor a delay that `delays` defines
+              hint: write it as `30s` or `72h`, or define it under `delays`
+            error[GP0104] 6:31: `prompt` must be a text, but is a number
+            error[GP0104] 6:41: `retry` must be an object, but is a text
+            error[GP0123] 6:57: `timeout` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+            error[GP0104] 6:91: `reenter` must be `true` or `false`, but is a text
+            error[GP0104] 7:6: `state` must be an object, but is a number
+        "#]],
+    );
+}
+
+#[test]
+fn expressions_are_checked_for_grammar_and_names() {
+    check(
+        "
+attributes: { budget: { type: number } }
+events: { Scored: { data: { score: number } } }
+states:
+  A:
+    agent: x
+    prompt: 'For {{ budgt }} and {{ nothing_like_it }}'
+    onDone: { target: B, guard: budget > }
+  B:
+    on:
+      Scored:
+        - { target: C, guard: \"event.scor > 1 and in_state('D')\" }
+        - { target: C, guard: score > 1 }
+        - { target: C, actions: { assign: { total: budget | uper } } }
+    entry: { log: 'at {% include \"x\" %}' }
+  C: { type: final, output: { total: totl } }
+",
+        expect![[r#"
+            error[GP0115] 7:21: the name `budgt` is unknown here
+              hint: did you mean `budget`?
+            error[GP0115] 7:37: the name `nothing_like_it` is unknown here
+              hint: declare it under `attributes`, or write `event.nothing_like_it` if the event carries it
+            error[GP0114] 8:40: the expression cannot be used: unexpected end of input, expected expression
+            warning[GP0125] 12:38: the event `Scored` declares no field `scor`
+              hint: did you mean `score`?
+            error[GP0102] 12:61: `in_state` asks about `D`, which does not exist
+              hint: did you mean ``?
+            error[GP0115] 13:31: the name `score` is unknown here
+              hint: declare it under `attributes`, or write `event.score` if the event carries it
+            error[GP0114] 14:61: the expression cannot be used: there is no filter `uper`; did you mean `upper`?
+            error[GP0114] 15:26: the expression cannot be used: `{% include %}` is not offered in texts of a workflow
+            error[GP0115] 16:38: the name `totl` is unknown here
+              hint: did you mean `total`?
+        "#]],
+    );
+}
+
+#[test]
+fn states_that_nobody_reaches_or_leaves_are_found() {
+    check(
+        "
+states:
+  A: { output: [x, y], on: { Go: B, Stop: [{ target: B, description: '{{ x }}' }, { target: A, guard: 'true' }] } }
+  B: { guideline: stay, agent: w, prompt: '{{ x }}' }
+  C: { states: { D: { on: { Go: A } } } }
+",
+        expect![[r#"
+            warning[GP0113] 3:20: nothing reads the output `y`
+              hint: declare it under `attributes` if it is a result of the run
+            warning[GP0112] 3:83: this transition of `A` is never taken: the one before it always is
+              hint: give the earlier one a guard, or remove one of them
+            warning[GP0111] 4:3: state `B` cannot be left
+              hint: give it `type: final` if the work may end there
+            warning[GP0110] 5:3: nothing leads to state `C`
+              hint: add a transition with it as target, or remove it
+        "#]],
+    );
+}
+
+#[test]
+fn contradictions_are_found() {
+    check(
+        "
+initial: Nowhere
+states:
+  A: { type: atomic, states: { B: {} } }
+  F: { type: final, states: { B: {} } }
+  G: { type: final, on: { E: A }, agent: w }
+  H: { type: history, on: { E: A } }
+  I: { agent: a, tool: t, on: { E: [] } }
+  J: { onDone: A, retry: 2, timeout: 5s }
+  K: { on: { E: { target: [A, G], requires: { action: x, decision: y } } }, always: { target: A, requires: [{ nam: x }] } }
+  'a.b': {}
+  '': {}
+  L: { type: parallel }
+  M: { agent: a, states: { N: {} } }
+  O: { on: { '*.x': A, 'a.*': A, '*': A } }
+",
+        expect![[r#"
+            error[GP0108] 2:10: the initial state `Nowhere` does not exist inside
+            error[GP0124] 4:3: an atomic state has no inner states
+            error[GP0119] 5:3: a final state has no inner states
+            error[GP0119] 6:3: a final state has no work
+            error[GP0119] 6:25: nothing can be taken from a final state
+            error[GP0116] 6:35: `agent` belongs to a state without inner states
+            error[GP0118] 7:27: nothing can be taken from a history state
+            error[GP0116] 8:18: a state has one piece of work, not both `agent` and `tool`
+            error[GP0116] 9:8: the state has no work whose end `onDone` could wait for
+            error[GP0116] 9:19: `retry` belongs to a state with work, and this one has none
+            error[GP0116] 9:29: `timeout` belongs to a state with work, and this one has none
+              hint: to leave the state after a while, use `after`
+            error[GP0117] 10:31: the targets `A` and `G` cannot be active together
+              hint: several targets must lie in different regions of one parallel state
+            error[GP0120] 10:45: a requirement names one sort of fact: `action`, `decision`, `message` or `artifact`
+            error[GP0120] 10:108: only a transition that answers an event can require facts
+            error[GP0120] 10:109: a requirement names one sort of fact: `action`, `decision`, `message` or `artifact`
+            error[GP0103] 10:111: a requirement has no key `nam`
+              hint: did you mean `name`?
+            error[GP0109] 11:3: the state name `a.b` contains a dot, which separates the states of a path
+            error[GP0109] 12:3: the state name `` is empty
+            error[GP0124] 13:3: a compound or parallel state needs inner states
+            error[GP0116] 14:8: `agent` belongs to a state without inner states
+            error[GP0109] 15:14: `*` stands alone or at the end, after a dot, not as in `*.x`
+        "#]],
+    );
+}
+
+#[test]
+fn yaml_means_only_what_it_says() {
+    let open = "states: { A: { type: final, meta: ";
+    for (value, expected) in [
+        ("yes", "\"yes\""),
+        ("on", "\"on\""),
+        ("True", "\"True\""),
+        ("true", "true"),
+        ("012", "\"012\""),
+        ("0x10", "\"0x10\""),
+        ("1_000", "\"1_000\""),
+        ("12:30", "\"12:30\""),
+        ("1.50", "1.5"),
+        ("-3", "-3"),
+        (".inf", "\".inf\""),
+        ("~", "null"),
+        ("!!str 5", "\"5\""),
+        ("{ 1: a, true: b }", "{\"1\":\"a\",\"true\":\"b\"}"),
+        ("2024-01-01", "\"2024-01-01\""),
+    ] {
+        let compiled = compile(format!("{open}{value} }} }}").as_bytes(), "test.yaml");
+        let machine = compiled.machine.unwrap_or_else(|| panic!("{value}: {:?}", compiled.diagnostics));
+        assert_eq!(machine.states[1].meta.to_string(), expected, "{value}");
+    }
+}
+
+#[test]
+fn yaml_that_is_no_definition_is_refused_with_its_place() {
+    check("", expect![[r#"
+        error[GP0101] 1:1: the file is empty
+    "#]]);
+    check("just text", expect![[r#"
+        error[GP0104] 1:1: a workflow is an object, but this is a text
+    "#]]);
+    check("states:\n  A: { type: !final x }\n", expect![[r#"
+        error[GP0106] 2:21: the tag `!final` means nothing here
+          hint: put the value in quotes if it is a text that begins with `!`
+    "#]]);
+    check("states:\n  A: !x\n", expect![[r#"
+        error[GP0106] 2:8: the tag `!x` means nothing here
+          hint: put the value in quotes if it is a text that begins with `!`
+    "#]]);
+    check("a: 1\na: 2\n", expect![[r#"
+        error[GP0105] 2:1: the key `a` is given twice
+          hint: keep one of them; of two equal keys one would be lost
+    "#]]);
+    check("a: [1, 2\n", expect![[r#"
+        error[GP0101] 1:4: the YAML cannot be read: unclosed bracket '['
+    "#]]);
+    check("a: 1\n---\nb: 2\n", expect![[r#"
+        error[GP0101] 2:1: a file holds one workflow, but a second document begins here
+    "#]]);
+    check("? [a]\n: b\n", expect![[r#"
+        error[GP0101] 1:3: a key must be a text, not a list or an object
+    "#]]);
+    check("a: *nobody\n", expect![[r#"
+        error[GP0101] 1:4: the YAML cannot be read: while parsing node, found unknown anchor
+    "#]]);
+    check("a: &x [*x]\n", expect![[r#"
+        error[GP0101] 1:8: the alias stands inside the node it repeats
+    "#]]);
+    check("a:\n\t- b\n", expect![[r#"
+        error[GP0101] 2:2: the YAML cannot be read: tabs disallowed within this context (block indentation)
+    "#]]);
+    check("a: 'b\n", expect![[r#"
+        error[GP0101] 2:1: the YAML cannot be read: invalid indentation in multiline quoted scalar
+    "#]]);
+}
+
+#[test]
+fn json_is_read_by_the_letter() {
+    check("{\"states\": {\"A\": {\"type\": \"final\"}}, \"name\": \"\\ud83d\\ude00\\/\"}", expect![[""]]);
+    for text in ["{\"a\": 1,}", "{\"a\": \"\\x\"}", "{\"a\": \"\\ud83d\"}", "{\"a\": 01}", "{\"a\": 1} x", "{\"a\": 1, \"a\": 2}", "{'a': 1}", "{\"a\": nul}", "{\"a\":\n  // note\n 1}"] {
+        let compiled = compile(text.as_bytes(), "test.json");
+        println!("{text}\n{}", told(&compiled));
+    }
+}
