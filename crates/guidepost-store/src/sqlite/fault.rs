@@ -50,14 +50,22 @@ pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> S
             ffi::ErrorCode::NotADatabase => {
                 StoreError::BadUrl { url, what: "the file is no SQLite database".to_owned() }
             }
-            _ if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER => StoreError::Refused {
-                what: message.clone().unwrap_or_else(|| "a rule forbids it".to_owned()),
-                hint: None,
+            _ => match refusal(failure, message.as_deref()) {
+                Some(what) => StoreError::Refused { what, hint: None },
+                None => unavailable(url, what, error),
             },
-            _ => unavailable(url, what, error),
         },
         _ => unavailable(url, what, error),
     }
+}
+
+/// What a trigger refused a statement with: a text of its own, or one that it made a JSON path of.
+fn refusal(failure: &ffi::Error, message: Option<&str>) -> Option<String> {
+    if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
+        return message.map(str::to_owned);
+    }
+    let quoted = message?.strip_prefix("bad JSON path: '")?.strip_suffix('\'')?;
+    Some(quoted.replace("''", "'"))
 }
 
 fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {

@@ -25,6 +25,7 @@ struct RunRow {
     status: Status,
     current_state: String,
     rev: Rev,
+    state_rev: Rev,
     unsealed: u64,
     chain: Option<Vec<u8>>,
     state: String,
@@ -63,23 +64,42 @@ impl RunRow {
             status,
             current_state: row.get::<_, Option<String>>("current_state")?.unwrap_or_default(),
             rev: Rev(number(row, "rev")?),
+            state_rev: Rev(number(row, "state_rev")?),
             unsealed: number(row, "unsealed")?,
             chain: row.get("head")?,
             state: row.get("state")?,
         }))
     }
 
-    /// The state of execution, still without its data.
-    fn run(&self) -> Result<Run, Fault> {
+    /// The state of execution, still without its data: what was stored, and what SQL appended since.
+    fn run(&self, db: &Connection) -> Result<Run, Fault> {
         let mut run: Run = serde_json::from_str(&self.state).map_err(|reason| {
             damaged(self.head.no, format!("its state cannot be read: {reason}"))
         })?;
         run.workflow.clone_from(&self.workflow);
         run.machine.clone_from(&self.machine);
         run.driver = row::read_driver(&self.driver);
+        if self.state_rev < self.rev {
+            run.rev = self.state_rev;
+            self.fold_what_sql_wrote(db, &mut run)?;
+        }
         run.status = self.status;
         run.rev = self.rev;
         Ok(run)
+    }
+
+    fn fold_what_sql_wrote(&self, db: &Connection, run: &mut Run) -> Result<(), Fault> {
+        let no = self.head.no;
+        let mut statement = db.prepare_cached(include_str!("queries/records_since.sql"))?;
+        let mut rows =
+            statement.query(named_params! { ":run": no.0, ":rev": int(self.state_rev.0) })?;
+        while let Some(row) = rows.next()? {
+            let (kind, payload): (String, String) = (row.get(0)?, row.get(1)?);
+            let record =
+                Record::read(&kind, payload.as_bytes()).map_err(|reason| damaged(no, reason))?;
+            run.apply(&record).map_err(|reason| damaged(no, reason))?;
+        }
+        Ok(())
     }
 }
 
@@ -94,7 +114,7 @@ pub(super) fn load(
     run: &RunRef,
 ) -> Result<Option<Loaded>, Fault> {
     let Some(row) = find(db, tenant, run)? else { return Ok(None) };
-    let mut run = row.run()?;
+    let mut run = row.run(db)?;
     restore_data(db, row.head.no, &mut run)?;
     Ok(Some(Loaded { head: row.head, run }))
 }
@@ -302,7 +322,7 @@ pub(super) fn verify(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Ver
         verify_record(&mut check, row)?;
     }
     // A record that cannot be restored is a finding, like any other.
-    let stored = found.run().and_then(|mut state| {
+    let stored = found.run(db).and_then(|mut state| {
         restore_data(db, run, &mut state)?;
         Ok(state)
     });

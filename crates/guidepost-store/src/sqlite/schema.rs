@@ -84,13 +84,24 @@ fn migrate(connection: &mut Connection, location: &Location) -> Result<(), Store
         found: made,
         known: KNOWN,
     })?;
-    make(&transaction, missing).map_err(failed)?;
+    make(&transaction, missing, made == 0).map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 
-fn make(transaction: &Transaction<'_>, missing: &[&str]) -> rusqlite::Result<()> {
+/// Makes the migrations that are missing. A file that has the bare tables of the agent-state schema, made by hand, is
+/// adopted with its rows.
+fn make(transaction: &Transaction<'_>, missing: &[&str], is_new: bool) -> rusqlite::Result<()> {
+    let is_bare: bool =
+        transaction.query_row(include_str!("adoption/is_bare.sql"), [], |row| row.get(0))?;
+    let adopts = is_new && is_bare;
+    if adopts {
+        transaction.execute_batch(include_str!("adoption/set_aside.sql"))?;
+    }
     for migration in missing {
         transaction.execute_batch(migration)?;
+    }
+    if adopts {
+        transaction.execute_batch(include_str!("adoption/take_over.sql"))?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", KNOWN)

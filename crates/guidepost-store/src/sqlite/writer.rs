@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -18,10 +19,13 @@ use crate::StoreError;
 /// How many jobs share one transaction at most: enough that the cost of a sync vanishes, few enough that nobody waits long.
 const GROUP_MAX: usize = 256;
 
-/// The handle to the writer thread, which ends when the handle is dropped and all jobs are done.
+/// The handle to the writer thread. Dropping it waits until all jobs are done and the file is closed, so that whoever
+/// opens the file next finds it free.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// `None` only while the handle is dropped.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
     is_read_only: Arc<AtomicBool>,
     location: Location,
 }
@@ -51,14 +55,11 @@ impl Writer {
         let is_read_only = Arc::new(AtomicBool::new(false));
         let desk =
             Desk { connection, location: location.clone(), is_read_only: is_read_only.clone() };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("guidepost-writer".to_owned())
             .spawn(move || desk.work(&queue))
-            .map_or_else(
-                |reason| tracing::error!(%reason, "the writer thread could not be started"),
-                drop,
-            );
-        Self { jobs, is_read_only, location }
+            .inspect_err(|reason| tracing::error!(%reason, "the writer thread cannot be started"));
+        Self { jobs: Some(jobs), thread: thread.ok(), is_read_only, location }
     }
 
     /// Writes in a transaction of the writer's choice, and waits until it is durable.
@@ -77,8 +78,20 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
-        self.jobs.send(job).map_err(|_| stopped())?;
+        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        jobs.send(job).map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread panicked");
+        }
     }
 }
 

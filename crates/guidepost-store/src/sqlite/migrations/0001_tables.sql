@@ -4,7 +4,7 @@
 
 -- Which workflows are there?
 CREATE TABLE workflow (
-    workflow_id   INTEGER PRIMARY KEY,
+    workflow_id   INTEGER PRIMARY KEY AUTOINCREMENT,
     name          TEXT NOT NULL,
     created_at    TEXT DEFAULT CURRENT_TIMESTAMP,
     tenant        TEXT NOT NULL DEFAULT 'default',
@@ -38,7 +38,7 @@ CREATE TABLE workflow_version (
 
 -- Which states does a workflow have, and what is an agent told there? A row stays the same over versions.
 CREATE TABLE workflow_state (
-    state_id      INTEGER PRIMARY KEY,
+    state_id      INTEGER PRIMARY KEY AUTOINCREMENT,
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
     name          TEXT NOT NULL,
     guideline     TEXT,
@@ -133,6 +133,8 @@ CREATE TABLE agent_instance (
     leaves        TEXT NOT NULL DEFAULT '[]',
     -- The state of execution, without the data.
     state         TEXT NOT NULL DEFAULT '{"active":{},"visits":{}}',
+    -- The rev the state was written at; what SQL appended since is folded in when it is read.
+    state_rev     INTEGER NOT NULL DEFAULT 0,
     -- When the next timer is due; 0 if a move by SQL is to be settled.
     due_at        INTEGER,
     changed_at    INTEGER,
@@ -161,7 +163,7 @@ CREATE TABLE deleted_agent (
     workflow_id INTEGER NOT NULL, agent_name TEXT, current_state_id INTEGER NOT NULL, updated_at TEXT,
     tenant TEXT NOT NULL, run_id TEXT UNIQUE, version INTEGER, driver TEXT NOT NULL, status TEXT NOT NULL,
     rev INTEGER NOT NULL, seq INTEGER NOT NULL, unsealed INTEGER NOT NULL, head BLOB, leaves TEXT NOT NULL,
-    state TEXT NOT NULL, due_at INTEGER, changed_at INTEGER, started_at INTEGER, goal TEXT, parent_no INTEGER,
+    state TEXT NOT NULL, state_rev INTEGER NOT NULL, due_at INTEGER, changed_at INTEGER, started_at INTEGER, goal TEXT, parent_no INTEGER,
     root_no INTEGER, session TEXT
 );
 

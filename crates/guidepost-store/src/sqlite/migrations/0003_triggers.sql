@@ -1,1 +1,447 @@
--- What keeps the rows consistent when SQL statements write them.
+-- What keeps the rows consistent when SQL statements write them. The stock shell leaves foreign keys off, so triggers do
+-- everything. Guidepost's own writes pass by: a step changes `rev`, saving a definition sets `is_defining`.
+--
+-- SQLite has no computed error text. Where a message must name something, the error is raised by a JSON path that is
+-- none: its text ends up in the message. Such a text is never NULL, because a NULL path raises nothing.
+
+-- Moves ---------------------------------------------------------------------------------------------------------------
+
+-- Keeps `updated_at` fresh whenever SQL changes a state, for that agent only.
+CREATE TRIGGER agent_state_touch
+AFTER UPDATE OF current_state_id ON agent_instance
+WHEN NEW.rev = OLD.rev
+BEGIN
+    UPDATE agent_instance SET updated_at = CURRENT_TIMESTAMP WHERE agent_id = NEW.agent_id;
+END;
+
+-- Refuses a move that no plain event makes.
+CREATE TRIGGER agent_move_refuse
+BEFORE UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN NEW.rev = OLD.rev
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id)
+BEGIN
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.current_state_id AND s.workflow_id = NEW.workflow_id)
+        THEN json_extract('{}', 'state ' || coalesce(
+            (SELECT '`' || s.name || '`' FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id),
+            NEW.current_state_id, 'NULL')
+            || ' is no state of the workflow; set workflow_id and current_state_id together to change the workflow')
+        WHEN EXISTS (SELECT 1 FROM workflow AS w
+                     WHERE w.workflow_id IN (OLD.workflow_id, NEW.workflow_id) AND w.origin = 'built_in')
+        THEN RAISE(ABORT, 'an observed run is not moved; what it does is recorded')
+        WHEN OLD.status = 'paused' THEN RAISE(ABORT, 'the run is paused; resume it first')
+        WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
+            SELECT 1 FROM legal_move AS m
+            WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)
+        THEN json_extract('{}', 'illegal move; legal now: ' || coalesce(
+            (SELECT group_concat(m.name || ' -> ' || s.name || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END, ', ')
+             FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
+             WHERE m.agent_id = OLD.agent_id), 'nothing'))
+    END;
+END;
+
+-- Records a move. The next Guidepost process seals and settles it.
+CREATE TRIGGER agent_move_record
+AFTER UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN NEW.rev = OLD.rev
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id)
+BEGIN
+    INSERT INTO record (tenant, run_no, seq, rev, kind, at, recorded_at, payload)
+    SELECT
+        OLD.tenant, OLD.agent_id, OLD.seq + 1, OLD.rev + 1, 'placed', n.now, n.now,
+        json_patch('{}', json_object(
+            'workflow', CASE WHEN NEW.workflow_id IS NOT OLD.workflow_id THEN w.name END,
+            'event', t.name,
+            'from', f.path,
+            'to', s.path,
+            'at', n.now))
+    FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 AS now) AS n
+    JOIN workflow_state AS s ON s.state_id = NEW.current_state_id
+    JOIN workflow AS w ON w.workflow_id = NEW.workflow_id
+    -- The view shows the row as it is by now; the leaves and the status, by which it finds moves, are still the old ones.
+    LEFT JOIN workflow_transition AS t ON t.transition_id = (
+        SELECT min(m.transition_id) FROM legal_move AS m
+        WHERE NEW.workflow_id IS OLD.workflow_id AND m.agent_id = OLD.agent_id
+            AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)
+    LEFT JOIN workflow_state AS f ON f.state_id = t.from_state_id;
+
+    UPDATE agent_instance
+    SET rev = OLD.rev + 1,
+        seq = OLD.seq + 1,
+        unsealed = OLD.unsealed + 1,
+        status = 'running',
+        due_at = 0,
+        changed_at = (SELECT r.at FROM record AS r WHERE r.run_no = OLD.agent_id AND r.seq = OLD.seq + 1),
+        version = CASE WHEN NEW.workflow_id IS OLD.workflow_id THEN OLD.version
+                       ELSE (SELECT w.version FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id) END,
+        -- Other regions stay as they are: those not inside the innermost state around both source and target.
+        leaves = (
+            SELECT json_group_array(kept.id) FROM (
+                SELECT leaf.value AS id
+                FROM json_each(OLD.leaves) AS leaf
+                JOIN workflow_state AS l ON l.state_id = leaf.value
+                WHERE NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
+                    SELECT 1 FROM json_each(l.lineage) AS around WHERE around.value = coalesce((
+                        SELECT outer_from.value
+                        FROM record AS r
+                        JOIN workflow_state AS f
+                            ON f.workflow_id = OLD.workflow_id AND f.path = json_extract(r.payload, '$.from')
+                        JOIN json_each(f.lineage) AS outer_from
+                        JOIN workflow_state AS s ON s.state_id = NEW.current_state_id
+                        JOIN json_each(s.lineage) AS outer_to ON outer_to.value = outer_from.value
+                        WHERE r.run_no = OLD.agent_id AND r.seq = OLD.seq + 1 AND outer_from.value <> f.state_id
+                        ORDER BY outer_from.key LIMIT 1), around.value))
+                UNION ALL
+                SELECT NEW.current_state_id) AS kept)
+    WHERE agent_id = NEW.agent_id;
+END;
+
+-- Agents --------------------------------------------------------------------------------------------------------------
+
+-- Refuses a run id that is taken. INSERT OR REPLACE would delete the run that has it, and fire no delete trigger.
+CREATE TRIGGER agent_id_refuse
+BEFORE INSERT ON agent_instance
+WHEN NEW.run_id IS NOT NULL AND EXISTS (SELECT 1 FROM run AS r WHERE r.run_id = NEW.run_id)
+BEGIN
+    SELECT RAISE(ABORT, 'another run has this run_id');
+END;
+
+-- Refuses a number that a run has or had. INSERT OR REPLACE has deleted its row by now; aborting brings it back.
+CREATE TRIGGER agent_replace_refuse
+AFTER INSERT ON agent_instance
+WHEN NEW.run_id IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a run has or had this agent_id; move it by UPDATE, or insert another')
+    WHERE EXISTS (SELECT 1 FROM record AS r WHERE r.run_no = NEW.agent_id);
+END;
+
+-- Makes a live run of an agent inserted by hand.
+CREATE TRIGGER agent_insert
+AFTER INSERT ON agent_instance
+WHEN NEW.run_id IS NULL
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM record AS r WHERE r.run_no = NEW.agent_id)
+        THEN RAISE(ABORT, 'a run has or had this agent_id; move it by UPDATE, or insert another')
+        WHEN NOT EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
+        THEN RAISE(ABORT, 'there is no workflow with this workflow_id')
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin = 'built_in')
+        THEN RAISE(ABORT, 'an observed run begins by recording what it does')
+        WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.current_state_id AND s.workflow_id = NEW.workflow_id)
+        THEN json_extract('{}', 'state ' || coalesce(
+            (SELECT '`' || s.name || '`' FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id),
+            NEW.current_state_id, 'NULL') || ' is no state of the workflow')
+    END;
+
+    INSERT INTO record (tenant, run_no, seq, rev, kind, at, recorded_at, payload)
+    SELECT w.tenant, NEW.agent_id, 1, 1, 'placed', n.now, n.now,
+           json_object('workflow', w.name, 'to', s.path, 'at', n.now)
+    FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 AS now) AS n
+    JOIN workflow AS w ON w.workflow_id = NEW.workflow_id
+    JOIN workflow_state AS s ON s.state_id = NEW.current_state_id;
+
+    UPDATE agent_instance
+    SET (tenant, version) = (SELECT w.tenant, w.version FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id),
+        -- A UUID of version 7: milliseconds, then random bits.
+        run_id = (SELECT lower(substr(t.ms, 1, 8) || '-' || substr(t.ms, 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-'
+                         || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))
+                  FROM (SELECT printf('%012x', (SELECT r.at FROM record AS r
+                                                WHERE r.run_no = NEW.agent_id AND r.seq = 1) / 1000000) AS ms) AS t),
+        status = 'running', driver = 'agent', rev = 1, seq = 1, unsealed = 1, head = NULL, due_at = 0,
+        leaves = json_array(NEW.current_state_id), state = '{"active":{},"visits":{}}', state_rev = 0,
+        (started_at, changed_at) = (SELECT r.at, r.at FROM record AS r WHERE r.run_no = NEW.agent_id AND r.seq = 1),
+        root_no = coalesce((SELECT p.root_no FROM run AS p WHERE p.run_no = NEW.parent_no), NEW.agent_id)
+    WHERE agent_id = NEW.agent_id;
+END;
+
+-- Refuses a new number for a run: its history is filed under the old one.
+CREATE TRIGGER agent_renumber_refuse
+BEFORE UPDATE OF agent_id ON agent_instance
+WHEN NEW.agent_id IS NOT OLD.agent_id
+BEGIN
+    SELECT RAISE(ABORT, 'a run keeps its agent_id');
+END;
+
+-- Cancels the run of a deleted agent, and keeps its history.
+CREATE TRIGGER agent_delete
+AFTER DELETE ON agent_instance
+BEGIN
+    INSERT INTO deleted_agent (
+        agent_id, workflow, state_path, machine, workflow_id, agent_name, current_state_id, updated_at, tenant, run_id,
+        version, driver, status, rev, seq, unsealed, head, leaves, state, state_rev, due_at, changed_at, started_at, goal,
+        parent_no, root_no, session)
+    VALUES (
+        OLD.agent_id,
+        coalesce((SELECT w.name FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id), ''),
+        coalesce((SELECT s.path FROM workflow_state AS s WHERE s.state_id = OLD.current_state_id), ''),
+        coalesce((SELECT v.hash FROM workflow_version AS v
+                  WHERE v.workflow_id = OLD.workflow_id AND v.version = OLD.version), ''),
+        OLD.workflow_id, OLD.agent_name, OLD.current_state_id, OLD.updated_at, OLD.tenant, OLD.run_id, OLD.version,
+        OLD.driver, OLD.status, OLD.rev, OLD.seq, OLD.unsealed, OLD.head, OLD.leaves, OLD.state, OLD.state_rev, NULL, OLD.changed_at,
+        OLD.started_at, OLD.goal, OLD.parent_no, OLD.root_no, OLD.session);
+
+    INSERT INTO record (tenant, run_no, seq, rev, kind, at, recorded_at, payload)
+    SELECT OLD.tenant, OLD.agent_id, OLD.seq + 1, OLD.rev + 1, 'cancelled', n.now, n.now,
+           json_object('reason', 'the agent was deleted', 'by', 'sql', 'at', n.now)
+    FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 AS now) AS n
+    WHERE OLD.status IN ('running', 'waiting', 'paused');
+
+    UPDATE deleted_agent
+    SET status = 'cancelled', rev = rev + 1, seq = seq + 1, unsealed = unsealed + 1,
+        changed_at = (SELECT r.at FROM record AS r WHERE r.run_no = OLD.agent_id AND r.seq = OLD.seq + 1)
+    WHERE agent_id = OLD.agent_id AND status IN ('running', 'waiting', 'paused');
+END;
+
+-- Workflows -----------------------------------------------------------------------------------------------------------
+
+-- Refuses to replace a workflow: its states would be left behind. Its old row is gone by now; aborting brings it back.
+CREATE TRIGGER workflow_replace_refuse
+AFTER INSERT ON workflow
+WHEN NEW.origin = 'sql'
+BEGIN
+    SELECT RAISE(ABORT, 'the workflow exists and has states; edit its rows instead of replacing it')
+    WHERE EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.workflow_id = NEW.workflow_id)
+        OR EXISTS (SELECT 1 FROM (SELECT DISTINCT s.workflow_id FROM workflow_state AS s) AS owner
+                   WHERE NOT EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = owner.workflow_id));
+END;
+
+-- Refuses to claim that a definition wrote a workflow, when none did.
+CREATE TRIGGER workflow_origin_refuse
+BEFORE INSERT ON workflow
+WHEN NEW.origin = 'file' AND NEW.is_defining = 0
+BEGIN
+    SELECT RAISE(ABORT, 'a workflow is saved from a definition by `guidepost define`');
+END;
+
+-- Refuses edits by hand of what a definition says.
+CREATE TRIGGER workflow_edit_refuse
+BEFORE UPDATE OF workflow_id, name, tenant, origin, version ON workflow
+WHEN OLD.is_defining = 0 AND NEW.is_defining = 0
+    AND (NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name OR NEW.tenant IS NOT OLD.tenant
+         OR NEW.origin IS NOT OLD.origin OR NEW.version IS NOT OLD.version)
+BEGIN
+    SELECT CASE
+        WHEN OLD.origin <> 'sql'
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN NEW.workflow_id IS NOT OLD.workflow_id OR NEW.tenant IS NOT OLD.tenant OR NEW.origin IS NOT OLD.origin
+        THEN RAISE(ABORT, 'a workflow keeps its workflow_id, tenant and origin')
+    END;
+END;
+
+-- Refuses to delete a workflow that runs are in.
+CREATE TRIGGER workflow_delete_refuse
+BEFORE DELETE ON workflow
+BEGIN
+    SELECT CASE
+        WHEN OLD.origin = 'built_in' THEN RAISE(ABORT, 'the workflow is built in')
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = OLD.workflow_id)
+        THEN RAISE(ABORT, 'the workflow has runs; delete its agents first')
+    END;
+END;
+
+-- Deletes what belongs to a deleted workflow.
+CREATE TRIGGER workflow_delete
+AFTER DELETE ON workflow
+BEGIN
+    DELETE FROM workflow_transition WHERE workflow_id = OLD.workflow_id;
+    DELETE FROM workflow_state WHERE workflow_id = OLD.workflow_id;
+    DELETE FROM workflow_version WHERE workflow_id = OLD.workflow_id;
+END;
+
+-- States --------------------------------------------------------------------------------------------------------------
+
+-- Completes a state inserted by hand.
+CREATE TRIGGER state_insert
+AFTER INSERT ON workflow_state
+WHEN NEW.path IS NULL
+    OR coalesce((SELECT w.is_defining = 0 AND w.origin <> 'built_in' FROM workflow AS w
+                 WHERE w.workflow_id = NEW.workflow_id) AND NEW.path <> '', 1)
+BEGIN
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
+        THEN RAISE(ABORT, 'there is no workflow with this workflow_id')
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        -- Nobody can be in a state that is new. If somebody is, INSERT OR REPLACE deleted an occupied one just now.
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a
+                     WHERE a.workflow_id = NEW.workflow_id
+                         AND (a.current_state_id = NEW.state_id OR NOT EXISTS (
+                             SELECT 1 FROM workflow_state AS s WHERE s.state_id = a.current_state_id)))
+        THEN json_extract('{}', 'state `' || NEW.name || '` is occupied; edit it instead of replacing it')
+    END;
+
+    DELETE FROM workflow_transition
+    WHERE workflow_id = NEW.workflow_id
+        AND (NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = from_state_id)
+             OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = to_state_id));
+
+    UPDATE workflow_state
+    SET path = name, parent_state_id = NULL, lineage = json_array(state_id),
+        tenant = (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
+    WHERE state_id = NEW.state_id;
+
+    INSERT INTO wording_revision (tenant, state_id, revision, guideline, description, edited_at)
+    SELECT s.tenant, s.state_id, 0, s.guideline, s.description,
+           CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000
+    FROM workflow_state AS s
+    WHERE s.state_id = NEW.state_id AND (s.guideline IS NOT NULL OR s.description IS NOT NULL);
+END;
+
+-- Refuses edits by hand of a state's structure that somebody relies on.
+CREATE TRIGGER state_edit_refuse
+BEFORE UPDATE OF state_id, workflow_id, name, path, kind, lineage, parent_state_id ON workflow_state
+WHEN OLD.path IS NOT NULL
+    AND (NEW.state_id IS NOT OLD.state_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
+         OR NEW.path IS NOT OLD.path OR NEW.kind IS NOT OLD.kind)
+    AND coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id), 0) = 0
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN NEW.state_id IS NOT OLD.state_id OR NEW.workflow_id IS NOT OLD.workflow_id
+        THEN RAISE(ABORT, 'a state keeps its state_id and its workflow_id')
+        WHEN NEW.path IS NOT OLD.path AND NEW.path IS NOT NEW.name
+        THEN RAISE(ABORT, 'the path of a state written by SQL is its name')
+        WHEN NEW.name IS NOT OLD.name AND EXISTS (
+            SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = OLD.workflow_id)
+        THEN json_extract('{}', 'state `' || OLD.name || '` keeps its name while the workflow has runs: histories use it')
+    END;
+END;
+
+-- A state written by SQL is found by its name.
+CREATE TRIGGER state_rename
+AFTER UPDATE OF name ON workflow_state
+WHEN OLD.path IS NOT NULL AND NEW.name IS NOT OLD.name
+    AND EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin = 'sql' AND w.is_defining = 0)
+BEGIN
+    UPDATE workflow_state SET path = name WHERE state_id = NEW.state_id;
+END;
+
+-- Keeps every wording of a state, when SQL edits it.
+CREATE TRIGGER state_reword
+AFTER UPDATE OF guideline, description ON workflow_state
+WHEN NEW.revision = OLD.revision
+    AND (NEW.guideline IS NOT OLD.guideline OR NEW.description IS NOT OLD.description)
+BEGIN
+    UPDATE workflow_state SET revision = OLD.revision + 1 WHERE state_id = NEW.state_id;
+    INSERT INTO wording_revision (tenant, state_id, revision, guideline, description, edited_at)
+    VALUES (NEW.tenant, NEW.state_id, OLD.revision + 1, NEW.guideline, NEW.description,
+            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000);
+END;
+
+-- Refuses to delete a state that a run is in.
+CREATE TRIGGER state_delete_refuse
+BEFORE DELETE ON workflow_state
+WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.is_defining = 0)
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a
+                     WHERE a.workflow_id = OLD.workflow_id
+                         AND (a.current_state_id = OLD.state_id
+                              OR EXISTS (SELECT 1 FROM json_each(a.leaves) AS leaf WHERE leaf.value = OLD.state_id)))
+        THEN json_extract('{}', 'state `' || OLD.name || '` is occupied by agent ' || coalesce(
+            (SELECT min(a.agent_id) FROM agent_instance AS a WHERE a.current_state_id = OLD.state_id), 'NULL')
+            || '; move it first')
+    END;
+END;
+
+-- Deletes the transitions of a deleted state.
+CREATE TRIGGER state_delete
+AFTER DELETE ON workflow_state
+BEGIN
+    DELETE FROM workflow_transition
+    WHERE workflow_id = OLD.workflow_id AND (from_state_id = OLD.state_id OR to_state_id = OLD.state_id);
+END;
+
+-- Transitions ---------------------------------------------------------------------------------------------------------
+
+-- Refuses a transition by hand that is out of place.
+CREATE TRIGGER transition_insert_refuse
+BEFORE INSERT ON workflow_transition
+WHEN coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id), 0) = 0
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
+            OR NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                           WHERE s.state_id = NEW.to_state_id AND s.workflow_id = NEW.workflow_id)
+        THEN json_extract('{}', 'transition `' || coalesce(NEW.name, 'NULL') || '`: from_state_id and to_state_id must be states of its workflow')
+        WHEN NEW.version <> 0 THEN RAISE(ABORT, 'a transition written by SQL has version 0')
+    END;
+END;
+
+-- Gives a transition its workflow's tenant.
+CREATE TRIGGER transition_insert
+AFTER INSERT ON workflow_transition
+WHEN NEW.tenant <> (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
+BEGIN
+    UPDATE workflow_transition
+    SET tenant = (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
+    WHERE transition_id = NEW.transition_id;
+END;
+
+-- Refuses an edit by hand that puts a transition out of place.
+CREATE TRIGGER transition_edit_refuse
+BEFORE UPDATE OF transition_id, workflow_id, name, from_state_id, to_state_id, version, kind, is_gated, more_targets
+ON workflow_transition
+WHEN coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id), 0) = 0
+    AND (NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
+         OR NEW.from_state_id IS NOT OLD.from_state_id OR NEW.to_state_id IS NOT OLD.to_state_id
+         OR NEW.version IS NOT OLD.version OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated
+         OR NEW.more_targets IS NOT OLD.more_targets)
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM workflow AS w
+                     WHERE w.workflow_id IN (OLD.workflow_id, NEW.workflow_id) AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
+            OR NOT EXISTS (SELECT 1 FROM workflow_state AS s
+                           WHERE s.state_id = NEW.to_state_id AND s.workflow_id = NEW.workflow_id)
+        THEN json_extract('{}', 'transition `' || coalesce(NEW.name, 'NULL') || '`: from_state_id and to_state_id must be states of its workflow')
+        WHEN NEW.version <> 0 THEN RAISE(ABORT, 'a transition written by SQL has version 0')
+    END;
+END;
+
+-- Keeps every wording of a transition, when SQL edits it.
+CREATE TRIGGER transition_reword
+AFTER UPDATE OF description ON workflow_transition
+WHEN NEW.revision = OLD.revision AND NEW.description IS NOT OLD.description
+BEGIN
+    UPDATE workflow_transition SET revision = OLD.revision + 1 WHERE transition_id = NEW.transition_id;
+    INSERT INTO wording_revision (tenant, transition_id, revision, description, edited_at)
+    VALUES (NEW.tenant, NEW.transition_id, OLD.revision + 1, NEW.description,
+            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000);
+END;
+
+-- Refuses to delete a transition that a definition wrote.
+CREATE TRIGGER transition_delete_refuse
+BEFORE DELETE ON workflow_transition
+WHEN EXISTS (SELECT 1 FROM workflow AS w
+             WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql' AND w.is_defining = 0)
+BEGIN
+    SELECT RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`');
+END;
+
+-- History -------------------------------------------------------------------------------------------------------------
+
+-- History is never edited; only what SQL appended may still be sealed.
+CREATE TRIGGER record_edit_refuse
+BEFORE UPDATE ON record
+WHEN OLD.hash IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'history is never edited');
+END;
+
+-- History is never deleted.
+CREATE TRIGGER record_delete_refuse
+BEFORE DELETE ON record
+BEGIN
+    SELECT RAISE(ABORT, 'history is never deleted');
+END;

@@ -8,6 +8,7 @@ SET current_state_id = :state_id,
     head = :head,
     leaves = :leaves,
     state = :state,
+    state_rev = :rev,
     due_at = :due,
     changed_at = :now
 WHERE agent_id = :run AND rev = :expected

@@ -1,0 +1,690 @@
+//! SQL is an interface: what people do with the stock `sqlite3` shell and with Python's driver, while a store has the file
+//! open and while none has. Items of the agent-state schema's list of requirements are named as `S0.n`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod sql;
+
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
+use guidepost_core::record::{Cause, Record, Transitioned};
+use guidepost_core::run::Status;
+use guidepost_core::time::Timestamp;
+use guidepost_store::{
+    Batch, HistoryPage, NewVersion, Source, StateRow, StoreError, TransitionRow, Wanted,
+    WorkflowBody,
+};
+
+use sql::{File, LEAD};
+
+/// S0.4, S0.5, S0.6, S0.7: the four tables begin with exactly these columns.
+#[test]
+fn the_four_tables_have_the_documented_columns() {
+    let file = File::new();
+    for (table, expected) in [
+        ("workflow", "workflow_id INTEGER pk|name TEXT nn|created_at TEXT =CURRENT_TIMESTAMP"),
+        (
+            "workflow_state",
+            "state_id INTEGER pk|workflow_id INTEGER nn|name TEXT nn|guideline TEXT",
+        ),
+        (
+            "workflow_transition",
+            "transition_id INTEGER pk|workflow_id INTEGER nn|name TEXT nn|from_state_id INTEGER nn|\
+             to_state_id INTEGER nn|description TEXT",
+        ),
+        (
+            "agent_instance",
+            "agent_id INTEGER pk|workflow_id INTEGER nn|agent_name TEXT|current_state_id INTEGER nn|\
+             updated_at TEXT =CURRENT_TIMESTAMP",
+        ),
+    ] {
+        let columns = file.shell(&format!(
+            "SELECT name || ' ' || type || iif(pk, ' pk', '') || iif(\"notnull\", ' nn', '')
+                 || coalesce(' =' || dflt_value, '') FROM pragma_table_info('{table}') ORDER BY cid"
+        ));
+        let count = expected.split('|').count();
+        assert_eq!(columns.lines().take(count).collect::<Vec<_>>().join("|"), expected);
+        // Ours are nullable or have a default, so that nobody need name them.
+        let needed = file.shell(&format!(
+            "SELECT count(*) FROM pragma_table_info('{table}')
+             WHERE cid >= {count} AND \"notnull\" AND dflt_value IS NULL"
+        ));
+        assert_eq!(needed, "0");
+    }
+}
+
+/// S0.1, S0.2, S0.3, S0.13, S0.14: the document's own snippet, from Python, gives a live agent. S0.18: with stock SQL only.
+#[test]
+fn the_snippet_works_from_python() {
+    File::each(|file| {
+        let answer = file.python(
+            r#"
+cur.execute("INSERT INTO workflow (name) VALUES (?)", ("LeadQualAgent",))
+wf_id = cur.lastrowid
+cur.executemany(
+    "INSERT INTO workflow_state (workflow_id, name, guideline) VALUES (?,?,?)",
+    [(wf_id, "IngestLead", "Summarize raw lead payload; highlight ICP features."),
+     (wf_id, "ScoreAndReflect", "Calculate qualification score. Think step-by-step …"),
+     (wf_id, "AwaitResponse", "Monitor inbox stream …"),
+     (wf_id, "END", None)])
+ids = dict(cur.execute("SELECT name, state_id FROM workflow_state WHERE workflow_id = ?", (wf_id,)))
+cur.execute("INSERT INTO workflow_state (workflow_id, name) VALUES (?, 'Extra')", (wf_id,))
+extra = cur.lastrowid
+assert cur.execute("SELECT name FROM workflow_state WHERE state_id = ?", (extra,)).fetchone() == ("Extra",)
+for name, source, target, text in [
+    ("Summarized", "IngestLead", "ScoreAndReflect", None),
+    ("SendIntro", "ScoreAndReflect", "AwaitResponse", "Send the intro"),
+    ("PositiveReply", "AwaitResponse", "END", "Hand off to AE")]:
+    cur.execute("INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, description)"
+                " VALUES (?,?,?,?,?)", (wf_id, name, ids[source], ids[target], text))
+    last = cur.lastrowid
+    assert cur.execute("SELECT name FROM workflow_transition WHERE transition_id = ?", (last,)).fetchone() == (name,)
+cur.execute("INSERT INTO agent_instance (agent_id, workflow_id, agent_name, current_state_id) VALUES (17, ?, 'writer', ?)",
+            (wf_id, ids["IngestLead"]))
+assert cur.lastrowid == 17
+cur.execute("INSERT INTO agent_instance (workflow_id, current_state_id) VALUES (?, ?)", (wf_id, ids["IngestLead"]))
+assert cur.lastrowid == 18
+db.commit()
+print(cur.execute("SELECT * FROM agent_next_actions WHERE agent_id = 17").fetchall())
+"#,
+        );
+        assert_eq!(
+            answer,
+            "[(17, 'writer', 'LeadQualAgent', 'IngestLead', 'Summarize raw lead payload; highlight ICP features.', \
+             'Summarized', 'ScoreAndReflect', None)]"
+        );
+    });
+}
+
+/// S0.8: only the agent that moved is touched.
+#[test]
+fn a_move_refreshes_updated_at_of_that_agent_only() {
+    File::each(|file| {
+        file.lead();
+        file.shell("UPDATE agent_instance SET updated_at = '2020-01-01 00:00:00'");
+        file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17");
+        let touched = "SELECT agent_id FROM agent_instance WHERE updated_at > '2026'";
+        assert_eq!(file.shell(touched), "17");
+        file.shell("UPDATE agent_instance SET agent_name = 'x' WHERE agent_id = 18");
+        assert_eq!(file.shell(touched), "17");
+        // Naming the state an agent is in is no move, but it is an update.
+        file.shell("UPDATE agent_instance SET current_state_id = 1 WHERE agent_id = 18");
+        assert_eq!(file.shell(touched), "17\n18");
+        assert_eq!(file.shell("SELECT rev FROM agent_instance WHERE agent_id = 18"), "1");
+    });
+}
+
+/// S0.9, S0.10, S0.17: one SELECT gives all an agent needs, in order.
+#[test]
+fn next_actions_have_the_documented_columns_and_order() {
+    File::each(|file| {
+        file.lead();
+        file.shell("INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'Abandon', 1, 4)");
+        let header = file.shell(".headers on\nSELECT * FROM agent_next_actions LIMIT 1");
+        assert_eq!(
+            header.lines().next(),
+            Some(
+                "agent_id|agent_name|workflow|current_state|state_guideline|next_transition|next_state|\
+                 transition_description"
+            )
+        );
+        assert_eq!(
+            file.shell("SELECT agent_id, current_state, next_transition, next_state FROM agent_next_actions"),
+            "17|IngestLead|Abandon|END\n17|IngestLead|Summarized|ScoreAndReflect\n\
+             18|IngestLead|Abandon|END\n18|IngestLead|Summarized|ScoreAndReflect"
+        );
+    });
+}
+
+/// S0.11, S0.12: NULLs beside a real row would contradict it; they mean that nothing may follow.
+#[test]
+fn only_a_terminal_state_has_a_row_of_nulls() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "DELETE FROM agent_instance WHERE agent_id = 18;
+             UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17;
+             UPDATE agent_instance SET current_state_id = 3 WHERE agent_id = 17",
+        );
+        let next = ".nullvalue NULL\nSELECT * FROM agent_next_actions";
+        assert_eq!(
+            file.shell(next),
+            "17|writer|LeadQualAgent|AwaitResponse|Monitor inbox stream …|PositiveReply|END|Hand off to AE"
+        );
+        file.shell("UPDATE agent_instance SET current_state_id = 4 WHERE agent_id = 17");
+        assert_eq!(file.shell(next), "17|writer|LeadQualAgent|END|NULL|NULL|NULL|NULL");
+    });
+}
+
+/// S0.15: guidelines are edited and workflows swapped by UPDATE alone, and running agents see it at once.
+#[test]
+fn wording_and_workflows_change_by_update_alone() {
+    File::each(|file| {
+        file.lead();
+        file.shell("UPDATE workflow_state SET guideline = 'New words.' WHERE name = 'IngestLead'");
+        let told = "SELECT DISTINCT workflow, current_state, state_guideline FROM agent_next_actions WHERE agent_id = 17";
+        assert_eq!(file.shell(told), "LeadQualAgent|IngestLead|New words.");
+        assert_eq!(
+            file.shell("SELECT revision, guideline FROM wording_revision WHERE state_id = 1"),
+            "0|Summarize raw lead payload; highlight ICP features.\n1|New words."
+        );
+        file.shell(
+            "INSERT INTO workflow (name) VALUES ('Other');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (10, 2, 'Begin'), (11, 2, 'Finish');
+             INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (2, 'Go', 10, 11);
+             UPDATE agent_instance SET workflow_id = 2, current_state_id = 10 WHERE agent_id = 17",
+        );
+        assert_eq!(file.shell(told), "Other|Begin|");
+        assert_eq!(
+            file.shell("SELECT body FROM run_history WHERE run_no = 17 AND seq = 2")
+                .split(",\"at\"")
+                .next(),
+            Some("{\"workflow\":\"Other\",\"to\":\"Begin\"")
+        );
+        file.shell("UPDATE workflow_transition SET description = 'Go on.' WHERE name = 'Go'");
+        assert_eq!(
+            file.shell("SELECT transition_description FROM agent_next_actions WHERE agent_id = 17"),
+            "Go on."
+        );
+    });
+}
+
+/// S0.16, S0.19d, S0.19f: every move is on record, in order, with its event, to the millisecond.
+#[test]
+fn every_move_is_on_record() {
+    File::each(|file| {
+        file.lead();
+        file.shell("UPDATE agent_instance SET current_state_id = 2");
+        file.shell("UPDATE agent_instance SET current_state_id = 3 WHERE agent_id = 17");
+        assert_eq!(
+            file.shell("SELECT run_no, seq, rev, kind, name, from_state, to_state FROM run_history ORDER BY 1, 2"),
+            "17|1|1|placed|||IngestLead\n\
+             17|2|2|placed|Summarized|IngestLead|ScoreAndReflect\n\
+             17|3|3|placed|SendIntro|ScoreAndReflect|AwaitResponse\n\
+             18|1|1|placed|||IngestLead\n\
+             18|2|2|placed|Summarized|IngestLead|ScoreAndReflect"
+        );
+        let at = file.shell("SELECT at FROM run_history LIMIT 1");
+        assert_eq!((at.len(), &at[19..20]), (24, "."), "{at}");
+    });
+}
+
+/// S0.19a: an agent is only ever in a state of its own workflow, and a transition within one.
+#[test]
+fn states_of_another_workflow_are_refused() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "INSERT INTO workflow (name) VALUES ('Other');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (10, 2, 'Begin')",
+        );
+        for (statement, reason) in [
+            (
+                "UPDATE agent_instance SET current_state_id = 10",
+                "`Begin` is no state of the workflow",
+            ),
+            (
+                "UPDATE agent_instance SET workflow_id = 2",
+                "`IngestLead` is no state of the workflow",
+            ),
+            ("UPDATE agent_instance SET current_state_id = 99", "99 is no state of the workflow"),
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id) VALUES (2, 1)",
+                "`IngestLead` is no state of the workflow",
+            ),
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id) VALUES (9, 1)",
+                "there is no workflow",
+            ),
+            (
+                "INSERT INTO workflow_state (workflow_id, name) VALUES (9, 'x')",
+                "there is no workflow",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'x', 1, 10)",
+                "must be states of its workflow",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (2, 'x', 1, 10)",
+                "must be states of its workflow",
+            ),
+            (
+                "UPDATE workflow_transition SET to_state_id = 10 WHERE name = 'SendIntro'",
+                "must be states of its workflow",
+            ),
+        ] {
+            file.refused(statement, reason);
+        }
+    });
+}
+
+/// S0.19b: a move needs a transition; the refusal says which there are.
+#[test]
+fn an_illegal_jump_is_refused_with_the_legal_moves() {
+    File::each(|file| {
+        file.lead();
+        let jump = "UPDATE agent_instance SET current_state_id = 4 WHERE agent_id = 17";
+        file.refused(jump, "illegal move; legal now: Summarized -> ScoreAndReflect");
+        let message = file.python(
+            "
+try:
+    cur.execute('UPDATE agent_instance SET current_state_id = 4 WHERE agent_id = 17')
+except sqlite3.OperationalError as error:
+    print(error)
+",
+        );
+        assert!(
+            message.contains("illegal move; legal now: Summarized -> ScoreAndReflect"),
+            "{message}"
+        );
+        assert_eq!(file.shell("SELECT count(*) FROM record WHERE run_no = 17"), "1");
+        // One bad row refuses the whole statement.
+        file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17");
+        file.refused("UPDATE agent_instance SET current_state_id = 3", "illegal move");
+        assert_eq!(file.shell("SELECT current_state_id FROM agent_instance"), "2\n1");
+    });
+}
+
+/// S0.19c: nothing leads out of a state that no transition leaves.
+#[test]
+fn nothing_leads_out_of_a_terminal_state() {
+    File::each(|file| {
+        file.lead();
+        for state in 2..=4 {
+            file.shell(&format!(
+                "UPDATE agent_instance SET current_state_id = {state} WHERE agent_id = 17"
+            ));
+        }
+        let back = "UPDATE agent_instance SET current_state_id = 1 WHERE agent_id = 17";
+        file.refused(back, "illegal move; legal now: nothing");
+    });
+}
+
+/// S0.5e, S0.6g: the documented uniqueness holds.
+#[test]
+fn duplicates_written_by_hand_are_refused() {
+    File::each(|file| {
+        file.lead();
+        for statement in [
+            "INSERT INTO workflow (name) VALUES ('LeadQualAgent')",
+            "INSERT INTO workflow_state (workflow_id, name) VALUES (1, 'END')",
+            "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'SendIntro', 2, 4)",
+        ] {
+            file.refused(statement, "UNIQUE constraint failed");
+        }
+        file.shell("INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'SendIntro', 1, 4)");
+        // What is there already may be inserted again by those who say that they do not mind.
+        file.shell(
+            "INSERT OR IGNORE INTO workflow (name) VALUES ('LeadQualAgent');
+             INSERT OR IGNORE INTO workflow_state (workflow_id, name) VALUES (1, 'IngestLead')",
+        );
+        assert_eq!(
+            file.shell("SELECT state_id FROM workflow_state WHERE name = 'IngestLead'"),
+            "1"
+        );
+    });
+}
+
+/// S0.19e, S0.19g: although foreign keys are off, nothing that is in use goes away, not even by INSERT OR REPLACE.
+#[test]
+fn what_is_in_use_is_neither_deleted_nor_replaced() {
+    File::each(|file| {
+        file.lead();
+        for (statement, reason) in [
+            (
+                "DELETE FROM workflow_state WHERE state_id = 1",
+                "`IngestLead` is occupied by agent 17",
+            ),
+            ("DELETE FROM workflow", "the workflow has runs"),
+            (
+                "INSERT OR REPLACE INTO workflow_state (workflow_id, name) VALUES (1, 'IngestLead')",
+                "`IngestLead` is occupied",
+            ),
+            (
+                "INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES (1, 1, 'New')",
+                "`New` is occupied",
+            ),
+            (
+                "INSERT OR REPLACE INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (17, 1, 4)",
+                "a run has or had this agent_id",
+            ),
+            (
+                "INSERT OR REPLACE INTO agent_instance SELECT * FROM agent_instance WHERE agent_id = 17",
+                "another run has this run_id",
+            ),
+            (
+                "INSERT OR REPLACE INTO workflow (name) VALUES ('LeadQualAgent')",
+                "exists and has states",
+            ),
+            (
+                "INSERT OR REPLACE INTO workflow (workflow_id, name) VALUES (1, 'New')",
+                "exists and has states",
+            ),
+            ("UPDATE workflow_state SET name = 'New' WHERE state_id = 1", "keeps its name"),
+            ("UPDATE workflow_state SET state_id = 9 WHERE state_id = 1", "keeps its state_id"),
+            ("UPDATE agent_instance SET agent_id = 9 WHERE agent_id = 17", "keeps its agent_id"),
+            ("DELETE FROM record", "history is never deleted"),
+        ] {
+            file.refused(statement, reason);
+        }
+        assert_eq!(file.shell("SELECT count(*) FROM agent_next_actions"), "2");
+    });
+}
+
+/// S0.5b, S0.6b: what is not in use goes with what it belongs to.
+#[test]
+fn deleting_takes_along_what_belongs_to_it() {
+    File::each(|file| {
+        file.lead();
+        file.shell("DELETE FROM workflow_state WHERE name = 'AwaitResponse'");
+        assert_eq!(file.shell("SELECT name FROM workflow_transition"), "Summarized");
+        file.shell("DELETE FROM agent_instance; DELETE FROM workflow");
+        let left = "SELECT (SELECT count(*) FROM workflow_state), (SELECT count(*) FROM workflow_transition)";
+        assert_eq!(file.shell(left), "0|0");
+    });
+}
+
+/// S0.7: deleting an agent cancels its run; the history stays, and its number is never given again.
+#[test]
+fn a_deleted_agent_leaves_its_history() {
+    File::each(|file| {
+        file.lead();
+        file.shell("DELETE FROM agent_instance WHERE agent_id = 18");
+        assert_eq!(file.shell("SELECT agent_id FROM agent_instance"), "17");
+        assert_eq!(file.shell("SELECT DISTINCT agent_id FROM agent_next_actions"), "17");
+        assert_eq!(
+            file.shell("SELECT run_no, status, rev, seq FROM run ORDER BY run_no"),
+            "17|running|1|1\n18|cancelled|2|2"
+        );
+        file.shell("INSERT INTO agent_instance (workflow_id, current_state_id) VALUES (1, 1)");
+        assert_eq!(file.shell("SELECT max(agent_id) FROM agent_instance"), "19");
+        file.refused(
+            "INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (18, 1, 1)",
+            "a run has or had this agent_id",
+        );
+        let loaded = file.with_store(async |store, tenant| {
+            let loaded = store.load(tenant, &RunRef::No(RunNo(18))).await.unwrap().unwrap();
+            let verified = store.verify(tenant, RunNo(18)).await.unwrap();
+            assert_eq!((verified.unsealed, verified.problems), (2, vec![]));
+            loaded
+        });
+        assert_eq!((loaded.run.status, loaded.run.rev), (Status::Cancelled, Rev(2)));
+    });
+}
+
+/// S0.2: to Guidepost, an agent inserted by hand is a run like any other, to be settled, and its workflow an open one.
+#[test]
+fn an_agent_inserted_by_hand_is_a_live_run() {
+    File::each(|file| {
+        file.lead();
+        file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17");
+        file.with_store(async |store, tenant| {
+            assert_eq!(store.due(tenant, Timestamp(0), 9).await.unwrap(), [RunNo(17), RunNo(18)]);
+            let workflow = store.workflow(tenant, "LeadQualAgent", Wanted::Current).await.unwrap();
+            let WorkflowBody::Open(open) = workflow.unwrap().body else { panic!("it is open") };
+            let states: Vec<&str> = open.states.iter().map(|state| state.name.as_str()).collect();
+            assert_eq!(states, ["IngestLead", "ScoreAndReflect", "AwaitResponse", "END"]);
+            assert_eq!(open.transitions[2].description.as_deref(), Some("Hand off to AE"));
+            let loaded = store.load(tenant, &RunRef::from("writer")).await.unwrap().unwrap();
+            assert_eq!((loaded.head.no, loaded.head.seq), (RunNo(17), Seq(2)));
+            assert_eq!((loaded.run.rev, loaded.run.workflow.as_str()), (Rev(2), "LeadQualAgent"));
+            let to: Vec<&str> = loaded.run.placed.iter().map(|placed| placed.to.as_str()).collect();
+            assert_eq!(to, ["IngestLead", "ScoreAndReflect"]);
+            let verified = store.verify(tenant, RunNo(17)).await.unwrap();
+            assert_eq!((verified.unsealed, verified.problems), (2, vec![]));
+        });
+    });
+}
+
+/// Settling what SQL did seals it, and the run goes on by either way.
+#[test]
+fn a_settled_run_goes_on_by_sql_and_by_guidepost() {
+    File::each(|file| {
+        file.lead();
+        file.with_store(async |store, tenant| {
+            settle(store, tenant, RunNo(17)).await;
+            let verified = store.verify(tenant, RunNo(17)).await.unwrap();
+            assert_eq!((verified.records, verified.unsealed, verified.problems), (2, 0, vec![]));
+            assert_eq!(store.due(tenant, Timestamp(0), 9).await.unwrap(), [RunNo(18)]);
+        });
+        file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17");
+        file.refused(
+            "UPDATE record SET payload = '' WHERE seq = 1 AND run_no = 17",
+            "never edited",
+        );
+        file.with_store(async |store, tenant| {
+            let loaded = store.load(tenant, &RunRef::No(RunNo(17))).await.unwrap().unwrap();
+            assert!(loaded.run.active.contains_key("IngestLead"), "the move is not settled yet");
+            assert_eq!((loaded.run.placed.len(), loaded.run.rev), (1, Rev(3)));
+            settle(store, tenant, RunNo(17)).await;
+            let loaded = store.load(tenant, &RunRef::No(RunNo(17))).await.unwrap().unwrap();
+            assert!(loaded.run.active.contains_key("ScoreAndReflect"));
+            let verified = store.verify(tenant, RunNo(17)).await.unwrap();
+            assert_eq!((verified.records, verified.unsealed, verified.problems), (4, 0, vec![]));
+            let page = HistoryPage { newest_first: false, kinds: vec![], beyond: None, limit: 9 };
+            assert_eq!(store.history(tenant, RunNo(17), &page).await.unwrap().items.len(), 4);
+        });
+    });
+}
+
+/// A decision made before a move by SQL is too late.
+#[test]
+fn a_move_by_sql_makes_a_decision_stale() {
+    File::each(|file| {
+        file.lead();
+        let outcome = file.with_store(async |store, tenant| {
+            let loaded = store.load(tenant, &RunRef::No(RunNo(17))).await.unwrap().unwrap();
+            file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17");
+            let batch = settling(loaded.run);
+            store.commit(tenant, RunNo(17), Rev(1), batch).await
+        });
+        assert!(
+            matches!(outcome, Err(StoreError::Conflict { present: Rev(2), .. })),
+            "{outcome:?}"
+        );
+    });
+}
+
+/// S0.18: a file made by the document's own statements is adopted, with its rows and their ids.
+#[test]
+fn a_file_made_by_the_documents_own_statements_is_adopted() {
+    let file = File::bare();
+    file.shell(include_str!("sql/agent_state_schema.sql"));
+    file.shell(LEAD);
+    file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 18");
+    file.with_store(async |store, tenant| {
+        let loaded = store.load(tenant, &RunRef::No(RunNo(18))).await.unwrap().unwrap();
+        assert_eq!(loaded.run.placed[0].to, StateId::from("ScoreAndReflect"));
+        assert_eq!(store.due(tenant, Timestamp(0), 9).await.unwrap().len(), 2);
+    });
+    assert_eq!(
+        file.shell("SELECT agent_id, current_state, next_transition FROM agent_next_actions"),
+        "17|IngestLead|Summarized\n18|ScoreAndReflect|SendIntro"
+    );
+    file.shell("UPDATE agent_instance SET current_state_id = 3 WHERE agent_id = 18");
+    assert_eq!(file.shell("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'bare%'"), "0");
+    assert_eq!(file.shell("PRAGMA integrity_check"), "ok");
+}
+
+/// S0.19a: a bare file whose rows contradict each other is left as it is, and the reason given.
+#[test]
+fn a_bare_file_that_contradicts_itself_is_left_as_it_is() {
+    let file = File::bare();
+    file.shell(include_str!("sql/agent_state_schema.sql"));
+    file.shell(LEAD);
+    file.shell("UPDATE agent_instance SET current_state_id = 99 WHERE agent_id = 18");
+    match guidepost_store::open(file.url()) {
+        Err(StoreError::Refused { what, .. }) => {
+            assert_eq!(what, "state 99 is no state of the workflow");
+        }
+        other => panic!("expected a refusal, got {:?}", other.err()),
+    }
+    assert_eq!(file.shell("SELECT count(*) FROM agent_next_actions WHERE agent_id = 17"), "1");
+}
+
+/// A workflow from a definition shows in the same tables; its wording is free, its structure is not.
+#[test]
+fn a_workflow_from_a_definition_keeps_its_structure() {
+    File::each(|file| {
+        file.with_store(async |store, tenant| {
+            store.define(tenant, nested()).await.unwrap();
+        });
+        assert_eq!(
+            file.shell("SELECT name, path, kind FROM workflow_state ORDER BY position"),
+            "(root)||root\nWork|Work|compound\nDraft|Work.Draft|atomic\nCheck|Work.Check|parallel\n\
+             Facts|Work.Check.Facts|compound\nLook|Work.Check.Facts.Look|atomic\n\
+             Found|Work.Check.Facts.Found|atomic\nStyle|Work.Check.Style|atomic\nDone|Done|final"
+        );
+        for statement in [
+            "INSERT INTO workflow_state (workflow_id, name) VALUES (1, 'x')",
+            "INSERT OR REPLACE INTO workflow_state (workflow_id, name) VALUES (1, 'Draft')",
+            "UPDATE workflow_state SET name = 'x' WHERE name = 'Draft'",
+            "DELETE FROM workflow_state WHERE name = 'Draft'",
+            "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'x', 2, 3)",
+            "UPDATE workflow_transition SET to_state_id = 1",
+            "DELETE FROM workflow_transition",
+            "UPDATE workflow SET name = 'x'",
+            "UPDATE workflow SET version = 9",
+        ] {
+            file.refused(statement, "`guidepost define`");
+        }
+        file.shell("UPDATE workflow_state SET guideline = 'Be brief.' WHERE name = 'Draft'");
+        file.shell("UPDATE workflow_transition SET description = 'When it reads well.' WHERE name = 'Drafted'");
+        let guideline = file.with_store(async |store, tenant| {
+            store.wording(tenant, "essay").await.unwrap().remove(0).guideline
+        });
+        assert_eq!(guideline.as_deref(), Some("Be brief."));
+        file.shell("DELETE FROM workflow");
+        assert_eq!(file.shell("SELECT count(*) FROM workflow_state"), "0");
+    });
+}
+
+/// A run is placed into a nested workflow, and moves by events of its state, of the states around it, or of a region.
+#[test]
+fn moves_follow_the_events_of_all_active_states() {
+    File::each(|file| {
+        file.with_store(async |store, tenant| {
+            store.define(tenant, nested()).await.unwrap();
+        });
+        file.shell(
+            "INSERT INTO agent_instance (workflow_id, current_state_id)
+             SELECT workflow_id, state_id FROM workflow_state WHERE name = 'Draft'",
+        );
+        let next = "SELECT next_transition, next_state FROM agent_next_actions";
+        assert_eq!(file.shell(next), "Cancel|Done\nDrafted|Check\nGuarded|Check\nSkip|Done");
+        let go = |state: &str| {
+            format!(
+                "UPDATE agent_instance SET current_state_id =
+                 (SELECT state_id FROM workflow_state WHERE name = '{state}')"
+            )
+        };
+        file.refused(&go("Style"), "Guarded -> Check (send the event)");
+        file.shell(&go("Check"));
+        assert_eq!(
+            file.shell("SELECT name, from_state FROM run_history WHERE seq = 2"),
+            "Drafted|Work.Draft",
+            "of several, the first in document order that needs nothing is on record"
+        );
+        // Once settled, both regions are active, and each may move.
+        file.shell(
+            "UPDATE agent_instance SET rev = rev + 1, state_rev = rev + 1, leaves =
+             (SELECT json_group_array(state_id) FROM workflow_state WHERE name IN ('Look', 'Style'))",
+        );
+        assert_eq!(file.shell("SELECT state FROM run_state"), "Look\nStyle");
+        assert_eq!(
+            file.shell("SELECT current_state, next_transition FROM agent_next_actions"),
+            "Look|Cancel\nLook|Found\nLook|Skip\nStyle|Cancel\nStyle|Skip"
+        );
+        file.shell(&go("Found"));
+        assert_eq!(file.shell("SELECT state FROM run_state ORDER BY state"), "Found\nStyle");
+        file.shell(&go("Done"));
+        assert_eq!(file.shell("SELECT state FROM run_state"), "Done");
+    });
+}
+
+/// What a trigger recorded is what the kernel would have read from a file.
+async fn settle(store: &dyn guidepost_store::Store, tenant: &Tenant, run: RunNo) {
+    let loaded = store.load(tenant, &RunRef::No(run)).await.unwrap().unwrap();
+    let rev = loaded.run.rev;
+    store.commit(tenant, run, rev, settling(loaded.run)).await.unwrap();
+}
+
+/// What the kernel decides to settle the run's first unsettled move.
+fn settling(mut run: guidepost_core::run::Run) -> Batch {
+    let placed = run.placed[0].clone();
+    let exited: Vec<StateId> = run.active.keys().cloned().collect();
+    let record = Record::from(Transitioned {
+        cause: Cause::Placed,
+        event: "placed".into(),
+        from: StateId::root(),
+        to: vec![placed.to.clone()],
+        exited,
+        entered: vec![placed.to.clone()],
+        remembered: vec![],
+        changes: vec![],
+        timers: vec![],
+        ended_timers: vec![],
+        ended_work: None,
+        data: serde_json::Value::Null,
+        by: String::new(),
+        note: None,
+        problems: vec![],
+        waiting: false,
+        at: placed.at,
+    });
+    run.apply(&record).unwrap();
+    Batch {
+        records: vec![record],
+        run,
+        current_state: placed.to.to_string(),
+        leaves: vec![placed.to.to_string()],
+        request: None,
+        recorded_at: Timestamp(placed.at.0),
+    }
+}
+
+/// A workflow with a section, two regions, a guard, and transitions from everywhere.
+fn nested() -> NewVersion {
+    let state = |path: &str, kind: &'static str| StateRow {
+        path: path.to_owned(),
+        parent: path.rsplit_once('.').map(|(outer, _)| outer.to_owned()),
+        kind,
+        is_initial: false,
+        guideline: (path == "Work.Draft").then(|| "Write.".to_owned()),
+        description: None,
+    };
+    let transition = |name: &str, from: Option<&str>, to: &str, kind: &'static str| TransitionRow {
+        name: name.to_owned(),
+        kind,
+        from: from.map(str::to_owned),
+        to: vec![to.to_owned()],
+        position: 0,
+        is_gated: name == "Guarded",
+        description: None,
+    };
+    NewVersion {
+        name: "essay".to_owned(),
+        description: None,
+        hash: "h".to_owned(),
+        source: Source { format: "yaml".to_owned(), text: String::new(), file: String::new() },
+        states: vec![
+            state("Work", "compound"),
+            state("Work.Draft", "atomic"),
+            state("Work.Check", "parallel"),
+            state("Work.Check.Facts", "compound"),
+            state("Work.Check.Facts.Look", "atomic"),
+            state("Work.Check.Facts.Found", "atomic"),
+            state("Work.Check.Style", "atomic"),
+            state("Done", "final"),
+        ],
+        transitions: vec![
+            transition("Cancel", None, "Done", "event"),
+            transition("Skip", Some("Work"), "Done", "event"),
+            transition("after", Some("Work"), "Done", "after"),
+            transition("Guarded", Some("Work.Draft"), "Work.Check", "event"),
+            transition("Drafted", Some("Work.Draft"), "Work.Check", "event"),
+            transition("Found", Some("Work.Check.Facts.Look"), "Work.Check.Facts.Found", "event"),
+        ],
+        by: "tester".to_owned(),
+        at: Timestamp(0),
+    }
+}
