@@ -262,58 +262,108 @@ fn yaml_means_only_what_it_says() {
         ("2024-01-01", "\"2024-01-01\""),
     ] {
         let compiled = compile(format!("{open}{value} }} }}").as_bytes(), "test.yaml");
-        let machine = compiled.machine.unwrap_or_else(|| panic!("{value}: {:?}", compiled.diagnostics));
+        let machine =
+            compiled.machine.unwrap_or_else(|| panic!("{value}: {:?}", compiled.diagnostics));
         assert_eq!(machine.states[1].meta.to_string(), expected, "{value}");
     }
 }
 
 #[test]
 fn yaml_that_is_no_definition_is_refused_with_its_place() {
-    check("", expect![[r#"
+    check(
+        "",
+        expect![[r#"
         error[GP0101] 1:1: the file is empty
-    "#]]);
-    check("just text", expect![[r#"
+    "#]],
+    );
+    check(
+        "just text",
+        expect![[r#"
         error[GP0104] 1:1: a workflow is an object, but this is a text
-    "#]]);
-    check("states:\n  A: { type: !final x }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "states:\n  A: { type: !final x }\n",
+        expect![[r#"
         error[GP0106] 2:21: the tag `!final` means nothing here
           hint: put the value in quotes if it is a text that begins with `!`
-    "#]]);
-    check("states:\n  A: !x\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "states:\n  A: !x\n",
+        expect![[r#"
         error[GP0106] 2:8: the tag `!x` means nothing here
           hint: put the value in quotes if it is a text that begins with `!`
-    "#]]);
-    check("a: 1\na: 2\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: 1\na: 2\n",
+        expect![[r#"
         error[GP0105] 2:1: the key `a` is given twice
           hint: keep one of them; of two equal keys one would be lost
-    "#]]);
-    check("a: [1, 2\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: [1, 2\n",
+        expect![[r#"
         error[GP0101] 1:4: the YAML cannot be read: unclosed bracket '['
-    "#]]);
-    check("a: 1\n---\nb: 2\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: 1\n---\nb: 2\n",
+        expect![[r#"
         error[GP0101] 2:1: a file holds one workflow, but a second document begins here
-    "#]]);
-    check("? [a]\n: b\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "? [a]\n: b\n",
+        expect![[r#"
         error[GP0101] 1:3: a key must be a text, not a list or an object
-    "#]]);
-    check("a: *nobody\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: *nobody\n",
+        expect![[r#"
         error[GP0101] 1:4: the YAML cannot be read: while parsing node, found unknown anchor
-    "#]]);
-    check("a: &x [*x]\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: &x [*x]\n",
+        expect![[r#"
         error[GP0101] 1:8: the alias stands inside the node it repeats
-    "#]]);
-    check("a:\n\t- b\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a:\n\t- b\n",
+        expect![[r#"
         error[GP0101] 2:2: the YAML cannot be read: tabs disallowed within this context (block indentation)
-    "#]]);
-    check("a: 'b\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: 'b\n",
+        expect![[r#"
         error[GP0101] 2:1: the YAML cannot be read: invalid indentation in multiline quoted scalar
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn json_is_read_by_the_letter() {
-    check("{\"states\": {\"A\": {\"type\": \"final\"}}, \"name\": \"\\ud83d\\ude00\\/\"}", expect![[""]]);
-    for text in ["{\"a\": 1,}", "{\"a\": \"\\x\"}", "{\"a\": \"\\ud83d\"}", "{\"a\": 01}", "{\"a\": 1} x", "{\"a\": 1, \"a\": 2}", "{'a': 1}", "{\"a\": nul}", "{\"a\":\n  // note\n 1}"] {
+    check(
+        "{\"states\": {\"A\": {\"type\": \"final\"}}, \"name\": \"\\ud83d\\ude00\\/\"}",
+        expect![[""]],
+    );
+    for text in [
+        "{\"a\": 1,}",
+        "{\"a\": \"\\x\"}",
+        "{\"a\": \"\\ud83d\"}",
+        "{\"a\": 01}",
+        "{\"a\": 1} x",
+        "{\"a\": 1, \"a\": 2}",
+        "{'a': 1}",
+        "{\"a\": nul}",
+        "{\"a\":\n  // note\n 1}",
+    ] {
         let compiled = compile(text.as_bytes(), "test.json");
         println!("{text}\n{}", told(&compiled));
     }

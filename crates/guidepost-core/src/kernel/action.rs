@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::data::{Change, Pointer};
 use crate::effect::Effect;
-use crate::id::{AttributeName, TimerId};
+use crate::id::{AttributeName, TimerId, Visit};
 use crate::kernel::macrostep::Macrostep;
 use crate::kernel::occurrence::Occurrence;
 use crate::limits::TIMERS_MAX;
@@ -101,7 +101,9 @@ impl Macrostep<'_> {
         let state = machine.state(ix);
         for (delay, number) in state.delays.iter().zip(0_u32..) {
             if let Some(span) = self.delay(delay) {
-                let id = format!("after:{}#{}:{number}", state.id, self.visit(ix));
+                // The root is left only to be entered again, and then its new timer takes the place of the old one.
+                let visit = if ix == Machine::ROOT { Visit(1) } else { self.visit(ix) };
+                let id = format!("after:{}#{visit}:{number}", state.id);
                 let fires = TimerFires::After { state: state.id.clone(), delay: number };
                 self.set_timer(TimerId::from(id), span, fires);
             }

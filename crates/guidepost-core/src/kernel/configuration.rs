@@ -40,6 +40,10 @@ impl StateSet {
         }
     }
 
+    pub(super) fn retain(&mut self, keep: impl Fn(StateIx) -> bool) {
+        self.0.retain(|ix| keep(*ix));
+    }
+
     pub(super) fn contains(&self, ix: StateIx) -> bool {
         self.0.binary_search(&ix).is_ok()
     }
@@ -176,18 +180,18 @@ pub(super) fn domain(
     }
 }
 
-/// The active states a transition leaves.
+/// The active states a transition with this domain leaves.
 pub(super) fn exit_set(
     machine: &Machine,
     source: StateIx,
     transition: &Transition,
+    domain: Option<StateIx>,
     active: &StateSet,
-    memory: &Memory<'_>,
 ) -> StateSet {
     if transition.targets.is_empty() {
         return StateSet::default();
     }
-    let Some(domain) = domain(machine, source, transition, memory) else {
+    let Some(domain) = domain else {
         return active.clone();
     };
     let mut left = StateSet(active.inside(machine, domain).to_vec());
@@ -205,18 +209,18 @@ pub(super) struct Entering {
 }
 
 impl Entering {
-    /// What a transition enters.
+    /// What a transition with this domain enters.
     pub(super) fn by_transition(
         machine: &Machine,
         source: StateIx,
         transition: &Transition,
+        domain: Option<StateIx>,
         memory: &Memory<'_>,
     ) -> Self {
         let mut entering = Self::default();
         if transition.targets.is_empty() {
             return entering;
         }
-        let domain = domain(machine, source, transition, memory);
         for target in &transition.targets {
             let is_entered = *target != source || Some(source) != domain || transition.reenter;
             if !is_history(machine.state(*target)) && is_entered {

@@ -53,6 +53,7 @@ impl Macrostep<'_> {
                 step.remembered.push(Remembered { history, states });
             }
             self.memory.remember(*child, states);
+            self.is_disturbed = true;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::input::{By, Evidence};
 use crate::kernel::configuration::{Entering, Memory, StateSet};
 use crate::kernel::legal::waits;
 use crate::kernel::occurrence::Occurrence;
-use crate::kernel::select::{self, Candidate};
+use crate::kernel::select::{self, Candidate, Taken};
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
 use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
@@ -66,7 +66,8 @@ pub(super) struct Macrostep<'a> {
     pub(super) ended_work: Option<StateIx>,
     pub(super) is_complete: bool,
     pub(super) output: Json,
-    data_changed: bool,
+    /// Whether the data or what history states remember was changed.
+    pub(super) is_disturbed: bool,
     microsteps: usize,
     /// The last transitions, to tell the cycle of a livelock.
     trail: Vec<String>,
@@ -110,7 +111,7 @@ impl<'a> Macrostep<'a> {
             ended_work: None,
             is_complete: false,
             output: Json::Null,
-            data_changed: false,
+            is_disturbed: false,
             microsteps: 0,
             trail: Vec::new(),
         }
@@ -154,7 +155,7 @@ impl<'a> Macrostep<'a> {
             Ok(()) => self.changes.push(change),
             Err(misfit) => self.problems.push(misfit.to_string()),
         }
-        self.data_changed = true;
+        self.is_disturbed = true;
         self.forget_scope();
     }
 
@@ -245,10 +246,10 @@ impl<'a> Macrostep<'a> {
                 let selected = self.select_always();
                 if !selected.is_empty() {
                     let before = self.active.clone();
-                    self.data_changed = false;
+                    self.is_disturbed = false;
                     self.microstep(selected, None);
                     // A transition that moves nothing and changes nothing would be taken for ever.
-                    is_changed = self.data_changed || before != self.active;
+                    is_changed = self.is_disturbed || before != self.active;
                     continue;
                 }
             }
@@ -332,32 +333,27 @@ impl<'a> Macrostep<'a> {
         let taken = select::without_conflicts(self.machine, selected, &self.active, &self.memory);
         self.leave_a_trail(&taken, occurrence.as_ref());
         let mut steps = Vec::with_capacity(taken.len());
-        let mut entering: Option<Entering> = None;
-        let mut left: Option<StateSet> = None;
-        for (Candidate { source, transition }, exited) in &taken {
-            let mut step = self.step_of(*source, transition, occurrence.as_ref());
-            let enters = Entering::by_transition(self.machine, *source, transition, &self.memory);
-            step.exited = self.ids(exited.iter().rev());
-            step.entered = self.ids(enters.states.iter());
+        for taken in &taken {
+            let mut step = self.step_of(taken.source, taken.transition, occurrence.as_ref());
+            step.exited = self.ids(taken.left.iter().rev());
             steps.push(step);
-            entering = Some(match entering {
-                None => enters,
-                Some(others) => others.and(enters),
-            });
-            left = Some(match left {
-                None => exited.clone(),
-                Some(others) => others.iter().chain(exited.iter()).collect(),
-            });
         }
-        if let Some(left) = left {
-            self.exit(&left, &mut steps);
+        let left = taken.iter().flat_map(|taken| taken.left.iter()).collect();
+        self.exit(&left, &mut steps);
+        for taken in &taken {
+            self.act(&taken.transition.actions);
         }
-        for (Candidate { transition, .. }, _) in &taken {
-            self.act(&transition.actions);
+        // What is entered is known only now: leaving is what history states remember.
+        let mut entering = Entering::default();
+        for (Taken { source, transition, domain, .. }, step) in taken.iter().zip(&mut steps) {
+            let mut enters =
+                Entering::by_transition(self.machine, *source, transition, *domain, &self.memory);
+            // History may lead back to a state that is not left: it simply stays.
+            enters.states.retain(|ix| !self.active.contains(ix));
+            step.entered = self.ids(enters.states.iter());
+            entering = entering.and(enters);
         }
-        if let Some(entering) = entering {
-            self.enter(&entering);
-        }
+        self.enter(&entering);
         self.finish_microstep(steps);
     }
 
@@ -430,12 +426,12 @@ impl<'a> Macrostep<'a> {
         self.records.extend(steps.into_iter().map(Record::from));
     }
 
-    fn leave_a_trail(&mut self, taken: &[(Candidate<'_>, StateSet)], cause: Option<&Occurrence>) {
+    fn leave_a_trail(&mut self, taken: &[Taken<'_>], cause: Option<&Occurrence>) {
         // Only the end of a livelock matters, so nothing is noted until one is likely.
         if self.microsteps * 2 < MICROSTEPS_MAX {
             return;
         }
-        for (Candidate { source, .. }, _) in taken {
+        for Taken { source, .. } in taken {
             let name = cause.map_or("always", |occurrence| occurrence.name.as_str());
             self.trail.push(format!("{} ({name})", self.machine.state(*source).id));
         }

@@ -1,6 +1,6 @@
 //! Which transitions an occurrence enables.
 
-use crate::kernel::configuration::{Memory, StateSet, exit_set};
+use crate::kernel::configuration::{Memory, StateSet, domain, exit_set};
 use crate::kernel::occurrence::{Happening, Occurrence};
 use crate::machine::{Descriptor, Machine, State, StateIx, StateKind, Transition, Trigger};
 
@@ -120,22 +120,33 @@ pub(super) fn always<'a>(
     selected
 }
 
+/// A transition that is taken, and what it leaves.
+#[derive(Debug)]
+pub(super) struct Taken<'a> {
+    pub(super) source: StateIx,
+    pub(super) transition: &'a Transition,
+    /// The state whose inside it rearranges, told before anything is left: leaving changes what history stands for.
+    pub(super) domain: Option<StateIx>,
+    pub(super) left: StateSet,
+}
+
 /// Drops transitions that leave a state another one leaves too: the inner one of two stays, else the earlier one.
 pub(super) fn without_conflicts<'a>(
     machine: &'a Machine,
     selected: Vec<Candidate<'a>>,
     active: &StateSet,
     memory: &Memory<'_>,
-) -> Vec<(Candidate<'a>, StateSet)> {
-    let mut kept: Vec<(Candidate<'a>, StateSet)> = Vec::with_capacity(selected.len());
-    for candidate in selected {
-        let left = exit_set(machine, candidate.source, candidate.transition, active, memory);
-        let is_inner = |known: &Candidate<'_>| machine.is_inside(candidate.source, known.source);
-        let is_preempted =
-            kept.iter().any(|(known, other)| other.intersects(&left) && !is_inner(known));
+) -> Vec<Taken<'a>> {
+    let mut kept: Vec<Taken<'a>> = Vec::with_capacity(selected.len());
+    for Candidate { source, transition } in selected {
+        let domain = domain(machine, source, transition, memory);
+        let left = exit_set(machine, source, transition, domain, active);
+        let is_preempted = kept
+            .iter()
+            .any(|known| known.left.intersects(&left) && !machine.is_inside(source, known.source));
         if !is_preempted {
-            kept.retain(|(_, other)| !other.intersects(&left));
-            kept.push((candidate, left));
+            kept.retain(|known| !known.left.intersects(&left));
+            kept.push(Taken { source, transition, domain, left });
         }
     }
     kept

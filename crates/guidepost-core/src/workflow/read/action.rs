@@ -36,7 +36,10 @@ impl<'t> Reader<'t, '_> {
 
     fn add_named(&mut self, tree: &Tree, name: &str, sight: Sight<'_>, actions: &mut Vec<Action>) {
         if let Some(definition) = self.defined("actions", name) {
+            // `actions:` is ours also in a file of XState's, so what stands there is read as ours.
+            let dialect = std::mem::replace(&mut self.dialect, Dialect::Guidepost);
             let defined = self.inside(tree, name, |reader| Some(reader.actions(definition, sight)));
+            self.dialect = dialect;
             actions.extend(defined.unwrap_or_default());
             return;
         }

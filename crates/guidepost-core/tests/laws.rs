@@ -1,0 +1,93 @@
+//! Laws of the kernel, for random machines and random inputs.
+//!
+//! The live state is the folded history; a refused input changes nothing; the order of inputs alone decides the outcome; the
+//! configuration is always legal; and what `legal` lists is what `decide` takes.
+
+mod random;
+
+use guidepost_core::id::Rev;
+use guidepost_core::kernel::{Rejected, legal};
+use guidepost_core::run::Driver;
+use guidepost_core::simulator::{Failure, Simulator};
+use guidepost_core::testing::{assert_folds, assert_legal_configuration, machine};
+use guidepost_core::time::{Span, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+use crate::random::EVENTS;
+
+/// One random input, and whether it was taken.
+fn step(simulator: &mut Simulator, input: u8) -> Result<bool, TestCaseError> {
+    let before = simulator.run.clone();
+    let outcome = match input {
+        0..=3 => {
+            let data = Map::from_iter([("x".to_owned(), json!(2))]);
+            simulator.send(EVENTS[usize::from(input)], data, None)
+        }
+        4 => simulator.send("A", Map::new(), Some(Rev(before.rev.0.saturating_sub(1)))),
+        _ => simulator.advance(Span(7_000_000_000)),
+    };
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(Failure::Rejected(_)) => {
+            prop_assert_eq!(&before, &simulator.run);
+            Ok(false)
+        }
+        Err(Failure::Unfoldable(error)) => Err(TestCaseError::fail(error.to_string())),
+    }
+}
+
+fn play(seed: u64, inputs: &[u8]) -> Result<Simulator, TestCaseError> {
+    let mut simulator = Simulator::new(machine(&random::machine(seed).to_string()), Timestamp(0));
+    match simulator.start(Driver::Agent, Map::new()) {
+        // A machine that never comes to rest cannot be started, and that is all there is to say.
+        Err(Failure::Rejected(Rejected::Livelock { .. })) => return Ok(simulator),
+        outcome => outcome.map(drop).map_err(|error| TestCaseError::fail(error.to_string()))?,
+    }
+    for input in inputs {
+        assert_legal_configuration(&simulator, &format!("input {input}"));
+        step(&mut simulator, *input)?;
+    }
+    Ok(simulator)
+}
+
+proptest! {
+    #[test]
+    fn live_state_is_the_folded_history(
+        seed: u64,
+        inputs in prop::collection::vec(0_u8..6, 0..30),
+    ) {
+        assert_folds(&play(seed, &inputs)?);
+    }
+
+    #[test]
+    fn the_order_of_inputs_alone_decides_the_outcome(
+        seed: u64,
+        inputs in prop::collection::vec(0_u8..6, 0..30),
+    ) {
+        let (first, second) = (play(seed, &inputs)?, play(seed, &inputs)?);
+        prop_assert_eq!(&first.history, &second.history);
+        prop_assert_eq!(&first.run, &second.run);
+    }
+
+    #[test]
+    fn what_is_listed_as_legal_is_what_is_taken(
+        seed: u64,
+        inputs in prop::collection::vec(0_u8..6, 0..20),
+    ) {
+        let mut simulator = play(seed, &inputs)?;
+        for event in EVENTS {
+            let listed = legal(&simulator.machine, &simulator.run);
+            let listed = listed.iter().find(|legal| legal.event.as_str() == event);
+            let is_open = listed.is_some_and(|legal| legal.is_guarded);
+            match simulator.send(event, Map::new(), None) {
+                Ok(_) => prop_assert!(listed.is_some(), "{event} was taken but not listed"),
+                Err(Failure::Rejected(Rejected::Livelock { .. })) => {}
+                Err(error) => prop_assert!(
+                    listed.is_none() || is_open,
+                    "{event} was listed but refused: {error}"
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Gates: what an event must carry, and what must be on record before it is taken.
+
+use expect_test::expect;
+
+use crate::check;
+
+#[test]
+fn an_event_must_carry_what_it_declares() {
+    // B3, the first kind of evidence gate.
+    check(
+        r#"
+name: t
+attributes: { score: { type: number } }
+events:
+  Scored: { data: { score: { type: number, required: true }, why: { type: string } } }
+initial: a
+states:
+  a: { output: [score], on: { Scored: b } }
+  b: {}
+---
+start
+send Scored
+send Scored {"score": "high"}
+send Scored {"score": 80, "why": "ICP fits"}
+"#,
+        expect![[r#"
+            start -> in a; next: Scored {score!, why?}
+            send Scored -> rejected: `Scored` does not carry what it must
+            send Scored {"score": "high"} -> rejected: `Scored` does not carry what it must
+            send Scored {"score": 80, "why": "ICP fits"} -> in b; /score = 80
+        "#]],
+    );
+}
+
+#[test]
+fn a_transition_may_require_facts_since_its_state_was_entered() {
+    // B3, the second kind: facts from before do not count, nor does a lesser transition stand in.
+    check(
+        r#"
+name: t
+initial: research
+states:
+  research: { on: { Next: score } }
+  score:
+    on:
+      Scored:
+        - { target: send, guard: event.score >= 70, requires: [{ action: tool_execution, name: crm_lookup, min: 1 }] }
+        - { target: rejected }
+      Back: research
+  send: {}
+  rejected: {}
+---
+start
+action tool_execution crm_lookup
+send Next
+send Scored {"score": 80}
+action tool_execution web_search
+send Scored {"score": 80}
+action tool_execution crm_lookup
+send Scored {"score": 80}
+"#,
+        expect![[r#"
+            start -> in research; next: Next
+            action tool_execution crm_lookup -> in research; next: Next
+            send Next -> in score; next: Scored, Back
+            send Scored {"score": 80} -> rejected: `Scored` needs facts that are not on record since the state was entered
+            action tool_execution web_search -> in score; next: Scored, Back
+            send Scored {"score": 80} -> rejected: `Scored` needs facts that are not on record since the state was entered
+            action tool_execution crm_lookup -> in score; next: Scored, Back
+            send Scored {"score": 80} -> in send
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_required_to_be_observed_is_not_proven_by_a_claim() {
+    check(
+        r#"
+name: t
+initial: test
+states:
+  test: { on: { Passed: { target: ship, requires: [{ action: tool_execution, name: run_tests, observed: true }] } } }
+  ship: {}
+---
+start
+action tool_execution run_tests
+send Passed
+observed tool_execution run_tests
+send Passed
+"#,
+        expect![[r#"
+            start -> in test; next: Passed
+            action tool_execution run_tests -> in test; next: Passed
+            send Passed -> rejected: `Passed` needs facts that are not on record since the state was entered
+            observed tool_execution run_tests -> in test; next: Passed
+            send Passed -> in ship
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_starts_only_with_what_its_attributes_allow() {
+    check(
+        r#"
+name: t
+attributes:
+  lead: { type: object, required: true }
+  tags: { type: string, is_array: true }
+  score: { type: number, default: 1 }
+initial: a
+states: { a: { on: { X: b } }, b: {} }
+---
+start
+start {"lead": "Ada", "tags": "x", "scor": 3}
+start {"lead": {"name": "Ada"}, "tags": ["x"]}
+"#,
+        expect![[r#"
+            start -> rejected: the run cannot start with this data
+            start {"lead": "Ada", "tags": "x", "scor": 3} -> rejected: the run cannot start with this data
+            start {"lead": {"name": "Ada"}, "tags": ["x"]} -> in a; /lead = {"name":"Ada"}; /tags = ["x"]; /score = 1; next: X
+        "#]],
+    );
+}

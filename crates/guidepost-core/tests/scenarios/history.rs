@@ -1,0 +1,128 @@
+//! History states: going back to what was active.
+
+use expect_test::expect;
+
+use crate::check;
+
+const DEFINITION: &str = r#"
+name: t
+initial: work
+states:
+  work:
+    initial: plan
+    on: { INTERRUPT: pause }
+    states:
+      plan: { on: { NEXT: build } }
+      build:
+        initial: one
+        states:
+          one: { on: { NEXT: two } }
+          two: {}
+      shallow: { type: history }
+      deep: { type: history, history: deep }
+  pause: { on: { SHALLOW: work.shallow, DEEP: work.deep } }
+"#;
+
+#[test]
+fn shallow_history_restores_the_child_and_deep_history_all_levels() {
+    check(
+        &format!(
+            "{DEFINITION}---\nstart\nsend NEXT\nsend NEXT\nsend INTERRUPT\nsend SHALLOW\nsend NEXT\nsend INTERRUPT\nsend DEEP\n"
+        ),
+        expect![[r#"
+            start -> in work.plan; next: NEXT, INTERRUPT
+            send NEXT -> in work.build.one; next: NEXT, INTERRUPT
+            send NEXT -> in work.build.two; next: INTERRUPT
+            send INTERRUPT -> in pause; next: SHALLOW, DEEP
+            send SHALLOW -> in work.build.one; next: NEXT, INTERRUPT
+            send NEXT -> in work.build.two; next: INTERRUPT
+            send INTERRUPT -> in pause; next: SHALLOW, DEEP
+            send DEEP -> in work.build.two; next: INTERRUPT
+        "#]],
+    );
+}
+
+#[test]
+fn without_a_past_history_leads_where_the_parent_begins_or_to_its_own_default() {
+    check(
+        r#"
+name: t
+initial: out
+states:
+  out: { on: { A: work.plain, B: work.own } }
+  work:
+    initial: first
+    on: { OUT: out }
+    states:
+      first: {}
+      second: {}
+      plain: { type: history }
+      own: { type: history, target: second }
+---
+start
+send B
+"#,
+        expect![[r#"
+            start -> in out; next: A, B
+            send B -> in work.second; next: OUT
+        "#]],
+    );
+    check(
+        r#"
+name: t
+initial: out
+states:
+  out: { on: { A: work.plain } }
+  work:
+    initial: first
+    on: { OUT: out, AGAIN: { target: work.plain, reenter: true } }
+    states:
+      first: { on: { NEXT: second } }
+      second: {}
+      plain: { type: history }
+---
+start
+send A
+send NEXT
+send OUT
+send A
+"#,
+        expect![[r#"
+            start -> in out; next: A
+            send A -> in work.first; next: NEXT, OUT, AGAIN
+            send NEXT -> in work.second; next: OUT, AGAIN
+            send OUT -> in out; next: A
+            send A -> in work.second; next: OUT, AGAIN
+        "#]],
+    );
+}
+
+#[test]
+fn history_of_a_parallel_state_restores_every_region() {
+    check(
+        r#"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    on: { OUT: out }
+    states:
+      a: { initial: a1, states: { a1: { on: { A: a2 } }, a2: {} } }
+      b: { initial: b1, states: { b1: { on: { B: b2 } }, b2: {} } }
+      back: { type: history, history: deep }
+  out: { on: { BACK: p.back } }
+---
+start
+send A
+send OUT
+send BACK
+"#,
+        expect![[r#"
+            start -> in p.a.a1, p.b.b1; next: A, OUT, B
+            send A -> in p.a.a2, p.b.b1; next: OUT, B
+            send OUT -> in out; next: BACK
+            send BACK -> in p.a.a2, p.b.b1; next: OUT, B
+        "#]],
+    );
+}

@@ -1,0 +1,165 @@
+//! Time: delayed transitions and delayed events.
+
+use expect_test::expect;
+
+use crate::check;
+
+#[test]
+fn a_delayed_transition_is_taken_when_its_time_has_come() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { after: { 72h: late }, on: { REPLY: b } }
+  b: {}
+  late: {}
+---
+start
+wait 71h
+wait 1h
+"#,
+        expect![[r#"
+            start -> in a; timer after:a#1:0 in 3d; next: REPLY
+            wait 71h -> in a; next: REPLY
+            wait 1h -> in late
+        "#]],
+    );
+}
+
+#[test]
+fn leaving_a_state_ends_its_timers() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { after: { 10s: late }, on: { REPLY: b } }
+  b: { after: { 1000: c } }
+  c: {}
+  late: {}
+---
+start
+wait 9s
+send REPLY
+wait 1s
+wait 1h
+"#,
+        expect![[r#"
+            start -> in a; timer after:a#1:0 in 10s; next: REPLY
+            wait 9s -> in a; next: REPLY
+            send REPLY -> in b; timer after:b#1:0 in 1s
+            wait 1s -> in c
+            wait 1h -> in c
+        "#]],
+    );
+}
+
+#[test]
+fn timers_due_in_one_stretch_fire_in_order_each_at_its_time() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { after: { 5s: b } }
+  b: { after: { 5s: c } }
+  c: { after: { 5s: d } }
+  d: {}
+---
+start
+wait 12s
+"#,
+        expect![[r#"
+            start -> in a; timer after:a#1:0 in 5s
+            wait 12s -> in c; timer after:b#1:0 in 5s; timer after:c#1:0 in 5s
+        "#]],
+    );
+}
+
+#[test]
+fn a_timer_whose_guard_does_not_hold_is_spent() {
+    check(
+        r#"
+name: t
+attributes: { urgent: { type: boolean, default: false } }
+initial: a
+states:
+  a: { after: { 5s: { target: b, guard: urgent } } }
+  b: {}
+---
+start
+wait 5s
+wait 5s
+"#,
+        expect![[r#"
+            start -> in a; /urgent = false; timer after:a#1:0 in 5s
+            wait 5s -> in a
+            wait 5s -> in a
+        "#]],
+    );
+}
+
+#[test]
+fn an_event_may_be_sent_later_and_withdrawn() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a:
+    entry: [{ send: { event: NUDGE, delay: 10s, id: nudge, data: { n: 1 } } }]
+    on: { NUDGE: b, FORGET: { actions: [{ cancel: nudge }] } }
+  b: {}
+---
+start
+send FORGET
+wait 20s
+"#,
+        expect![[r#"
+            start -> in a; timer send:nudge in 10s; next: NUDGE, FORGET
+            send FORGET -> in a; next: NUDGE, FORGET
+            wait 20s -> in a; next: NUDGE, FORGET
+        "#]],
+    );
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a:
+    entry: [{ send: { event: NUDGE, delay: 10s, id: nudge } }]
+    on: { NUDGE: b }
+  b: {}
+---
+start
+wait 10s
+"#,
+        expect![[r#"
+            start -> in a; timer send:nudge in 10s; next: NUDGE
+            wait 10s -> in b
+        "#]],
+    );
+}
+
+#[test]
+fn a_delay_may_be_computed_or_named() {
+    check(
+        r#"
+name: t
+attributes: { patience: { type: string, default: 2m } }
+delays: { long: patience }
+initial: a
+states:
+  a: { after: { long: b } }
+  b: {}
+---
+start
+wait 2m
+"#,
+        expect![[r#"
+            start -> in a; /patience = "2m"; timer after:a#1:0 in 2m
+            wait 2m -> in b
+        "#]],
+    );
+}

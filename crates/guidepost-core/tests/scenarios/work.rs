@@ -1,0 +1,169 @@
+//! The work of states, as the kernel sees it: begun on entry, ended by a result, offered to who does it.
+
+use expect_test::expect;
+
+use crate::check;
+
+const DRAFT: &str = r#"
+name: t
+attributes: { topic: { type: string, default: tea }, text: { type: string } }
+initial: Draft
+states:
+  Draft: { agent: writer, prompt: "Write about {{ topic }}.", output: [text], onDone: Review, onError: Help }
+  Review: { ask: { type: choice, options: [Good, Bad] }, on: { Good: END, Bad: Draft } }
+  Help: {}
+  END: { type: final }
+"#;
+
+#[test]
+fn to_an_agent_that_drives_work_is_offered_as_done_and_failed() {
+    check(
+        &format!(
+            "{DRAFT}---\nstart\nsend done\nsend done {{\"text\": \"Hot.\"}}\nsend Bad\nsend failed {{\"reason\": \"no ink\"}}\n"
+        ),
+        expect![[r#"
+            start -> in Draft; /topic = "tea"; work Draft#1; next: done {text!}, failed {reason!}
+            send done -> rejected: `done` does not carry what it must
+            send done {"text": "Hot."} -> in Review; waiting; /text = "Hot."; work Review#1; next: Good, Bad
+            send Bad -> in Draft; cancel work Review#1; work Draft#2; next: done {text!}, failed {reason!}
+            send failed {"reason": "no ink"} -> in Help
+        "#]],
+    );
+}
+
+#[test]
+fn when_the_engine_drives_nobody_else_may_report_the_end_of_work() {
+    check(
+        &format!(
+            "{DRAFT}---\nstart engine\nsend done {{\"text\": \"Hot.\"}}\ndone Draft {{\"text\": \"Hot.\"}}\nsend Good\n"
+        ),
+        expect![[r#"
+            start engine -> in Draft; /topic = "tea"; work Draft#1
+            send done {"text": "Hot."} -> rejected: the engine does the work of `Draft`
+            done Draft {"text": "Hot."} -> in Review; waiting; /text = "Hot."; work Review#1; next: Good, Bad
+            send Good -> in END; completed; cancel work Review#1
+        "#]],
+    );
+}
+
+#[test]
+fn a_result_is_accepted_once_per_visit() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { agent: x, prompt: go, on: { NEXT: b } }
+  b: {}
+---
+start
+done a {}
+done a {}
+failed a late
+send NEXT
+done a {}
+"#,
+        expect![[r#"
+            start -> in a; work a#1; next: done, failed {reason!}, NEXT
+            done a {} -> in a; next: NEXT
+            done a {} -> rejected: the work of `a` is not going on
+            failed a late -> rejected: the work of `a` is not going on
+            send NEXT -> in b
+            done a {} -> rejected: the work of `a` is not going on
+        "#]],
+    );
+}
+
+#[test]
+fn a_failure_nothing_answers_fails_the_run() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { agent: x, prompt: go, onDone: b }
+  b: {}
+---
+start
+failed a out of ink
+send done
+"#,
+        expect![[r#"
+            start -> in a; work a#1; next: done, failed {reason!}
+            failed a out of ink -> in a; failed
+            send done -> rejected: the run is failed
+        "#]],
+    );
+}
+
+#[test]
+fn work_in_two_regions_is_told_apart_by_its_state() {
+    check(
+        r#"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    onDone: END
+    states:
+      a: { initial: w, states: { w: { agent: x, prompt: go, onDone: f }, f: { type: final } } }
+      b: { initial: w, states: { w: { agent: y, prompt: go, onDone: f }, f: { type: final } } }
+  END: { type: final }
+---
+start
+send done
+send done.p.b.w
+send done
+"#,
+        expect![[r#"
+            start -> in p.a.w, p.b.w; work p.a.w#1; work p.b.w#1; next: done.p.a.w, failed.p.a.w {reason!}, done.p.b.w, failed.p.b.w {reason!}
+            send done -> rejected: `done` is not legal in `p.a.w`, `p.b.w`
+            send done.p.b.w -> in p.a.w, p.b.f; next: done, failed {reason!}
+            send done -> in END; completed
+        "#]],
+    );
+}
+
+#[test]
+fn leaving_a_state_cancels_its_work() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { agent: x, prompt: go, onDone: b, on: { SKIP: b } }
+  b: {}
+---
+start
+send SKIP
+"#,
+        expect![[r#"
+            start -> in a; work a#1; next: done, failed {reason!}, SKIP
+            send SKIP -> in b; cancel work a#1
+        "#]],
+    );
+}
+
+#[test]
+fn outputs_are_checked_before_anything_moves() {
+    check(
+        r#"
+name: t
+attributes: { n: { type: integer } }
+initial: a
+states:
+  a: { agent: x, prompt: go, output: [n], onDone: b }
+  b: {}
+---
+start
+send done {"n": "three"}
+send done {"n": 3}
+"#,
+        expect![[r#"
+            start -> in a; work a#1; next: done {n!}, failed {reason!}
+            send done {"n": "three"} -> rejected: `done` does not carry what it must
+            send done {"n": 3} -> in b; /n = 3
+        "#]],
+    );
+}
