@@ -7,18 +7,27 @@
 mod check;
 mod hash;
 mod json;
+mod mermaid;
 mod open;
+mod print;
 mod problems;
 mod read;
+mod schema;
 mod sugar;
 mod tree;
+mod write;
+mod xstate;
 mod yaml;
 
 use serde::Serialize;
 
+pub use self::mermaid::{Taken, path_diagram, to_mermaid};
 pub use self::open::{OpenState, OpenTransition, OpenWorkflow};
+pub use self::print::print;
 use self::problems::{Problems, code};
+pub use self::schema::json_schema;
 use self::tree::Tree;
+pub use self::xstate::to_xstate;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::limits::{DEFINITION_BYTES_MAX, NAME_BYTES_MAX};
 use crate::machine::Machine;

@@ -54,7 +54,7 @@ states:
             error[GP0102] 3:53: state `Review` has the target `#nobody`, which does not exist
             error[GP0102] 3:70: state `Review` has the target `Outer.Inne`, which does not exist
               hint: did you mean `Outer.Inner`?
-            error[GP0108] 5:21: the initial state `Iner` does not exist inside
+            error[GP0108] 5:21: state `Outer` begins in `Iner`, which does not exist inside it
               hint: did you mean `Inner`?
             error[GP0102] 5:56: state `Outer.Inner` has the target `Inner2`, which does not exist
               hint: did you mean `Inner`?
@@ -86,6 +86,7 @@ states:
             error[GP0103] 4:16: an event has no key `dta`
               hint: did you mean `data`?
             error[GP0103] 5:11: limits has no key `max_cost`
+              hint: did you mean `max_cost_usd`?
             error[GP0103] 7:8: a state has no key `guidline`
               hint: did you mean `guideline`?
             error[GP0103] 7:32: a transition has no key `targt`
@@ -160,7 +161,6 @@ states:
             warning[GP0125] 12:38: the event `Scored` declares no field `scor`
               hint: did you mean `score`?
             error[GP0102] 12:61: `in_state` asks about `D`, which does not exist
-              hint: did you mean ``?
             error[GP0115] 13:31: the name `score` is unknown here
               hint: declare it under `attributes`, or write `event.score` if the event carries it
             error[GP0114] 14:61: the expression cannot be used: there is no filter `uper`; did you mean `upper`?
@@ -213,10 +213,9 @@ states:
   O: { on: { '*.x': A, 'a.*': A, '*': A } }
 ",
         expect![[r#"
-            error[GP0108] 2:10: the initial state `Nowhere` does not exist inside
+            error[GP0108] 2:10: the workflow begins in `Nowhere`, which does not exist inside it
             error[GP0124] 4:3: an atomic state has no inner states
             error[GP0119] 5:3: a final state has no inner states
-            error[GP0119] 6:3: a final state has no work
             error[GP0119] 6:25: nothing can be taken from a final state
             error[GP0116] 6:35: `agent` belongs to a state without inner states
             error[GP0118] 7:27: nothing can be taken from a history state
@@ -285,16 +284,16 @@ fn yaml_that_is_no_definition_is_refused_with_its_place() {
     check(
         "states:\n  A: { type: !final x }\n",
         expect![[r#"
-        error[GP0106] 2:21: the tag `!final` means nothing here
-          hint: put the value in quotes if it is a text that begins with `!`
-    "#]],
+            error[GP0106] 2:14: the tag `!final` means nothing here
+              hint: put the value in quotes if it is a text that begins with `!`
+        "#]],
     );
     check(
         "states:\n  A: !x\n",
         expect![[r#"
-        error[GP0106] 2:8: the tag `!x` means nothing here
-          hint: put the value in quotes if it is a text that begins with `!`
-    "#]],
+            error[GP0106] 2:6: the tag `!x` means nothing here
+              hint: put the value in quotes if it is a text that begins with `!`
+        "#]],
     );
     check(
         "a: 1\na: 2\n",
@@ -353,18 +352,20 @@ fn json_is_read_by_the_letter() {
         "{\"states\": {\"A\": {\"type\": \"final\"}}, \"name\": \"\\ud83d\\ude00\\/\"}",
         expect![[""]],
     );
-    for text in [
-        "{\"a\": 1,}",
-        "{\"a\": \"\\x\"}",
-        "{\"a\": \"\\ud83d\"}",
-        "{\"a\": 01}",
-        "{\"a\": 1} x",
-        "{\"a\": 1, \"a\": 2}",
-        "{'a': 1}",
-        "{\"a\": nul}",
-        "{\"a\":\n  // note\n 1}",
+    for (text, problem) in [
+        (r#"{"a": 1,}"#, "GP0101 1:9"),
+        (r#"{"a": "\x"}"#, "GP0101 1:7"),
+        (r#"{"a": "\ud83d"}"#, "GP0101 1:7"),
+        (r#"{"a": 01}"#, "GP0101 1:7"),
+        (r#"{"a": 1} x"#, "GP0101 1:10"),
+        (r#"{"a": 1, "a": 2}"#, "GP0105 1:10"),
+        (r#"{'a': 1}"#, "GP0101 1:2"),
+        (r#"{"a": nul}"#, "GP0101 1:7"),
+        ("{\"a\":\n  // note\n 1}", "GP0101 2:3"),
+        ("{\"a\": \"\n\"}", "GP0101 1:7"),
     ] {
         let compiled = compile(text.as_bytes(), "test.json");
-        println!("{text}\n{}", told(&compiled));
+        let found = &compiled.diagnostics[0];
+        assert_eq!(format!("{} {}", found.code, found.at), problem, "{text}");
     }
 }

@@ -71,7 +71,11 @@ pub(super) fn unknown<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Diagnostic {
-    match closest(name, known) {
+    let known: Vec<&str> = known.into_iter().filter(|known| !known.is_empty()).collect();
+    // Names of one letter are all close to each other.
+    let near = || closest(name, known.iter().copied()).filter(|_| name.chars().count() > 1);
+    let longer = || known.iter().copied().find(|known| name.len() > 2 && known.starts_with(name));
+    match near().or_else(longer) {
         Some(meant) => problem.with_hint(format!("did you mean `{meant}`?")),
         None => problem,
     }

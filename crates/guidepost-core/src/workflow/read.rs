@@ -6,7 +6,7 @@
 mod action;
 mod data;
 mod guard;
-mod keys;
+pub(super) mod keys;
 mod names;
 mod outline;
 mod state;
@@ -20,6 +20,7 @@ use indexmap::IndexMap;
 
 pub(super) use self::names::Mention;
 pub(super) use self::outline::{Outline, Shape};
+pub(super) use self::work::SPEC;
 use super::Dialect;
 use super::problems::{Problems, code, unknown};
 use super::tree::{Entry, Tree};

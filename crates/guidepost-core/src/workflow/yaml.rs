@@ -66,8 +66,10 @@ struct Builder {
 }
 
 impl Builder {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's events are an open set")]
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<()> {
         let at = position(&span.start);
+        let tag_at = span.tag_start().map_or(at, |start| position(&start));
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -80,17 +82,19 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(at)?;
                 if self.expects_key() {
-                    return self.take_key(text.into(), at, tag.as_deref());
+                    check_tag(tag.as_deref(), "str", tag_at)?;
+                    return self.take_key(text.into(), at);
                 }
-                let tree = Tree { kind: scalar(text.into(), style, span, tag.as_deref(), at)?, at };
+                let tree =
+                    Tree { kind: scalar(text.into(), style, span, tag.as_deref(), tag_at)?, at };
                 self.finish(tree, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", at)?;
+                check_tag(tag.as_deref(), "seq", tag_at)?;
                 self.begin(Kind::List(Vec::new()), at, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                check_tag(tag.as_deref(), "map", at)?;
+                check_tag(tag.as_deref(), "map", tag_at)?;
                 self.begin(Kind::Object(Vec::new()), at, anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -113,8 +117,7 @@ impl Builder {
         open.is_some_and(|open| matches!(open.kind, Kind::Object(_)) && open.key.is_none())
     }
 
-    fn take_key(&mut self, key: Box<str>, at: Position, tag: Option<&Tag>) -> Result<()> {
-        check_tag(tag, "str", at)?;
+    fn take_key(&mut self, key: Box<str>, at: Position) -> Result<()> {
         if let Some(Open { kind: Kind::Object(entries), key: pending, .. }) = self.open.last_mut() {
             // Large objects are checked when they are complete; this finds the common case at once.
             if entries.len() < 64 && entries.iter().any(|entry| entry.key == key) {
@@ -196,7 +199,7 @@ impl Builder {
             let Some(key) = copy.as_text() else {
                 return Err(Diagnostic::error(code::SYNTAX, at, "a key must be a text"));
             };
-            return self.take_key(key.into(), at, None);
+            return self.take_key(key.into(), at);
         }
         self.finish(copy, 0)
     }

@@ -242,6 +242,9 @@ impl<'t> Reader<'t, '_> {
                 }
             }
         }
+        if names.is_empty() {
+            return;
+        }
         typed.r#type = names.join("|");
         if names.contains(&"any") {
             return;
@@ -250,9 +253,7 @@ impl<'t> Reader<'t, '_> {
             [name] => Json::from(name),
             _ => Json::from(names),
         };
-        if !matches!(&value, Json::Array(names) if names.is_empty()) {
-            schema.insert("type".to_owned(), value);
-        }
+        schema.insert("type".to_owned(), value);
     }
 }
 

@@ -78,7 +78,8 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn guard_object(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Option<Guard> {
-        if let Some(expr) = tree.get("$expr") {
+        let marked = tree.get("params").unwrap_or(tree);
+        if let Some(expr) = marked.get("$expr") {
             return self.expr(expr, "$expr", sight).map(Guard::Expr);
         }
         let Some(kind) = tree.get("type").and_then(Tree::as_text) else {

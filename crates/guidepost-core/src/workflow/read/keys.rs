@@ -90,7 +90,7 @@ pub(super) const TRANSITION: [&str; 8] =
 pub(super) const XSTATE_TRANSITION: [&str; 2] = ["internal", "in"];
 
 /// Keywords of JSON Schema that describe a value.
-pub(super) const SCHEMA: [&str; 48] = [
+pub(in crate::workflow) const SCHEMA: [&str; 48] = [
     "type",
     "title",
     "description",

@@ -44,6 +44,7 @@ impl<'t> Reader<'t, '_> {
         self.outcomes(ix, tree, shape, work.is_some(), &mut read);
         read.transitions.extend(work_transitions.transitions);
         read.places.extend(work_transitions.places);
+        read.sort_outcomes();
         if let Some(after) = tree.get("after") {
             self.after(ix, after, &mut delays, &mut read);
         }
@@ -153,7 +154,9 @@ impl<'t> Reader<'t, '_> {
         if found.is_some_and(|found| self.outline.is_inside(found, ix)) {
             return found;
         }
-        let message = format!("the initial state `{name}` does not exist inside");
+        let outer = &self.outline.get(ix).id;
+        let whose = if ix == 0 { "the workflow".to_owned() } else { format!("state `{outer}`") };
+        let message = format!("{whose} begins in `{name}`, which does not exist inside it");
         let problem = Diagnostic::error(code::INITIAL, item.at, message);
         let children = self.outline.get(ix).children.clone();
         let names = children.iter().map(|child| self.outline.get(*child).id.name());
@@ -326,9 +329,6 @@ impl<'t> Reader<'t, '_> {
         }
         let what = if shape == Shape::Final { "final" } else { "history" };
         let code = if shape == Shape::Final { code::FINAL } else { code::HISTORY };
-        if state.work.is_some() {
-            self.error(code, at, format!("a {what} state has no work"));
-        }
         let leaves: [&[Transition]; 2] = [&state.transitions, &state.always];
         if leaves.iter().any(|found| !found.is_empty()) {
             let first = ["on", "always", "after"].iter().find_map(|key| tree.get(key));

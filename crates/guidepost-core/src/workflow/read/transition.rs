@@ -25,6 +25,25 @@ pub(super) struct Read {
     pub(super) places: Vec<Position>,
 }
 
+impl Read {
+    /// Puts transitions on the end of work after those of events, success before failure: the order in which those
+    /// keys are written means nothing, so it must not show.
+    pub(super) fn sort_outcomes(&mut self) {
+        let rank = |transition: &Transition| match transition.trigger {
+            Trigger::Event(_) | Trigger::Always => 0,
+            Trigger::Complete => 1,
+            Trigger::WorkDone => 2,
+            Trigger::WorkFailed => 3,
+            Trigger::After(_) => 4,
+        };
+        let transitions = std::mem::take(&mut self.transitions);
+        let places = std::mem::take(&mut self.places);
+        let mut both: Vec<_> = transitions.into_iter().zip(places).collect();
+        both.sort_by_key(|(transition, _)| rank(transition));
+        (self.transitions, self.places) = both.into_iter().unzip();
+    }
+}
+
 impl<'t> Reader<'t, '_> {
     /// `on`: transitions by event.
     pub(super) fn on(&mut self, source: StateIx, tree: &'t Tree, read: &mut Read) {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
+use super::super::write::OWN_WORK;
 use super::state::{WORK_KINDS, may_work};
 use super::transition::Read;
 use super::value::Sight;
@@ -47,14 +48,19 @@ impl<'t> Reader<'t, '_> {
             );
             self.error(code::WORK, second.at, message);
         }
-        let is_region = matches!(shape, Shape::Compound | Shape::Parallel);
-        if !may_work(self.outline.get(ix)) && !(kind == WorkKind::Invoke && is_region) {
+        let may_invoke =
+            kind == WorkKind::Invoke && matches!(shape, Shape::Compound | Shape::Parallel);
+        if !may_invoke && !may_work(self.outline.get(ix)) {
             let message = format!("`{}` belongs to a state without inner states", entry.key);
             self.error(code::WORK, entry.at, message);
         }
         let Some(value) = self.single(entry) else { return (None, read) };
         if kind == WorkKind::Invoke {
             self.invoke_transitions(ix, value, &mut read);
+            if let Some(own) = own_work(value) {
+                let (work, _) = self.work(ix, own, Shape::Atomic);
+                return (work, read);
+            }
         }
         (Some(self.work_of(tree, value, kind)), read)
     }
@@ -199,7 +205,7 @@ impl<'t> Reader<'t, '_> {
                     spec.insert(key.to_string(), value.to_json());
                 }
                 other => {
-                    self.check_templates(value, sight);
+                    self.check_spec(other, value, sight);
                     spec.insert(other.to_owned(), value.to_json());
                 }
             }
@@ -282,6 +288,13 @@ impl<'t> Reader<'t, '_> {
         let count = self.count(tree, "max_attempts", 1)?;
         Some(u32::try_from(count).unwrap_or(u32::MAX))
     }
+}
+
+/// The work of our own kinds that an XState file wraps in an `invoke`.
+fn own_work(invoke: &Tree) -> Option<&Tree> {
+    let source = invoke.get("src")?.as_text()?;
+    let kind = source.strip_prefix(OWN_WORK).filter(|kind| *kind != "invoke")?;
+    invoke.get("input").filter(|input| input.get(kind).is_some())
 }
 
 fn needs_name(kind: WorkKind) -> bool {

@@ -1,0 +1,287 @@
+//! A JSON Schema of our own form, for editors: completion and first checks while one writes.
+//!
+//! It knows keys and shapes. What names mean, and everything about the whole, only [`compile`](super::compile) knows.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::read::keys;
+
+/// The schema, in the draft 2020-12.
+#[must_use]
+pub fn json_schema() -> Json {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Guidepost workflow",
+        "type": "object",
+        "allOf": [{"$ref": "#/$defs/keysOfState"}],
+        "properties": merged(&[state_keys(), root_keys()]),
+        "patternProperties": {"^x-": true},
+        "additionalProperties": false,
+        "$defs": {
+            "keysOfState": one_kind_of_work(),
+            "state": {
+                "anyOf": [{"type": "null"}, {
+                    "type": "object",
+                    "allOf": [{"$ref": "#/$defs/keysOfState"}],
+                    "properties": state_keys(),
+                    "patternProperties": {"^x-": true},
+                    "additionalProperties": false,
+                }],
+            },
+            "step": {"anyOf": [{"type": "string"}, {
+                "type": "object",
+                "properties": merged(&[state_keys(), json!({"name": {"type": "string"}})]),
+                "patternProperties": {"^x-": true},
+                "additionalProperties": false,
+            }]},
+            "steps": {"anyOf": [
+                {"type": "array", "items": {"$ref": "#/$defs/step"}},
+                {"type": "object", "additionalProperties": {"$ref": "#/$defs/state"}},
+            ]},
+            "transition": transition(),
+            "transitions": {"anyOf": [
+                {"$ref": "#/$defs/transition"},
+                {"type": "array", "items": {"$ref": "#/$defs/transition"}},
+            ]},
+            "requirement": requirement(),
+            "guard": {
+                "description": "An expression such as `event.score >= 70`, the name of a guard, or a combination.",
+                "type": ["string", "boolean", "object"],
+            },
+            "actions": {
+                "description": "What is done: `{ assign: … }`, `{ append: … }`, `{ raise: … }`, `{ send: … }`, `{ cancel: … }`, `{ log: … }` or the name of an action; one or a list.",
+                "type": ["string", "object", "array", "null"],
+            },
+            "texts": {"type": ["string", "array"], "items": {"type": "string"}},
+            "span": {
+                "description": "A length of time such as `30s` or `1h30m`, or a number of milliseconds.",
+                "type": ["string", "integer"],
+                "minimum": 0,
+            },
+            "attribute": attribute(),
+            "event": {
+                "type": ["object", "null"],
+                "properties": {
+                    "description": {"type": "string"},
+                    "data": {"type": "object", "additionalProperties": {"$ref": "#/$defs/attribute"}},
+                    "schema": {"type": ["object", "boolean"]},
+                },
+                "additionalProperties": false,
+            },
+        },
+    })
+}
+
+/// The fields of several objects in one.
+fn merged(objects: &[Json]) -> Json {
+    let fields = objects.iter().filter_map(Json::as_object).flatten();
+    Json::Object(fields.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+fn root_keys() -> Json {
+    let by_name = |of: Json| json!({"type": "object", "additionalProperties": of});
+    json!({
+        "$schema": {"type": "string"},
+        "name": {"type": "string", "minLength": 1, "maxLength": crate::limits::NAME_BYTES_MAX},
+        "key": {"type": "string"},
+        "version": {"description": "For people; what tells versions apart is the structure."},
+        "attributes": by_name(json!({"$ref": "#/$defs/attribute"})),
+        "context": {"type": "object", "description": "First values of attributes, as XState has them."},
+        "events": by_name(json!({"$ref": "#/$defs/event"})),
+        "guards": by_name(json!({"$ref": "#/$defs/guard"})),
+        "actions": by_name(json!({"$ref": "#/$defs/actions"})),
+        "delays": by_name(json!({"type": ["string", "integer", "object"]})),
+        "limits": {
+            "description": "Bounds on a run and everything it starts.",
+            "type": "object",
+            "properties": {
+                "max_duration": {"$ref": "#/$defs/span"},
+                "max_cost_usd": {"type": "number", "minimum": 0},
+                "max_tokens": {"type": "integer", "minimum": 1},
+                "max_llm_calls": {"type": "integer", "minimum": 1},
+                "max_steps": {"type": "integer", "minimum": 1},
+                "max_launches": {"type": "integer", "minimum": 0},
+            },
+            "additionalProperties": false,
+        },
+    })
+}
+
+fn state_keys() -> Json {
+    let transitions = json!({"$ref": "#/$defs/transitions"});
+    let actions = json!({"$ref": "#/$defs/actions"});
+    let texts = json!({"$ref": "#/$defs/texts"});
+    merged(&[
+        work_keys(),
+        json!({
+            "id": {"type": "string", "description": "A name for `#id` targets."},
+            "type": {"enum": ["atomic", "compound", "parallel", "final", "history"]},
+            "initial": {"type": ["string", "object", "array"]},
+            "states": {"type": "object", "additionalProperties": {"$ref": "#/$defs/state"}},
+            "steps": {"$ref": "#/$defs/steps", "description": "States that follow one another."},
+            "sections": {"$ref": "#/$defs/steps", "description": "Phases of the work, in order."},
+            "section": {"type": "boolean", "description": "Whether the state is a phase of the work."},
+            "history": {"enum": ["shallow", "deep"]},
+            "target": {"type": ["string", "array"], "items": {"type": "string"}},
+            "on": {"type": "object", "additionalProperties": transitions},
+            "always": transitions,
+            "after": {"type": "object", "additionalProperties": transitions},
+            "onDone": transitions,
+            "onError": transitions,
+            "entry": actions,
+            "exit": actions,
+            "output": {"description": "Names of attributes that are kept; on a final state or the workflow, the result."},
+            "tags": texts,
+            "meta": {"description": "Anything you keep with it."},
+            "guideline": {"type": ["string", "null"], "description": "What the agent is told to do here."},
+            "description": {"type": ["string", "null"]},
+            "by": {"enum": ["engine", "agent", "person"]},
+            "allow_tools": texts,
+            "deny_tools": texts,
+            "input": {"description": "What the work is given, or what the state reads."},
+        }),
+    ])
+}
+
+fn work_keys() -> Json {
+    let span = json!({"$ref": "#/$defs/span"});
+    json!({
+        "agent": {"type": ["string", "object"], "description": "An agent answers the `prompt`."},
+        "ask": {"type": ["string", "object"], "description": "A person answers a question."},
+        "tool": {"type": ["string", "object"], "description": "An MCP tool is called."},
+        "http": {"type": ["string", "object"], "description": "An HTTP request is made."},
+        "exec": {"type": ["string", "array", "object"], "description": "A command is run."},
+        "task": {"type": ["string", "object"], "description": "An outside worker claims it."},
+        "run": {"type": ["string", "object"], "description": "A child workflow runs."},
+        "wait": {"type": ["string", "integer", "object", "null"], "description": "Nothing is done for a while."},
+        "invoke": {"type": ["string", "object", "array"]},
+        "prompt": {"type": "string"},
+        "retry": {"anyOf": [{"type": "integer", "minimum": 1}, {
+            "type": "object",
+            "properties": {
+                "max_attempts": {"type": "integer", "minimum": 1},
+                "delay": span,
+                "backoff": {"type": "number", "minimum": 0},
+            },
+            "additionalProperties": false,
+        }]},
+        "timeout": span,
+        "for_each": {"type": ["string", "array"], "description": "One branch for each of these."},
+        "concurrency": {"type": "integer", "minimum": 1},
+        "join": {"anyOf": [
+            {"enum": ["all", "any", "first", "majority"]},
+            {"type": "integer", "minimum": 1},
+        ]},
+        "expires": {"type": ["string", "integer", "object"]},
+        "irreversible": {"type": "boolean"},
+        "compensate": {"description": "What undoes the work."},
+        "live": {"type": "boolean", "description": "Whether the prompt can be edited while runs are alive."},
+    })
+}
+
+/// A state has at most one piece of work.
+fn one_kind_of_work() -> Json {
+    let kinds = ["agent", "ask", "tool", "http", "exec", "task", "run", "wait", "invoke"];
+    let only = kinds.iter().map(|kind| {
+        let others = kinds.iter().filter(|other| *other != kind);
+        let others: Vec<Json> = others.map(|other| json!({"required": [other]})).collect();
+        ((*kind).to_owned(), json!({"not": {"anyOf": others}}))
+    });
+    json!({"dependentSchemas": only.collect::<Map<_, _>>()})
+}
+
+fn transition() -> Json {
+    json!({
+        "description": "A target, or an object.",
+        "anyOf": [{"type": ["string", "null"]}, {
+            "type": "object",
+            "properties": {
+                "target": {"type": ["string", "array", "null"], "items": {"type": "string"}},
+                "guard": {"$ref": "#/$defs/guard"},
+                "cond": {"$ref": "#/$defs/guard"},
+                "actions": {"$ref": "#/$defs/actions"},
+                "reenter": {"type": "boolean"},
+                "description": {"type": "string"},
+                "requires": {"anyOf": [
+                    {"$ref": "#/$defs/requirement"},
+                    {"type": "array", "items": {"$ref": "#/$defs/requirement"}},
+                ]},
+                "meta": true,
+            },
+            "patternProperties": {"^x-": true},
+            "additionalProperties": false,
+        }],
+    })
+}
+
+fn requirement() -> Json {
+    let kind = json!({"type": ["string", "boolean", "null"]});
+    json!({
+        "type": "object",
+        "properties": {
+            "action": kind, "decision": kind, "message": kind, "artifact": kind,
+            "name": {"type": "string"},
+            "min": {"type": "integer", "minimum": 1},
+            "observed": {"type": "boolean"},
+        },
+        "oneOf": [
+            {"required": ["action"]}, {"required": ["decision"]},
+            {"required": ["message"]}, {"required": ["artifact"]},
+        ],
+        "additionalProperties": false,
+    })
+}
+
+fn attribute() -> Json {
+    let mut properties: Map<String, Json> =
+        keys::SCHEMA.iter().map(|key| ((*key).to_owned(), Json::Bool(true))).collect();
+    properties.insert("type".to_owned(), json!({"$ref": "#/$defs/texts"}));
+    properties.insert("description".to_owned(), json!({"type": "string"}));
+    properties.insert("required".to_owned(), json!({"type": ["boolean", "array"]}));
+    properties.insert("is_array".to_owned(), json!({"type": "boolean"}));
+    properties.insert("sensitive".to_owned(), json!({"type": "boolean"}));
+    json!({"anyOf": [{"type": ["string", "null"]}, {
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {"^x-": true},
+        "additionalProperties": false,
+    }]})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::schema::Schema;
+    use crate::workflow::yaml;
+
+    fn problems(text: &str) -> Vec<String> {
+        let schema = Schema::new(json_schema()).unwrap();
+        let found = schema.check(&yaml::parse(text).unwrap().to_json());
+        found.into_iter().map(|mismatch| format!("{}: {}", mismatch.at, mismatch.what)).collect()
+    }
+
+    #[test]
+    fn what_can_be_compiled_fits_the_schema() {
+        for text in [
+            include_str!("../../../../examples/lead-qualification.yaml"),
+            include_str!("../../../../examples/release.yaml"),
+            include_str!("../../tests/definitions/everything.yaml"),
+            include_str!("../../tests/definitions/steps.yaml"),
+        ] {
+            assert_eq!(problems(text), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_has_unknown_keys_or_two_pieces_of_work_does_not_fit() {
+        for text in [
+            "states: { A: { guidline: x } }",
+            "nam: x",
+            "states: { A: { agent: x, tool: y } }",
+            "states: { A: { on: { E: { targt: B } } } }",
+            "limits: { max_steps: 0 }",
+        ] {
+            assert_ne!(problems(text), Vec::<String>::new(), "{text}");
+        }
+    }
+}
