@@ -7,7 +7,8 @@ const LIST_TOKENS_MAX: usize = 1_200;
 
 #[test]
 fn the_list_of_tools_fits_its_budget() {
-    let list: serde_json::Value = serde_json::from_str(include_str!("../src/mcp/tools.json")).unwrap();
+    let list: serde_json::Value =
+        serde_json::from_str(include_str!("../src/mcp/tools.json")).unwrap();
     let tools = list.as_array().unwrap();
     assert_eq!(tools.len(), 8);
     let tokens = o200k_base().unwrap();
