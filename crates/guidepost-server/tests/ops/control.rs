@@ -33,7 +33,7 @@ async fn a_paused_run_takes_nothing_until_it_is_resumed() {
         );
         let error = fixture.send(&run, "give_up", json!({}), None).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotLegal);
-        assert!(text::error(&error).contains("resume it first"));
+        assert!(text::error(&error).contains("Resume it first"));
         control(&fixture, &run, Control::Resume).await.unwrap();
         fixture.send(&run, "give_up", json!({}), None).await.unwrap();
     })

@@ -47,8 +47,8 @@ async fn every_problem_is_told_with_its_line() {
     let error = fixture.ops.define(&define(&wrong, true)).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Usage, "GP0403"));
     let shown = text::error(&error);
-    assert!(shown.starts_with("2 problems, nothing saved\nline 18: "), "{shown}");
-    assert!(shown.contains("line 24: ") && shown.contains("merged"), "{shown}");
+    assert!(shown.starts_with("2 problems, nothing saved\nline 19: "), "{shown}");
+    assert!(shown.contains("line 24: ") && shown.contains("Did you mean `merged`?"), "{shown}");
 }
 
 #[tokio::test]
@@ -95,6 +95,33 @@ async fn s2_42_a_workflow_is_a_diagram() {
     let fixture = Fixture::memory();
     fixture.define(BUGFIX).await;
     let view = fixture.ops.show_workflow("bugfix").await.unwrap();
-    expect![[r#""#]].assert_eq(&view.diagram);
-    expect![[r#""#]].assert_eq(&text::workflow(&view));
+    expect![[r#"
+        stateDiagram-v2
+          [*] --> s1
+          state "fix" as s1
+          state "review" as s2
+          state "merged" as s3
+          s3 --> [*]
+          state "stopped" as s4
+          s4 --> [*]
+          s1 --> s2: submit
+          s1 --> s4: give_up
+          s1 --> s4: after 3d
+          s2 --> s3: approve
+          s2 --> s1: reject
+    "#]]
+    .assert_eq(&view.diagram);
+    expect![[r#"
+        bugfix@1 {issue!, pr?, token?}: Fix a bug and have it reviewed.
+        fix (atomic): Change the code so that the failing test passes.
+        - submit -> review
+        - give_up -> stopped
+        - after 3d -> stopped
+        review (atomic): Read the diff and check that the tests cover the bug.
+        - approve -> merged
+        - reject -> fix
+        merged (final)
+        stopped (final)
+    "#]]
+    .assert_eq(&text::workflow(&view));
 }

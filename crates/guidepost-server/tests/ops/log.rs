@@ -70,7 +70,17 @@ async fn every_kind_of_fact_is_recorded_and_shown() {
             next: submit {pr!}, give_up
         "#]]
         .assert_eq(&answer);
-        expect![[r#""#]].assert_eq(&read(&fixture, &run, What::History, None).await);
+        expect![[r#"
+            e-8 rev 2 writer-1: error <<disk is full>>
+            e-7 rev 2 writer-1: artifact patch at fix.patch
+            e-6 rev 2 writer-1: message to r-2: <<please review>>
+            e-5 rev 2 writer-1: decision <<which fix?>> -> a because <<a is smaller>>, confidence 0.8
+            e-4 rev 2 writer-1: end of call-1, completed: <<3 passed>>
+            e-3 rev 2 writer-1: action tool_execution <<run the tests>>, running, ref call-1
+            e-2 rev 2: began in fix
+            e-1 rev 1 writer-1: started bugfix
+        "#]]
+        .assert_eq(&read(&fixture, &run, What::History, None).await);
         assert_eq!(fixture.standing(&run).await.rev, Rev(2));
     })
     .await;

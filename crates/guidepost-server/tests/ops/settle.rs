@@ -80,7 +80,7 @@ states:
             detail: Default::default(),
         };
         let error = fixture.ops.where_am_i(&question).await.unwrap_err();
-        assert!(text::error(&error).contains("call again"), "{error}");
+        assert!(text::error(&error).contains("Call again"), "{error}");
         let standing = fixture.standing(&run).await;
         assert_eq!((standing.rev, standing.status), (Rev(1_502), Status::Running));
     })

@@ -64,7 +64,9 @@ async fn what_is_missing_is_named() {
     };
     let refused = fixture.ops.start_run(&request).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Usage);
-    expect![[r#""#]].assert_eq(&text::error(&refused));
+    expect![[r#"
+        not started: issue is missing; it must be of type string; isue is no attribute of the workflow; did you mean `issue`? You sent {isue}. Send them as input.
+    "#]].assert_eq(&text::error(&refused));
 }
 
 #[tokio::test]
