@@ -4,10 +4,9 @@ use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Detail, WhereAmI};
 use guidepost_server::text;
 use serde_json::json;
-use tiktoken_rs::o200k_base;
 
 use crate::log::{entry, log};
-use crate::support::{BUGFIX, Fixture, on_every_store};
+use crate::support::{BUGFIX, Fixture, on_every_store, tokens};
 
 async fn full(fixture: &Fixture, run: &str) -> String {
     let question = WhereAmI { run: RunRef::from(run), detail: Detail::Full };
@@ -74,7 +73,7 @@ async fn b19_the_packet_is_bounded() {
         .await;
     }
     let shown = full(&fixture, &run).await;
-    let tokens = o200k_base().unwrap().encode_ordinary(&shown).len();
+    let tokens = tokens(&shown);
     assert!(tokens <= 2_000, "{tokens} tokens");
     assert!(shown.ends_with("next:\n- submit {pr!}\n- give_up\n"), "{shown}");
 }
@@ -95,7 +94,7 @@ async fn s0_17_one_question_is_enough() {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
-        assert!(o200k_base().unwrap().encode_ordinary(&shown).len() <= 400);
+        assert!(tokens(&shown) <= 400);
     })
     .await;
 }

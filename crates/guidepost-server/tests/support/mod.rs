@@ -166,3 +166,8 @@ pub(crate) async fn on_every_store(test: impl AsyncFn(Fixture)) {
     test(Fixture::memory()).await;
     test(Fixture::sqlite()).await;
 }
+
+/// What a text costs a model.
+pub(crate) fn tokens(text: &str) -> usize {
+    tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len()
+}
