@@ -3,6 +3,8 @@
 //! Prints one JSON line per figure; `floor` is the same operation on a small run, and `ratio` how many times as much it
 //! costs on a large one. `--quick` takes fewer samples and smaller runs.
 
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
 use std::time::Instant;
 
 use guidepost_core::id::RunRef;

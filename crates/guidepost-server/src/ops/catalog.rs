@@ -131,7 +131,7 @@ impl Catalog {
         if let Some(machine) = known {
             return Ok(machine);
         }
-        let mut machine = usable(&rows.name, open_rows(&rows))?;
+        let mut machine = usable(&rows.name, workflow::compile_open(&rows))?;
         // A run that follows rows is bound to no structure, and says so by an empty hash.
         machine.hash.clear();
         let machine = Arc::new(machine);
@@ -166,30 +166,4 @@ fn usable(name: &str, compiled: Compiled) -> Result<Machine, OpError> {
 
 fn in_words(problem: &Diagnostic) -> String {
     format!("line {}: {}", problem.at.line, problem.message)
-}
-
-/// Rows say less than a text can, so they are read as one.
-fn open_rows(rows: &OpenWorkflow) -> Compiled {
-    let states: serde_json::Map<String, serde_json::Value> = rows
-        .states
-        .iter()
-        .map(|state| {
-            let mut on = serde_json::Map::new();
-            for transition in rows.transitions.iter().filter(|t| t.from == state.name) {
-                let one = serde_json::json!({
-                    "target": transition.to,
-                    "description": transition.description.as_deref().unwrap_or(""),
-                });
-                on.insert(transition.name.clone(), one);
-            }
-            let state_json = serde_json::json!({
-                "guideline": state.guideline.as_deref().unwrap_or(""),
-                "on": on,
-            });
-            (state.name.clone(), state_json)
-        })
-        .collect();
-    let initial = rows.states.first().map(|state| state.name.as_str());
-    let text = serde_json::json!({ "name": rows.name, "initial": initial, "states": states });
-    workflow::compile(text.to_string().as_bytes(), "")
 }

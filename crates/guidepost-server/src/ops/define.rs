@@ -4,7 +4,7 @@ use guidepost_core::diagnostic::Diagnostic;
 use guidepost_core::id::{StateId, Version};
 use guidepost_core::limits::DEFINITION_BYTES_MAX;
 use guidepost_core::machine::{Machine, State, WorkKind};
-use guidepost_core::workflow;
+use guidepost_core::workflow::{self, Format};
 use guidepost_store::{NewVersion, Source, StoreError};
 use serde::Serialize;
 
@@ -43,6 +43,8 @@ pub struct Definition {
     pub workflow: String,
     /// The hash of its structure.
     pub hash: String,
+    /// How it is written.
+    pub format: Format,
     /// How many states it has, those that only group others left out.
     pub states: usize,
     /// How many transitions it has.
@@ -88,11 +90,12 @@ impl Ops {
             hash: machine.hash.clone(),
             states: machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count(),
             transitions: transitions.len(),
+            format: compiled.format,
             warnings: compiled.diagnostics,
             saved: None,
         };
         if request.save {
-            let saved = self.save(request, &machine, transitions).await?;
+            let saved = self.save(request, &machine, definition.format, transitions).await?;
             definition.saved = Some(saved);
         }
         Ok(definition)
@@ -102,6 +105,7 @@ impl Ops {
         &self,
         request: &Define,
         machine: &Machine,
+        format: Format,
         transitions: Vec<guidepost_store::TransitionRow>,
     ) -> Result<guidepost_store::Defined, OpError> {
         if machine.name == OBSERVED {
@@ -115,7 +119,7 @@ impl Ops {
             description: machine.description.clone(),
             hash: machine.hash.clone(),
             source: Source {
-                format: format(&request.file).to_owned(),
+                format: name_of(format).to_owned(),
                 text: request.text.clone(),
                 file: request.file.clone(),
             },
@@ -128,9 +132,13 @@ impl Ops {
     }
 }
 
-fn format(file: &str) -> &'static str {
-    let is_json = std::path::Path::new(file).extension().is_some_and(|found| found == "json");
-    if is_json { "json" } else { "yaml" }
+fn name_of(format: Format) -> &'static str {
+    match format {
+        Format::Yaml => "yaml",
+        Format::Json => "json",
+        Format::XState => "xstate",
+        Format::Rows => "rows",
+    }
 }
 
 fn forbidden(machine: &Machine, allowed: Allowed) -> Option<(StateId, &'static str)> {

@@ -22,11 +22,15 @@ pub(super) fn states(machine: &Machine) -> Vec<StateRow> {
 
 /// The transitions, in document order.
 pub(super) fn transitions(machine: &Machine) -> Vec<TransitionRow> {
-    let numbered = (0..).zip(&machine.states);
-    numbered.flat_map(|(ix, state)| of_state(machine, ix, state)).collect()
+    let states = machine.states.iter();
+    states.flat_map(|state| of_state(machine, state)).map(|(row, _)| row).collect()
 }
 
-fn of_state(machine: &Machine, ix: StateIx, state: &State) -> Vec<TransitionRow> {
+/// A state's transitions, each with what it is made from.
+pub(super) fn of_state<'a>(
+    machine: &Machine,
+    state: &'a State,
+) -> Vec<(TransitionRow, &'a Transition)> {
     let mut positions: HashMap<String, u32> = HashMap::new();
     let all = state.transitions.iter().chain(&state.always);
     all.map(|transition| {
@@ -34,7 +38,7 @@ fn of_state(machine: &Machine, ix: StateIx, state: &State) -> Vec<TransitionRow>
         let position = positions.entry(name.clone()).or_default();
         let row = TransitionRow {
             kind,
-            from: path(machine, ix),
+            from: named(state),
             to: transition.targets.iter().filter_map(|target| path(machine, *target)).collect(),
             position: *position,
             is_gated: is_gated(machine, transition),
@@ -42,7 +46,7 @@ fn of_state(machine: &Machine, ix: StateIx, state: &State) -> Vec<TransitionRow>
             name,
         };
         *position += 1;
-        row
+        (row, transition)
     })
     .collect()
 }
@@ -116,5 +120,10 @@ fn is_on_the_way(machine: &Machine, outer: StateIx, ix: StateIx) -> bool {
 }
 
 fn path(machine: &Machine, ix: StateIx) -> Option<String> {
-    (ix != Machine::ROOT).then(|| machine.state(ix).id.to_string())
+    named(machine.state(ix))
+}
+
+/// A state's path; nothing for the root.
+fn named(state: &State) -> Option<String> {
+    state.parent.map(|_| state.id.to_string())
 }

@@ -59,7 +59,7 @@ pub struct StateView {
 /// A transition of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TransitionView {
-    /// The event, or the name the dialect gives it; empty for an eventless transition.
+    /// The event, or in words what else sets it off: `after 3d`, `done`; empty for an eventless transition.
     pub event: String,
     /// `event`, `always`, `after`, `done`, `error` or `internal`.
     pub kind: &'static str,
@@ -119,13 +119,17 @@ fn states(machine: &Machine, wording: &[StateWording]) -> Vec<StateView> {
 }
 
 fn transitions(machine: &Machine) -> Vec<TransitionView> {
-    let rows = rows::transitions(machine).into_iter();
-    rows.map(|row| TransitionView {
-        event: row.name,
-        kind: row.kind,
-        from: row.from,
-        to: row.to,
-        description: row.description,
-    })
-    .collect()
+    let mut views = Vec::new();
+    for state in &machine.states {
+        for (row, transition) in rows::of_state(machine, state) {
+            views.push(TransitionView {
+                event: diagram::trigger(state, transition),
+                kind: row.kind,
+                from: row.from,
+                to: row.to,
+                description: row.description,
+            });
+        }
+    }
+    views
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use guidepost_core::diagnostic::Diagnostic;
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
-use super::foreign::{line, name, wording};
+use super::foreign::{line, name, sentence, wording};
 use super::lists::arguments;
 use crate::ops::{Definition, WorkflowView};
 
@@ -87,7 +87,7 @@ fn problem(problem: &Diagnostic) -> String {
     let sort = if problem.is_error() { "" } else { "warning: " };
     let mut text = format!("{place}{sort}{}", line(&problem.message, PROBLEM_MAX));
     if let Some(hint) = &problem.hint {
-        let _ = write!(text, ". {}", line(hint, PROBLEM_MAX));
+        let _ = write!(text, ". {}", sentence(hint, PROBLEM_MAX));
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use guidepost_core::id::StateId;
-use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
+use guidepost_core::machine::{Delay, Machine, State, StateIx, StateKind, Transition, Trigger};
 
 /// The diagram of a machine (`stateDiagram-v2`), with the states marked that a run is in.
 #[must_use]
@@ -73,7 +73,7 @@ fn arrows(text: &mut String, machine: &Machine, from: StateIx, transition: &Tran
     if from == Machine::ROOT {
         return;
     }
-    let name = name(machine.state(from), transition);
+    let name = escaped(&trigger(machine.state(from), transition));
     for target in &transition.targets {
         match name.as_str() {
             "" => line(text, 1, format_args!("s{from} --> s{target}")),
@@ -82,10 +82,10 @@ fn arrows(text: &mut String, machine: &Machine, from: StateIx, transition: &Tran
     }
 }
 
-fn name(state: &State, transition: &Transition) -> String {
-    use guidepost_core::machine::Delay;
+/// What makes a transition a candidate, in words; empty for nothing.
+pub(crate) fn trigger(state: &State, transition: &Transition) -> String {
     match &transition.trigger {
-        Trigger::Event(descriptor) => escaped(&descriptor.to_string()),
+        Trigger::Event(descriptor) => descriptor.to_string(),
         Trigger::Always => String::new(),
         Trigger::After(delay) => match state.delays.get(*delay as usize) {
             Some(Delay::Fixed(span)) => format!("after {span}"),

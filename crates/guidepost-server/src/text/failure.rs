@@ -8,7 +8,7 @@ use guidepost_core::machine::schema::Mismatch;
 
 use super::budget::{REPLY_BYTES_MAX, capped};
 use super::definition::problems;
-use super::foreign::{line, name, word};
+use super::foreign::{line, name, sentence, word};
 use super::standing::{legal_line, states};
 use crate::ops::{LastMove, NotDone, OpError, Refusal};
 
@@ -31,12 +31,11 @@ pub fn error(error: &OpError) -> String {
 }
 
 fn sentence_and_hint(what: &str, hint: Option<&str>) -> String {
-    let mut text = line(what, SENTENCE_MAX);
-    if let Some(hint) = hint {
-        let _ = write!(text, ". Try: {}", line(hint, SENTENCE_MAX));
+    let what = line(what, SENTENCE_MAX);
+    match hint {
+        None => format!("{what}.\n"),
+        Some(hint) => format!("{what}. {}\n", sentence(hint, SENTENCE_MAX)),
     }
-    text.push_str(".\n");
-    text
 }
 
 fn not_done(not_done: &NotDone) -> String {
@@ -96,9 +95,9 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
             let expected =
                 expected.as_deref().map(|legal| format!(" Expected {}.", name(&legal.to_string())));
             format!(
-                "not done: {} does not fit: {}. You sent {}.{}",
+                "not done: {} does not fit: {} You sent {}.{}",
                 word(event.as_str()),
-                mismatches(problems),
+                ended(mismatches(problems)),
                 sent(not_done),
                 expected.unwrap_or_default()
             )
@@ -109,8 +108,8 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
             states(active.iter())
         ),
         Rejected::BadStart { problems } => format!(
-            "not started: {}. You sent {}. Send them as input.",
-            mismatches(problems),
+            "not started: {} You sent {}. Send them as input.",
+            ended(mismatches(problems)),
             sent(not_done)
         ),
         other => sentence_and_hint(&format!("not done: {other}"), other.hint().as_deref())
@@ -130,6 +129,14 @@ fn mismatches(problems: &[Mismatch]) -> String {
         shown.push(format!("{} more", problems.len() - SHOWN_MAX));
     }
     shown.join("; ")
+}
+
+/// The text with a full stop, unless it ends with a question.
+fn ended(mut text: String) -> String {
+    if !text.ends_with('?') {
+        text.push('.');
+    }
+    text
 }
 
 fn sent(not_done: &NotDone) -> String {

@@ -56,6 +56,16 @@ pub fn line(text: &str, max: usize) -> String {
     unmarked(&cut(text.trim(), max))
 }
 
+/// A sentence: begun with a capital, ended by a full stop unless it has its own end.
+#[must_use]
+pub fn sentence(text: &str, max: usize) -> String {
+    let text = line(text, max);
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '?', '!', '…']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 /// A definition's wording. Further lines are indented, so that none can pass for a line of the reply.
 #[must_use]
 pub fn wording(text: &str, max: usize) -> String {

@@ -59,16 +59,22 @@ fn what(item: &HistoryItem) -> String {
 }
 
 fn transitioned(body: &Json) -> String {
-    let event = body["event"].as_str().unwrap_or_default();
-    let to: Vec<&str> =
-        body["to"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-    let mut text = name(event);
-    match (body["from"].as_str().unwrap_or_default(), to.as_slice()) {
-        (from, []) => text = format!("{text} in {}", name(from)),
-        ("", to) => text = format!("{text} -> {}", name(&to.join(", "))),
-        (from, to) => text = format!("{text}, {} -> {}", name(from), name(&to.join(", "))),
+    if body["cause"] == "initial" {
+        return format!("began in {}", paths(&body["entered"]));
     }
-    text + &after(" with ", body, "data") + &after(", ", body, "note")
+    let event = name(body["event"].as_str().unwrap_or_default());
+    let to = &body["to"];
+    let way = match body["from"].as_str().unwrap_or_default() {
+        from if to.as_array().is_none_or(Vec::is_empty) => format!("{event} in {}", name(from)),
+        "" => format!("{event} -> {}", paths(to)),
+        from => format!("{event}, {} -> {}", name(from), paths(to)),
+    };
+    way + &after(" with ", body, "data") + &after(", ", body, "note")
+}
+
+fn paths(list: &Json) -> String {
+    let names = list.as_array().into_iter().flatten().filter_map(Json::as_str);
+    names.map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn action(body: &Json) -> String {

@@ -1,0 +1,112 @@
+//! Clients that are broken or hostile (F3): the server answers, goes on, and ends when the input does.
+
+use guidepost_server::mcp::{LINE_BYTES_MAX, Options};
+use serde_json::{Value as Json, json};
+
+use crate::support::Fixture;
+use crate::wire::Wire;
+
+async fn still_answers(wire: &mut Wire) {
+    let text = wire.done("guidepost_where", json!({})).await;
+    assert!(text.starts_with("no open runs"), "{text}");
+}
+
+#[tokio::test]
+async fn f3_what_is_no_message_is_answered_and_survived() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let deep = "[".repeat(100_000);
+    for (line, code) in [
+        (&b"this is no JSON"[..], -32700),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,", -32700),
+        (b"\0\0\0", -32700),
+        (b"\xff\xfe{}", -32700),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700),
+        (deep.as_bytes(), -32700),
+        (b"[]", -32600),
+        (br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600),
+        (b"{}", -32600),
+        (b"null", -32600),
+        (b"42", -32600),
+        (br#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#, -32600),
+    ] {
+        wire.bytes(&[line, b"\n"].concat()).await;
+        let answer = wire.answer().await;
+        assert_eq!(answer["error"]["code"], code, "{}: {answer}", String::from_utf8_lossy(line));
+    }
+    still_answers(&mut wire).await;
+    wire.close().await;
+}
+
+#[tokio::test]
+async fn f3_empty_lines_marks_and_unknown_notifications_are_passed_over() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    wire.bytes(b"\n\r\n   \n").await;
+    wire.bytes(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/unheard_of\",\"params\":7}\n")
+        .await;
+    wire.bytes(b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":\"bom\",\"method\":\"ping\"}\r\n").await;
+    assert_eq!(wire.answer().await["id"], "bom");
+    still_answers(&mut wire).await;
+    wire.close().await;
+}
+
+#[tokio::test]
+async fn f3_a_line_of_100_megabytes_is_refused_and_survived() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let chunk = vec![b'x'; 1024 * 1024];
+    for _ in 0..100 {
+        wire.bytes(&chunk).await;
+    }
+    wire.bytes(b"\n").await;
+    let answer = wire.answer().await;
+    assert_eq!(answer["error"]["code"], -32600, "{answer}");
+    still_answers(&mut wire).await;
+    wire.close().await;
+}
+
+/// P3: the longest line is read, one byte more is not.
+#[tokio::test]
+async fn p3_a_line_is_bounded() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let ping = |bytes: usize| {
+        let head = r#"{"jsonrpc":"2.0","id":"p","method":"ping","params":{"x":""#;
+        let tail = r#""}}"#;
+        format!("{head}{}{tail}\n", "x".repeat(bytes - head.len() - tail.len()))
+    };
+    wire.bytes(ping(LINE_BYTES_MAX).as_bytes()).await;
+    assert_eq!(wire.answer().await["id"], "p");
+    wire.bytes(ping(LINE_BYTES_MAX + 1).as_bytes()).await;
+    assert_eq!(wire.answer().await["error"]["code"], -32600);
+    wire.close().await;
+}
+
+/// What was asked before the input ended is answered.
+#[tokio::test]
+async fn the_last_request_is_answered_at_the_end_of_the_input() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let call = json!({ "name": "guidepost_where", "arguments": {} });
+    for id in 100..120 {
+        wire.message(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call }),
+        )
+        .await;
+    }
+    let mut ids: Vec<Json> =
+        wire.close().await.into_iter().map(|answer| answer["id"].clone()).collect();
+    ids.sort_by_key(|id| id.as_u64());
+    assert_eq!(ids, (100..120).map(Json::from).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_or_leaves_midway_is_no_failure() {
+    let fixture = Fixture::memory();
+    let wire = Wire::open(&fixture, Options::default());
+    assert!(wire.close().await.is_empty());
+    let mut wire = Wire::open(&fixture, Options::default());
+    wire.bytes(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"meth").await;
+    wire.close().await;
+}

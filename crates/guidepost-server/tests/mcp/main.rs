@@ -1,0 +1,10 @@
+//! The door for agents, by the bytes that go through it and by the Rust client of the protocol's authors.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broken;
+mod client;
+mod flow;
+mod protocol;
+mod wire;

@@ -1,0 +1,42 @@
+//! The official Python client, against a server in a process of its own.
+//!
+//! Set `GUIDEPOST_TEST_PYTHON` to an interpreter that has the package `mcp`; without it there is nothing to test with, and
+//! the test says so. Called with `serve`, this program is the server.
+
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use guidepost_server::mcp::{Options, serve_stdio};
+use guidepost_server::ops::Ops;
+
+const CLIENT: &str = include_str!("mcp_python.py");
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1);
+    match argument.as_deref() {
+        Some("serve") => serve(),
+        Some("--list") => {
+            println!("the_python_client_works_with_it: test");
+            ExitCode::SUCCESS
+        }
+        _ => test(),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve() -> ExitCode {
+    let store = guidepost_store::open("memory:").unwrap();
+    serve_stdio(Arc::new(Ops::new(store)), Options::default()).await.unwrap();
+    ExitCode::SUCCESS
+}
+
+fn test() -> ExitCode {
+    let Some(python) = std::env::var_os("GUIDEPOST_TEST_PYTHON") else {
+        println!("the_python_client_works_with_it ... skipped: GUIDEPOST_TEST_PYTHON is not set");
+        return ExitCode::SUCCESS;
+    };
+    let server = std::env::current_exe().unwrap();
+    let status = Command::new(python).arg("-c").arg(CLIENT).arg(server).status().unwrap();
+    println!("the_python_client_works_with_it ... {status}");
+    if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,72 @@
+//! Pausing, resuming, cancelling.
+
+use guidepost_core::id::RunRef;
+use guidepost_core::input::Control;
+use guidepost_core::run::Status;
+use guidepost_server::ops::{ControlRun, Kind, Moved, OpError};
+use guidepost_server::text;
+use serde_json::json;
+
+use crate::support::{BUGFIX, Fixture, on_every_store};
+
+async fn control(fixture: &Fixture, run: &str, control: Control) -> Result<Moved, OpError> {
+    let request = ControlRun {
+        run: RunRef::from(run),
+        control,
+        note: Some("lunch".to_owned()),
+        caller: "operator".to_owned(),
+    };
+    fixture.ops.control_run(&request).await
+}
+
+#[tokio::test]
+async fn a_paused_run_takes_nothing_until_it_is_resumed() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let paused = control(&fixture, &run, Control::Pause).await.unwrap();
+        assert_eq!(paused.standing.status, Status::Paused);
+        assert!(
+            text::moved(&paused).starts_with("ok rev 3: still in fix; run paused"),
+            "{}",
+            text::moved(&paused)
+        );
+        let error = fixture.send(&run, "give_up", json!({}), None).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotLegal);
+        assert!(text::error(&error).contains("Resume it first"));
+        control(&fixture, &run, Control::Resume).await.unwrap();
+        fixture.send(&run, "give_up", json!({}), None).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_over() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let moved = control(&fixture, &run, Control::Cancel).await.unwrap();
+        assert_eq!(moved.standing.status, Status::Cancelled);
+        assert!(text::moved(&moved).contains("next: nothing, the run is cancelled"));
+        assert_eq!(
+            control(&fixture, &run, Control::Resume).await.unwrap_err().kind(),
+            Kind::NotLegal
+        );
+    })
+    .await;
+}
+
+/// B21: the history of what was decided can be checked.
+#[tokio::test]
+async fn b21_a_history_is_verified() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        fixture.send(&run, "submit", json!({ "pr": "#1" }), None).await.unwrap();
+        crate::log::act(&fixture, &run, "tool_execution", "tests").await;
+        let verified = fixture.ops.verify_run(&RunRef::from(run.as_str())).await.unwrap();
+        let shown = text::verified(&verified);
+        assert!(shown.starts_with("r-1: 4 records, nothing wrong\nhead "), "{shown}");
+    })
+    .await;
+}

@@ -1,0 +1,127 @@
+//! Definitions.
+
+use expect_test::expect;
+use guidepost_core::diagnostic::Explain;
+use guidepost_server::ops::{Allowed, Define, Kind, OpError};
+use guidepost_server::text;
+use serde_json::json;
+
+use crate::support::{BUGFIX, Fixture, on_every_store};
+
+fn define(text: &str, save: bool) -> Define {
+    Define {
+        text: text.to_owned(),
+        file: String::new(),
+        save,
+        allowed: Allowed::OnlyHarmless,
+        caller: "agent".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_definition_is_checked_saved_and_known_again() {
+    on_every_store(async |fixture| {
+        let checked = fixture.ops.define(&define(BUGFIX, false)).await.unwrap();
+        expect![[r#"
+            bugfix is sound: 4 states, 5 transitions; nothing saved, save=true does
+        "#]]
+        .assert_eq(&text::definition(&checked));
+        assert!(fixture.ops.show_workflow("bugfix").await.is_err());
+        let saved = fixture.ops.define(&define(BUGFIX, true)).await.unwrap();
+        assert_eq!(
+            text::definition(&saved),
+            "saved bugfix@1: 4 states, 5 transitions\nnext: guidepost_start workflow=bugfix\n"
+        );
+        let again = fixture.ops.define(&define(BUGFIX, true)).await.unwrap();
+        assert!(!again.saved.unwrap().is_new);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_problem_is_told_with_its_line() {
+    let fixture = Fixture::memory();
+    let wrong = BUGFIX
+        .replace("target: merged", "target: mergd")
+        .replace("give_up: stopped", "give_up: stoped");
+    let error = fixture.ops.define(&define(&wrong, true)).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Usage, "GP0403"));
+    let shown = text::error(&error);
+    assert!(shown.starts_with("2 problems, nothing saved\nline 19: "), "{shown}");
+    assert!(shown.contains("line 24: ") && shown.contains("Did you mean `merged`?"), "{shown}");
+}
+
+#[tokio::test]
+async fn work_that_reaches_out_is_refused_from_an_agent() {
+    let fixture = Fixture::memory();
+    for (work, named) in [
+        ("exec: { command: [rm, -rf, /] }", "exec"),
+        ("http: { url: 'http://169.254.169.254/' }", "http"),
+        ("tool: shell", "tool"),
+        ("agent: database", "database"),
+    ] {
+        let definition = format!(
+            "name: reach\ninitial: A\nstates:\n  A:\n    {work}\n    onDone: B\n  B: {{ type: final }}\n"
+        );
+        match fixture.ops.define(&define(&definition, true)).await {
+            Err(OpError::ForbiddenWork { work, .. }) => assert_eq!(work, named),
+            other => panic!("{named}: {other:?}"),
+        }
+        let allowed = Define { allowed: Allowed::Everything, ..define(&definition, true) };
+        fixture.ops.define(&allowed).await.unwrap();
+    }
+}
+
+/// Runs keep the version they began with.
+#[tokio::test]
+async fn a_new_version_is_for_new_runs() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let old = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        fixture.define(&BUGFIX.replace("give_up: stopped", "surrender: stopped")).await;
+        let new = fixture.start("bugfix", json!({ "issue": "#8" })).await;
+        fixture.send(&old, "give_up", json!({}), None).await.unwrap();
+        fixture.send(&new, "surrender", json!({}), None).await.unwrap();
+        let view = fixture.ops.show_workflow("bugfix@1").await.unwrap();
+        assert_eq!(view.versions.len(), 2);
+        assert!(view.transitions.iter().any(|transition| transition.event == "give_up"));
+    })
+    .await;
+}
+
+/// S2.42: a workflow is a diagram.
+#[tokio::test]
+async fn s2_42_a_workflow_is_a_diagram() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let view = fixture.ops.show_workflow("bugfix").await.unwrap();
+    expect![[r#"
+        stateDiagram-v2
+          [*] --> s1
+          state "fix" as s1
+          state "review" as s2
+          state "merged" as s3
+          s3 --> [*]
+          state "stopped" as s4
+          s4 --> [*]
+          s1 --> s2: submit
+          s1 --> s4: give_up
+          s1 --> s4: after 3d
+          s2 --> s3: approve
+          s2 --> s1: reject
+    "#]]
+    .assert_eq(&view.diagram);
+    expect![[r#"
+        bugfix@1 {issue!, pr?, token?}: Fix a bug and have it reviewed.
+        fix (atomic): Change the code so that the failing test passes.
+        - submit -> review
+        - give_up -> stopped
+        - after 3d -> stopped
+        review (atomic): Read the diff and check that the tests cover the bug.
+        - approve -> merged
+        - reject -> fix
+        merged (final)
+        stopped (final)
+    "#]]
+    .assert_eq(&text::workflow(&view));
+}

@@ -1,0 +1,124 @@
+//! Recording facts.
+
+use expect_test::expect;
+use guidepost_core::id::{Rev, RunRef};
+use guidepost_core::limits::FACTS_MAX;
+use guidepost_server::ops::{Kind, Log, LogEntry, ReadRun, What};
+use guidepost_server::text;
+use serde_json::{Value as Json, json};
+
+use crate::support::{BUGFIX, Fixture, object, on_every_store};
+
+pub(crate) async fn act(fixture: &Fixture, run: &str, sort: &str, name: &str) {
+    let data = json!({ "type": sort, "name": name });
+    log(fixture, run, vec![entry("action", "", data)]).await;
+}
+
+pub(crate) fn entry(kind: &str, text: &str, data: Json) -> LogEntry {
+    LogEntry {
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        data: object(data),
+        ..LogEntry::default()
+    }
+}
+
+pub(crate) async fn log(fixture: &Fixture, run: &str, entries: Vec<LogEntry>) -> String {
+    let log = Log { run: RunRef::from(run), entries, caller: "writer-1".to_owned() };
+    let logged = fixture.ops.log(&log).await;
+    text::logged(&logged.unwrap_or_else(|error| panic!("{}", text::error(&error))))
+}
+
+pub(crate) async fn read(fixture: &Fixture, run: &str, what: What, path: Option<&str>) -> String {
+    let read = ReadRun {
+        run: RunRef::from(run),
+        what,
+        path: path.map(str::to_owned),
+        limit: 20,
+        cursor: None,
+    };
+    text::reading(&fixture.ops.read_run(&read).await.unwrap())
+}
+
+#[tokio::test]
+async fn every_kind_of_fact_is_recorded_and_shown() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let mut call = entry("action", "run the tests", json!({ "type": "tool_execution", "status": "running" }));
+        call.r#ref = Some("call-1".to_owned());
+        let mut end = entry("action_ended", "3 passed", json!({ "status": "completed" }));
+        end.r#ref = Some("call-1".to_owned());
+        let mut file = entry("artifact", "patch", json!({}));
+        file.r#ref = Some("fix.patch".to_owned());
+        let decision = json!({ "question": "which fix?", "options": ["a", "b"], "chosen": "a", "confidence": 0.8 });
+        let answer = log(
+            &fixture,
+            &run,
+            vec![
+                call,
+                end,
+                entry("decision", "a is smaller", decision),
+                entry("message", "please review", json!({ "to": "r-2", "type": "question" })),
+                file,
+                entry("error", "disk is full", json!({})),
+            ],
+        )
+        .await;
+        expect![[r#"
+            logged e-3 to e-8 in r-1, rev 2
+            next: submit {pr!}, give_up
+        "#]]
+        .assert_eq(&answer);
+        expect![[r#"
+            e-8 rev 2 writer-1: error <<disk is full>>
+            e-7 rev 2 writer-1: artifact patch at fix.patch
+            e-6 rev 2 writer-1: message to r-2: <<please review>>
+            e-5 rev 2 writer-1: decision <<which fix?>> -> a because <<a is smaller>>, confidence 0.8
+            e-4 rev 2 writer-1: end of call-1, completed: <<3 passed>>
+            e-3 rev 2 writer-1: action tool_execution <<run the tests>>, running, ref call-1
+            e-2 rev 2: began in fix
+            e-1 rev 1 writer-1: started bugfix
+        "#]]
+        .assert_eq(&read(&fixture, &run, What::History, None).await);
+        assert_eq!(fixture.standing(&run).await.rev, Rev(2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_bad_entry_and_nothing_is_recorded() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let bad = [
+            (entry("thought", "hm", json!({})), "no kind of entry"),
+            (entry("decision", "", json!({ "chozen": 1 })), "chozen"),
+            (entry("action_ended", "done", json!({})), "which action"),
+        ];
+        for (bad, named) in bad {
+            let entries = vec![entry("note", "fine", json!({})), bad];
+            let log = Log { run: RunRef::from(run.as_str()), entries, caller: String::new() };
+            let error = fixture.ops.log(&log).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(text::error(&error).contains(named), "{}", text::error(&error));
+        }
+        assert_eq!(read(&fixture, &run, What::History, None).await.lines().count(), 2);
+    })
+    .await;
+}
+
+/// P3: a call may hold so many entries, and not one more.
+#[tokio::test]
+async fn p3_entries_are_bounded() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut entries = vec![entry("note", "x", json!({})); FACTS_MAX];
+    let many = |entries| Log { run: RunRef::from("r-1"), entries, caller: String::new() };
+    fixture.ops.log(&many(entries.clone())).await.unwrap();
+    entries.push(entry("note", "x", json!({})));
+    assert_eq!(fixture.ops.log(&many(entries)).await.unwrap_err().kind(), Kind::Usage);
+    assert_eq!(fixture.ops.log(&many(Vec::new())).await.unwrap_err().kind(), Kind::Usage);
+    drop(run);
+}
