@@ -17,8 +17,12 @@ use serde_json::{Value as Json, json};
 use crate::bench::statistics::{Median, median};
 use crate::project::Project;
 
-/// Bench targets: package, target, features.
-const TARGETS: &[(&str, &str)] = &[("guidepost-store", "store"), ("guidepost-core", "kernel")];
+/// A bench target: its package and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    package: String,
+    name: String,
+}
 
 /// Pairs of each benchmark, at least.
 const PAIRS: usize = 15;
@@ -49,19 +53,19 @@ struct Samples {
 /// If a target cannot be built, or prints nothing that can be read.
 pub(crate) fn run(project: &Project, quick: bool, json: bool) -> Result<bool> {
     let least = if quick { PAIRS_QUICK } else { PAIRS };
-    let present: Vec<_> = TARGETS.iter().filter(|target| exists(project, target)).collect();
-    ensure!(!present.is_empty(), "there is no bench target yet");
-    for target in &present {
+    let targets = targets(&project.metadata()?);
+    ensure!(!targets.is_empty(), "there is no bench target");
+    for target in &targets {
         measure(project, target, quick, true)?;
     }
     let begun = Instant::now();
     let mut results = Results::new();
-    for (target, share) in present.iter().zip(1_u32..) {
-        let until = begun + QUICK / u32::try_from(present.len()).unwrap_or(1) * share;
+    for (target, share) in targets.iter().zip(1_u32..) {
+        let until = begun + QUICK / u32::try_from(targets.len()).unwrap_or(1) * share;
         let mut of_target = Results::new();
         while of_target.values().map(|samples| samples.ratios.len()).min().unwrap_or(0) < least {
             let output = measure(project, target, quick, false)?;
-            ensure!(read(&output, &mut of_target) > 0, "`{}` printed no results", target.1);
+            ensure!(read(&output, &mut of_target) > 0, "`{}` printed no results", target.name);
             if quick && Instant::now() > until {
                 break;
             }
@@ -82,14 +86,25 @@ pub(crate) fn run(project: &Project, quick: bool, json: bool) -> Result<bool> {
     Ok(true)
 }
 
-fn exists(project: &Project, (package, target): &(&str, &str)) -> bool {
-    project.root.join(format!("crates/{package}/benches/{target}.rs")).is_file()
+/// The bench targets of the workspace.
+fn targets(metadata: &Json) -> Vec<Target> {
+    let mut found = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let targets = package["targets"].as_array().into_iter().flatten();
+        let is_bench =
+            |target: &&Json| target["kind"].as_array().is_some_and(|k| k.contains(&json!("bench")));
+        found.extend(targets.filter(is_bench).filter_map(|target| {
+            let text = |value: &Json| value.as_str().map(ToOwned::to_owned);
+            Some(Target { package: text(&package["name"])?, name: text(&target["name"])? })
+        }));
+    }
+    found
 }
 
 /// Builds or runs a bench target, and returns what it prints.
 fn measure(
     project: &Project,
-    (package, target): &(&str, &str),
+    Target { package, name: target }: &Target,
     quick: bool,
     build_only: bool,
 ) -> Result<String> {
@@ -188,7 +203,7 @@ fn document(results: &Results, machine: &str) -> String {
     format!(
         "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
          Each benchmark runs in pairs: Guidepost, and next to it the least that could do the same, on the same disk at the \
-         same moment. Values and floors are operations a second (medians). The ratio is taken within each pair; its interval runs \
+         same moment. The name says what is counted; values and floors are medians. The ratio is taken within each pair; its interval runs \
          between two order statistics and assumes nothing about the distribution.\n\n\
          Measured on {machine}.\n\n{}",
         table(results)
@@ -212,6 +227,16 @@ mod tests {
         let mut results = Results::new();
         read(output, &mut results);
         results
+    }
+
+    #[test]
+    fn bench_targets_are_found_wherever_they_are() {
+        let metadata = json!({ "packages": [
+            { "name": "a", "targets": [{ "name": "a", "kind": ["lib"] }] },
+            { "name": "b", "targets": [{ "name": "speed", "kind": ["bench"] }] },
+        ] });
+        let expected = Target { package: "b".to_owned(), name: "speed".to_owned() };
+        assert_eq!(targets(&metadata), [expected]);
     }
 
     #[test]

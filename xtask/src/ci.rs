@@ -22,7 +22,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
     checks.cargo("lints", &clippy, &[]);
     let doc = ["doc", "--workspace", "--no-deps", "--all-features"];
     checks.cargo("docs", &doc, &[("RUSTDOCFLAGS", "-D warnings")]);
-    for feature in features(project, "guidepost-store")? {
+    for feature in features_of(&project.metadata()?, "guidepost-store") {
         let alone = [
             "check",
             "--package",
@@ -85,13 +85,6 @@ impl Checks<'_> {
 }
 
 /// A crate's features, `default` left out.
-fn features(project: &Project, package: &str) -> Result<Vec<String>> {
-    let asked = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
-    let answer = project.ask("cargo", &asked).context("cargo metadata failed")?;
-    let metadata: Json = serde_json::from_str(&answer).context("cargo metadata is no JSON")?;
-    Ok(features_of(&metadata, package))
-}
-
 fn features_of(metadata: &Json, package: &str) -> Vec<String> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let found = packages.filter(|found| found["name"] == package);

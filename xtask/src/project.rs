@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value as Json;
 
 /// The project on disk.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl Project {
             .into_iter()
             .filter_map(|path| read(path).map(|text| File { path: path.to_owned(), text }));
         Ok(files.collect())
+    }
+
+    /// What cargo knows about the workspace's own crates.
+    ///
+    /// # Errors
+    ///
+    /// If cargo cannot be asked.
+    pub(crate) fn metadata(&self) -> Result<Json> {
+        let asked = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+        let answer = self.ask("cargo", &asked).context("cargo metadata failed")?;
+        serde_json::from_str(&answer).context("cargo metadata is no JSON")
     }
 
     /// A program to be run at the root, without input.

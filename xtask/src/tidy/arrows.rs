@@ -1,6 +1,6 @@
 //! Crates depend only along the arrows, and the pure ones take only pure libraries.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value as Json;
 
 use crate::project::Project;
@@ -69,10 +69,7 @@ const PURE_LIBRARIES: &[&str] = &[
 ///
 /// If cargo cannot be asked.
 pub(super) fn crates(project: &Project) -> Result<Vec<Crate>> {
-    let asked = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
-    let answer = project.ask("cargo", &asked).context("cargo metadata failed")?;
-    let metadata: Json = serde_json::from_str(&answer).context("cargo metadata is no JSON")?;
-    Ok(list(&metadata["packages"]).map(read).collect())
+    Ok(list(&project.metadata()?["packages"]).map(read).collect())
 }
 
 fn read(package: &Json) -> Crate {
