@@ -68,7 +68,8 @@ struct Head {
     unsealed: u64,
     head: Hash,
     workflow_id: i64,
-    is_built_in: bool,
+    status: Option<Status>,
+    due: Option<i64>,
 }
 
 impl Step {
@@ -146,10 +147,9 @@ pub(super) fn create(
         return Ok(created);
     }
     let workflow_id = workflow_for(db, tenant, &new.workflow, new.version)?;
-    let is_built_in = new.workflow == OBSERVED;
     let root = new.parent.map(|parent| root_of(db, tenant, parent)).transpose()?;
-    let state_id = state_id(db, workflow_id, &step.current_state, is_built_in, tenant)?;
-    let leaves = leaf_ids(db, workflow_id, step, is_built_in, tenant, state_id)?;
+    let state_id = state_id(db, workflow_id, &step.current_state, tenant)?;
+    let leaves = leaf_ids(db, workflow_id, step, tenant, state_id)?;
     db.prepare_cached(include_str!("queries/insert_run.sql"))?.execute(named_params! {
         ":workflow": workflow_id,
         ":agent": new.agent,
@@ -180,7 +180,8 @@ pub(super) fn create(
         unsealed: 0,
         head: chain::genesis(new.id),
         workflow_id,
-        is_built_in,
+        status: Some(step.status),
+        due: step.due,
     };
     append_step(db, tenant, &mut head, step)?;
     advance_seq(db, &head)?;
@@ -274,23 +275,26 @@ pub(super) fn commit(
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
-    let built_in = head.is_built_in;
-    let state_id = state_id(db, head.workflow_id, &step.current_state, built_in, tenant)?;
-    let leaves = leaf_ids(db, head.workflow_id, step, built_in, tenant, state_id)?;
+    let state_id = state_id(db, head.workflow_id, &step.current_state, tenant)?;
+    let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
         ":run": run.0,
         ":expected": int(expected.0),
         ":state_id": state_id,
         ":now": step.recorded_at.0,
-        ":status": step.status.as_str(),
         ":rev": int(head.rev.0),
         ":seq": int(head.seq.0),
         ":head": head.head.as_slice(),
         ":leaves": leaves,
         ":state": step.state,
-        ":due": step.due,
     })?;
+    if head.status != Some(step.status) || head.due != step.due {
+        // Apart from the rest, because SQLite rewrites the indexes of whatever an UPDATE names, changed or not.
+        db.prepare_cached(include_str!("queries/advance_run_status.sql"))?.execute(
+            named_params! { ":run": run.0, ":status": step.status.as_str(), ":due": step.due },
+        )?;
+    }
     Ok(Committed { seq: head.seq, rev: head.rev, snapshot: step.snapshot.is_some() })
 }
 
@@ -353,7 +357,8 @@ impl Head {
             unsealed: row::count(row, 2)?,
             head,
             workflow_id: row.get(5)?,
-            is_built_in: row.get_ref(6)?.as_str().is_ok_and(|origin| origin == "built_in"),
+            status: row.get_ref(6)?.as_str().ok().and_then(|status| status.parse().ok()),
+            due: row.get(7)?,
         }))
     }
 
@@ -487,7 +492,6 @@ fn leaf_ids(
     db: &Connection,
     workflow_id: i64,
     step: &Step,
-    is_built_in: bool,
     tenant: &Tenant,
     current: i64,
 ) -> Result<String, Fault> {
@@ -500,27 +504,21 @@ fn leaf_ids(
     let ids = step
         .leaves
         .iter()
-        .map(|leaf| state_id(db, workflow_id, leaf, is_built_in, tenant))
+        .map(|leaf| state_id(db, workflow_id, leaf, tenant))
         .collect::<Result<Vec<i64>, Fault>>()?;
     Ok(serde_json::to_string(&ids).map_err(unwritable)?)
 }
 
 /// The id of the state with this path. The root has a row only if somebody needs it, and what is observed names its states
 /// as it goes; both are added when first entered.
-fn state_id(
-    db: &Connection,
-    workflow_id: i64,
-    path: &str,
-    is_built_in: bool,
-    tenant: &Tenant,
-) -> Result<i64, Fault> {
+fn state_id(db: &Connection, workflow_id: i64, path: &str, tenant: &Tenant) -> Result<i64, Fault> {
     let found: Option<i64> = db
         .prepare_cached(include_str!("queries/run_state_id.sql"))?
         .query_row(named_params! { ":workflow": workflow_id, ":path": path }, |row| row.get(0))
         .optional()?;
     match found {
         Some(id) => Ok(id),
-        None if path.is_empty() || is_built_in => {
+        None if path.is_empty() || is_built_in(db, workflow_id)? => {
             super::catalogue::add_state(db, tenant, workflow_id, path)
         }
         None => Err(Fault::Undo(StoreError::Refused {
@@ -528,4 +526,9 @@ fn state_id(
             hint: None,
         })),
     }
+}
+
+fn is_built_in(db: &Connection, workflow_id: i64) -> Result<bool, Fault> {
+    let mut statement = db.prepare_cached(include_str!("queries/is_built_in.sql"))?;
+    Ok(statement.query_row(named_params! { ":workflow": workflow_id }, |row| row.get(0))?)
 }

@@ -1,7 +1,6 @@
 UPDATE agent_instance
 SET current_state_id = :state_id,
     updated_at = datetime(:now / 1000000000, 'unixepoch'),
-    status = :status,
     rev = :rev,
     seq = :seq,
     unsealed = 0,
@@ -9,6 +8,5 @@ SET current_state_id = :state_id,
     leaves = :leaves,
     state = :state,
     state_rev = :rev,
-    due_at = :due,
     changed_at = :now
 WHERE agent_id = :run AND rev = :expected

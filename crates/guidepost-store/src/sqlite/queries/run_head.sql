@@ -1,4 +1,3 @@
-SELECT a.rev, a.seq, a.unsealed, a.head, a.run_id, a.workflow_id, w.origin
-FROM agent_instance AS a
-JOIN workflow AS w ON w.workflow_id = a.workflow_id
-WHERE a.agent_id = :run AND a.tenant = :tenant
+SELECT rev, seq, unsealed, head, run_id, workflow_id, status, due_at
+FROM agent_instance
+WHERE agent_id = :run AND tenant = :tenant

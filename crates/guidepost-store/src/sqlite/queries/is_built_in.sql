@@ -1,0 +1,1 @@
+SELECT origin = 'built_in' FROM workflow WHERE workflow_id = :workflow
