@@ -23,7 +23,6 @@ struct RunRow {
     machine: String,
     driver: String,
     status: Status,
-    current_state: String,
     rev: Rev,
     state_rev: Rev,
     unsealed: u64,
@@ -42,19 +41,18 @@ impl RunRow {
         let Ok(status) = status.parse() else {
             return Ok(Err(damaged(no, "its status is unknown")));
         };
-        let version: Option<i64> = row.get("version")?;
         let head = Head {
             no,
             id,
-            version: version.and_then(|version| u64::try_from(version).ok()).map(Version),
+            version: version(row)?,
             agent: row.get("agent")?,
             goal: row.get("goal")?,
             parent: row.get::<_, Option<i64>>("parent_no")?.map(RunNo),
             root: RunNo(row.get("root_no")?),
             session: row.get("session")?,
             seq: Seq(number(row, "seq")?),
-            created_at: Timestamp(row.get::<_, Option<i64>>("started_at")?.unwrap_or_default()),
-            updated_at: Timestamp(row.get::<_, Option<i64>>("changed_at")?.unwrap_or_default()),
+            created_at: time(row, "started_at")?,
+            updated_at: time(row, "changed_at")?,
         };
         Ok(Ok(Self {
             head,
@@ -62,7 +60,6 @@ impl RunRow {
             machine: row.get("machine")?,
             driver: row.get("driver")?,
             status,
-            current_state: row.get::<_, Option<String>>("current_state")?.unwrap_or_default(),
             rev: Rev(number(row, "rev")?),
             state_rev: Rev(number(row, "state_rev")?),
             unsealed: number(row, "unsealed")?,
@@ -105,6 +102,15 @@ impl RunRow {
 
 fn number(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Option<Version>> {
+    let version: Option<i64> = row.get("version")?;
+    Ok(version.and_then(|version| u64::try_from(version).ok()).map(Version))
+}
+
+fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp(row.get::<_, Option<i64>>(column)?.unwrap_or_default()))
 }
 
 /// A run's identity and present state.
@@ -276,23 +282,24 @@ pub(super) fn runs(
 }
 
 fn summary(row: &Row<'_>) -> Result<RunSummary, Fault> {
+    let no = RunNo(row.get("run_no")?);
+    let unreadable = |what: &str| damaged(no, what);
+    let id: String = row.get("run_id")?;
+    let status: String = row.get("status")?;
     let leaves: String = row.get("leaf_paths")?;
-    let RunRow { head, workflow, status, current_state, rev, .. } = RunRow::read(row)??;
-    let leaves = serde_json::from_str(&leaves)
-        .map_err(|reason| damaged(head.no, format!("its leaves cannot be read: {reason}")))?;
     Ok(RunSummary {
-        no: head.no,
-        id: head.id,
-        workflow,
-        version: head.version,
-        agent: head.agent,
-        goal: head.goal,
-        status,
-        current_state,
-        leaves,
-        rev,
-        created_at: head.created_at,
-        updated_at: head.updated_at,
+        no,
+        id: row::run_id(&id).ok_or_else(|| unreadable("its run id is no UUID"))?,
+        workflow: row.get("workflow")?,
+        version: version(row)?,
+        agent: row.get("agent")?,
+        goal: row.get("goal")?,
+        status: status.parse().map_err(|_| unreadable("its status is unknown"))?,
+        current_state: row.get("current_state")?,
+        leaves: serde_json::from_str(&leaves).map_err(|_| unreadable("its leaves are no list"))?,
+        rev: Rev(number(row, "rev")?),
+        created_at: time(row, "started_at")?,
+        updated_at: time(row, "changed_at")?,
     })
 }
 

@@ -132,3 +132,139 @@ fn expect_ours(connection: &Connection, location: &Location) -> Result<(), Store
         what: "the file belongs to another program".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sqlite").join(name)
+    }
+
+    fn migrated() -> (tempfile::TempDir, Location, Connection) {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let connection = open(&location).unwrap();
+        (directory, location, connection)
+    }
+
+    fn statements() -> Vec<(String, String)> {
+        let files = std::fs::read_dir(folder("queries")).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        paths
+            .map(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, std::fs::read_to_string(path).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_statement_fits_the_schema() {
+        let (_keep, _, connection) = migrated();
+        for (name, sql) in statements() {
+            if let Err(reason) = connection.prepare(&sql) {
+                panic!("{name}: {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_migration_is_made() {
+        let files = std::fs::read_dir(folder("migrations")).unwrap();
+        let mut texts: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        texts.sort();
+        let texts: Vec<_> =
+            texts.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(texts, MIGRATIONS);
+    }
+
+    #[test]
+    fn what_is_done_at_every_step_scans_no_table() {
+        let (_keep, _, connection) = migrated();
+        for (name, sql) in statements() {
+            let is_hot = [
+                "run_", "load_", "advance_", "last_", "changes_", "due_", "rev_of", "history_",
+                "records_",
+            ];
+            if !is_hot.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = plan.parameter_count();
+            let none = std::iter::repeat_n(rusqlite::types::Null, count);
+            let steps = plan
+                .query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3))
+                .unwrap();
+            for step in steps {
+                let step = step.unwrap();
+                // A view's rows, once found, are scanned too; so is a JSON list.
+                let harmless = ["SCAN run", "SCAN json_each", "SCAN leaf", "SCAN word"];
+                let scans =
+                    step.starts_with("SCAN") && !harmless.iter().any(|one| step.starts_with(one));
+                assert!(!scans && !step.contains("TEMP B-TREE"), "{name}: {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_load_reads_only_records_with_changes() {
+        let (_keep, _, connection) = migrated();
+        let sql = format!("EXPLAIN QUERY PLAN {}", include_str!("queries/changes_since.sql"));
+        let plan: String =
+            connection.query_row(&sql, rusqlite::params![1, 1], |row| row.get(3)).unwrap();
+        assert!(plan.contains("record_changes"), "{plan}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let (_keep, location, connection) = migrated();
+        connection.pragma_update(None, "user_version", KNOWN + 1).unwrap();
+        match open(&location) {
+            Err(StoreError::NewerSchema { found, known, .. }) => {
+                assert_eq!((found, known), (KNOWN + 1, KNOWN));
+            }
+            other => panic!("{:?}", other.err()),
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_program_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("other.db"));
+        Connection::open(&location.path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        assert!(matches!(open(&location), Err(StoreError::BadUrl { .. })));
+        std::fs::write(&location.path, "no database, but long enough to be looked at ".repeat(99))
+            .unwrap();
+        assert!(matches!(open(&location), Err(StoreError::BadUrl { .. })));
+    }
+
+    #[test]
+    fn many_may_open_a_new_file_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let openers: Vec<_> = (0..8)
+            .map(|_| {
+                let location = location.clone();
+                std::thread::spawn(move || open(&location).map(drop))
+            })
+            .collect();
+        for opener in openers {
+            opener.join().unwrap().unwrap();
+        }
+        let connection = connect(&location).unwrap();
+        assert_eq!(version(&connection).unwrap(), KNOWN);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_may_read_a_new_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (keep, _, connection) = migrated();
+        connection.execute_batch("CREATE TABLE makes_a_log (x)").unwrap();
+        for file in std::fs::read_dir(keep.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
+    }
+}

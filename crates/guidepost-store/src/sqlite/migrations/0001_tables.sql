@@ -147,6 +147,8 @@ CREATE TABLE agent_instance (
 
 -- Which live run has this agent?
 CREATE INDEX agent_instance_name ON agent_instance (tenant, agent_name) WHERE agent_name IS NOT NULL;
+-- Which runs does this tenant have, newest first?
+CREATE INDEX agent_instance_tenant ON agent_instance (tenant);
 -- Which runs have this status?
 CREATE INDEX agent_instance_status ON agent_instance (tenant, status);
 -- Which runs are in this workflow?

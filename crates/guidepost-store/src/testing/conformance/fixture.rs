@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use guidepost_core::data::Change;
-use guidepost_core::id::{EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version};
+use guidepost_core::id::{
+    AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version,
+};
 use guidepost_core::record::{
     Cause, Completed, Record, Started, TimerFires, TimerSet, Transitioned,
 };
@@ -52,6 +54,16 @@ impl Fixture {
     pub(super) async fn define_and_start(&self) -> RunNo {
         self.define().await;
         self.start("writer").await
+    }
+
+    /// Starts a run with a bit of everything in its history: steps, a fact in a table of its own, a line, a snapshot.
+    pub async fn run_with_history(&self) -> RunNo {
+        let run = self.define_and_start().await;
+        let report = Change::set(&AttributeName::from("report"), "x".repeat(2_000).into());
+        done(self.step(run, Step { changes: vec![report], ..Step::to("Score") }).await);
+        self.record(run, vec![action("tool_execution", "crm_lookup", true), note("a line")]).await;
+        done(self.step(run, Step::to("Ingest")).await);
+        run
     }
 
     /// The run as it is.
