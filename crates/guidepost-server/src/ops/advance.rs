@@ -1,7 +1,7 @@
 //! How an input moves a run: decided on what is, committed only if that still is.
 
 use guidepost_core::id::{Rev, RunRef};
-use guidepost_core::input::Input;
+use guidepost_core::input::{Evidence, Input};
 use guidepost_core::kernel;
 use guidepost_core::limits::DATA_BYTES_MAX;
 use guidepost_core::record::Record;
@@ -10,8 +10,8 @@ use guidepost_core::time::Timestamp;
 use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
+use super::history::transition_of;
 use super::{LastMove, NotDone, OpError, Ops, Refusal};
-use crate::ops::history::transition_of;
 
 /// A run after an input, and what that did.
 pub(super) struct Advanced {
@@ -43,7 +43,7 @@ impl Ops {
         &self,
         run: &RunRef,
         request: &Request,
-        input: impl Fn(Vec<guidepost_core::input::Evidence>, Timestamp) -> Input,
+        input: impl Fn(Vec<Evidence>, Timestamp) -> Input,
     ) -> Result<Advanced, OpError> {
         let mut name = String::new();
         for _ in 0..ATTEMPTS_MAX {

@@ -21,7 +21,14 @@ pub fn open_runs(found: &Page<RunHit>) -> String {
         return "no open runs\nnext: guidepost_find lists workflows, guidepost_start begins one\n"
             .to_owned();
     }
-    list("open run", found, run) + "next: guidepost_where with one of these\n"
+    let next = match found.next {
+        None => "next: guidepost_where with one of these\n",
+        Some(_) => {
+            "next: guidepost_where with one of these; guidepost_find in=runs lists the others\n"
+        }
+    };
+    let shown = Page { items: found.items.iter().collect(), next: None };
+    list("open run", &shown, |hit| run(hit)) + next
 }
 
 /// Runs that were found.
