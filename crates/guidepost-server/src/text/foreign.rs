@@ -120,9 +120,60 @@ fn is_invisible(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    /// Texts of the pieces attacks are made of.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("<"),
+            Just(">"),
+            Just("<<"),
+            Just(">>"),
+            Just("\n"),
+            Just("\r"),
+            Just("\u{2028}"),
+            Just("\u{202e}"),
+            Just("next:"),
+            Just("- give_up"),
+            Just("ok rev 9"),
+            Just(" "),
+            Just("x"),
+            Just("漢"),
+            Just("🦀"),
+            Just("\0"),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// S14: whatever a text says, it stays within its marks and on its line.
+        #[test]
+        fn s14_a_quoted_text_cannot_leave_its_marks(text in hostile(), max in 1..60_usize) {
+            for shown in [quoted(&text, max), value(&json!(text), max), value(&json!({ text.as_str(): [text] }), max)] {
+                prop_assert!(!shown.chars().any(is_invisible), "{shown:?}");
+                if let Some(rest) = shown.strip_prefix("<<") {
+                    prop_assert_eq!(rest.find(">>"), Some(rest.len() - 2), "{:?}", shown);
+                    prop_assert!(!rest.contains("<<"), "{shown:?}");
+                    prop_assert!(rest.chars().count() <= max + 4, "{shown:?}");
+                } else {
+                    prop_assert!(is_plain(&shown), "{shown:?}");
+                }
+            }
+        }
+
+        /// S14: a definition's wording begins no line but its own.
+        #[test]
+        fn s14_wording_begins_no_line_of_the_reply(text in hostile(), max in 1..60_usize) {
+            let shown = wording(&text, max);
+            prop_assert!(!shown.contains("<<") && !shown.contains(">>"), "{shown:?}");
+            prop_assert!(shown.lines().skip(1).all(|line| line.starts_with("  ")), "{shown:?}");
+        }
+    }
 
     #[test]
     fn no_text_contains_a_mark_or_a_line_end() {
