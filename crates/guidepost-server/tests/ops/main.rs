@@ -17,3 +17,4 @@ mod sql;
 mod start;
 mod takeover;
 mod wait;
+mod work;
