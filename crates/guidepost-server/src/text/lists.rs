@@ -8,7 +8,7 @@ use guidepost_store::Page;
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{line, name, quoted, word};
-use super::standing::{states, workflow};
+use super::standing::{listed, states, workflow};
 use crate::ops::{RunHit, WorkflowHit};
 
 /// Letters of a goal or a description in a list.
@@ -104,11 +104,8 @@ fn found_workflow(hit: &WorkflowHit) -> String {
 
 /// Arguments as replies write them: `{lead!, score?}`.
 pub(super) fn arguments(arguments: &[Argument]) -> String {
-    let shown: Vec<String> = arguments
-        .iter()
-        .map(|argument| {
-            format!("{}{}", name(&argument.name), if argument.required { '!' } else { '?' })
-        })
-        .collect();
-    format!("{{{}}}", shown.join(", "))
+    let names = arguments.iter().map(|argument| {
+        format!("{}{}", name(&argument.name), if argument.required { '!' } else { '?' })
+    });
+    format!("{{{}}}", listed(names, ""))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::id::StateId;
+use guidepost_core::id::{StateId, Version};
 use guidepost_core::kernel::Legal;
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::{Driver, Status};
@@ -10,7 +10,7 @@ use guidepost_store::Durability;
 use serde_json::{Map, Value as Json};
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
-use super::foreign::{line, name, quoted, value, word, wording};
+use super::foreign::{QUOTED_MAX, line, name, quoted, value, word, wording};
 use super::packet;
 use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
 
@@ -139,7 +139,7 @@ pub(super) fn states<'a>(paths: impl Iterator<Item = &'a StateId>) -> String {
 }
 
 /// The first of some names, and how many more there are.
-fn listed(names: impl Iterator<Item = String>, none: &str) -> String {
+pub(super) fn listed(names: impl Iterator<Item = String>, none: &str) -> String {
     const SHOWN_MAX: usize = 12;
     let mut shown: Vec<String> = names.collect();
     if shown.is_empty() {
@@ -154,7 +154,7 @@ fn listed(names: impl Iterator<Item = String>, none: &str) -> String {
 }
 
 /// A workflow's name with its version: `bugfix@3`.
-pub(super) fn workflow(workflow: &str, version: Option<guidepost_core::id::Version>) -> String {
+pub(super) fn workflow(workflow: &str, version: Option<Version>) -> String {
     match version {
         Some(version) => format!("{}@{version}", name(workflow)),
         None => name(workflow),
@@ -233,7 +233,7 @@ fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
 fn result(text: &mut String, standing: &Standing) {
     if !standing.output.is_null() {
         let label = if standing.status == Status::Failed { "failed" } else { "result" };
-        line_of(text, label, &value(&standing.output, super::foreign::QUOTED_MAX));
+        line_of(text, label, &value(&standing.output, QUOTED_MAX));
     }
 }
 
