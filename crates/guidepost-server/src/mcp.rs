@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::ops::{Allowed, Ops};
 use server::Server;
 
-pub use self::stdio::LINE_BYTES_MAX;
+pub use self::stdio::{LINE_BYTES_MAX, VALUES_MAX};
 
 /// How the server behaves.
 #[derive(Debug, Clone, Default)]

@@ -23,6 +23,7 @@ mod packet;
 mod read_run;
 mod rows;
 mod send_event;
+mod sensitive;
 mod show_workflow;
 mod standing;
 mod start_run;

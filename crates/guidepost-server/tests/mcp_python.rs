@@ -3,6 +3,8 @@
 //! Set `GUIDEPOST_TEST_PYTHON` to an interpreter that has the package `mcp`; without it there is nothing to test with, and
 //! the test says so. Called with `serve`, this program is the server.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test and its own harness")]
+
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 

@@ -14,6 +14,9 @@ use crate::ops::{
 };
 use crate::text;
 
+/// The one tool that takes time, and can be cancelled.
+pub(super) const WAIT: &str = "guidepost_wait";
+
 /// Entries one call may record; the tool's schema says so too.
 const ENTRIES_MAX: usize = 50;
 
@@ -44,7 +47,7 @@ pub(super) async fn call(
         "guidepost_start" => start(server, arguments, caller).await,
         "guidepost_do" => send(server, arguments, caller).await,
         "guidepost_log" => log(server, arguments, caller).await,
-        "guidepost_wait" => wait(server, arguments).await,
+        WAIT => wait(server, arguments).await,
         "guidepost_read" => read_run(server, arguments).await,
         "guidepost_find" => find(server, arguments).await,
         "guidepost_define" => define(server, arguments, caller).await,
@@ -144,7 +147,7 @@ async fn log(server: &Server, arguments: JsonObject, caller: String) -> Answer {
 }
 
 async fn wait(server: &Server, arguments: JsonObject) -> Answer {
-    let asked: args::Wait = read("guidepost_wait", arguments)?;
+    let asked: args::Wait = read(WAIT, arguments)?;
     let seconds = asked.seconds.unwrap_or(WAIT_SECONDS).min(WAIT_SECONDS_MAX);
     let wait = Wait {
         run: RunRef::from(asked.run.as_str()),

@@ -69,9 +69,16 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.caller(&context);
-        call::call(self, &request.name, request.arguments.unwrap_or_default(), caller)
-            .await
-            .map(CallToolResponse::from)
+        let arguments = request.arguments.unwrap_or_default();
+        let call = call::call(self, &request.name, arguments, caller);
+        if request.name != call::WAIT {
+            return call.await.map(CallToolResponse::from);
+        }
+        // Only a wait is given up when the client cancels it: what writes is not left half done.
+        tokio::select! {
+            answer = call => answer.map(CallToolResponse::from),
+            () = context.ct.cancelled() => Err(ErrorData::internal_error("the wait was cancelled", None)),
+        }
     }
 
     async fn list_resources(

@@ -14,9 +14,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it. Parsed, it
-/// takes some tens of times its length, which must fit into memory.
+/// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Values in one message at most: numbers, texts, lists and objects. Parsed, each takes up to some 250 bytes, so that
+/// together they stay below 64 MiB. What agents send has hundreds.
+pub const VALUES_MAX: usize = 150_000;
 
 /// Messages that wait to be written, at most; whoever sends more waits for the reader.
 const QUEUE_MAX: usize = 64;
@@ -103,6 +106,8 @@ async fn write_all(
 enum Broken {
     /// Longer than a message may be.
     TooLong,
+    /// More values than a message may have.
+    TooMany,
     /// No JSON.
     NotJson(String),
     /// JSON, but no message; with its id, if it has one.
@@ -114,6 +119,10 @@ impl Broken {
         let (error, id) = match self {
             Self::TooLong => {
                 let what = format!("the message is longer than {LINE_BYTES_MAX} bytes");
+                (ErrorData::invalid_request(what, None), None)
+            }
+            Self::TooMany => {
+                let what = format!("the message has more than {VALUES_MAX} values");
                 (ErrorData::invalid_request(what, None), None)
             }
             Self::NotJson(what) => (ErrorData::parse_error(what, None), None),
@@ -128,6 +137,9 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     if line.trim_ascii().is_empty() {
         return None;
+    }
+    if values(line) > VALUES_MAX {
+        return Some(Err(Broken::TooMany));
     }
     if let Ok(message) = serde_json::from_slice(line) {
         return Some(Ok(message));
@@ -148,6 +160,22 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
         return None;
     }
     Some(Err(Broken::NotAMessage(id, "this is no JSON-RPC 2.0 message")))
+}
+
+/// About how many values a JSON text has: what begins a list or an object, or follows a comma, outside of texts.
+fn values(line: &[u8]) -> usize {
+    let mut count = 0;
+    let (mut is_text, mut is_escaped) = (false, false);
+    for byte in line {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
@@ -187,5 +215,16 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
             Some(writer) => writer.await.map_err(io::Error::other)?,
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_texts_do_not_count() {
+        assert_eq!(values(br#"{"a":[1,2,3],"b":"[,{\"[,","c":{}}"#), 7);
+        assert_eq!(values(br#""\\",,"#), 2);
     }
 }

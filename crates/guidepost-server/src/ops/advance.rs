@@ -1,7 +1,7 @@
 //! How an input moves a run: decided on what is, committed only if that still is.
 
 use guidepost_core::id::{Rev, RunRef};
-use guidepost_core::input::Input;
+use guidepost_core::input::{Evidence, Input};
 use guidepost_core::kernel;
 use guidepost_core::limits::DATA_BYTES_MAX;
 use guidepost_core::record::Record;
@@ -10,8 +10,8 @@ use guidepost_core::time::Timestamp;
 use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
+use super::history::transition_of;
 use super::{LastMove, NotDone, OpError, Ops, Refusal};
-use crate::ops::history::transition_of;
 
 /// A run after an input, and what that did.
 pub(super) struct Advanced {
@@ -38,39 +38,31 @@ pub(super) struct Request {
 impl Ops {
     /// Decides an input on the run as it is and commits it, again and again if others move the run meanwhile.
     ///
-    /// `input` is asked for the input each time, with the run it is for and the evidence its event needs.
+    /// `input` makes the input each time anew, from the evidence its event needs and the time.
     pub(super) async fn advance(
         &self,
         run: &RunRef,
         request: &Request,
-        input: impl Fn(Vec<guidepost_core::input::Evidence>, Timestamp) -> Input,
+        input: impl Fn(Vec<Evidence>, Timestamp) -> Input,
     ) -> Result<Advanced, OpError> {
         let mut name = String::new();
+        let mut is_unknown = false;
         for _ in 0..ATTEMPTS_MAX {
             let mut current = self.current(run).await?;
             name = current.name();
-            if let Some(repeated) = self.repeated(&current, request).await? {
-                let (rev, records) = repeated;
+            if let Some((rev, records)) = self.repeated(&current, request).await? {
                 return Ok(Advanced { current, rev, records, is_repeat: true });
             }
-            let needs = kernel::needs(&current.machine, &current.run, &request.event);
-            let evidence = match needs.as_slice() {
-                [] => Vec::new(),
-                needs => self.store.evidence(&self.tenant, current.head.no, needs).await?,
-            };
+            let evidence = self.evidence(&current, &request.event).await?;
             let now = self.world.now();
-            let decision =
-                match kernel::decide(&current.machine, &current.run, &input(evidence, now)) {
-                    Ok(decision) => decision,
-                    Err(rejected) => {
-                        return Err(self.not_done(&current, request, rejected.into()).await?);
-                    }
-                };
+            let decided = kernel::decide(&current.machine, &current.run, &input(evidence, now));
+            let decision = match decided {
+                Ok(decision) => decision,
+                Err(rejected) => {
+                    return Err(self.not_done(&current, request, rejected.into()).await?);
+                }
+            };
             let records = decision.records.clone();
-            if records.is_empty() {
-                let rev = current.run.rev;
-                return Ok(Advanced { current, rev, records, is_repeat: false });
-            }
             let digest = request.seen.map(|(_, digest)| digest);
             let batch = current.batch(decision, digest, now)?;
             check_size(&batch.run)?;
@@ -80,10 +72,25 @@ impl Ops {
                     return Ok(Advanced { current, rev, records, is_repeat: false });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => {}
+                // Whether it happened is unknown, but a request that can be told from others can be asked for.
+                Err(OpError::Store(StoreError::Unavailable { .. }))
+                    if request.seen.is_some() && !is_unknown =>
+                {
+                    is_unknown = true;
+                }
                 Err(error) => return Err(error),
             }
         }
         Err(OpError::Contended { run: name, attempts: ATTEMPTS_MAX })
+    }
+
+    /// How far what an event's transitions require is on record.
+    async fn evidence(&self, current: &Current, event: &str) -> Result<Vec<Evidence>, OpError> {
+        let needs = kernel::needs(&current.machine, &current.run, event);
+        if needs.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.evidence(&self.tenant, current.head.no, &needs).await?)
     }
 
     /// What the same request led to, if it was made before.

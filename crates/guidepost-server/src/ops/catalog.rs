@@ -1,4 +1,4 @@
-//! Machines by the hash of what they were compiled from, and the way from a name to one.
+//! Machines by their workflow and the hash of their structure, and the way from a name to one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use guidepost_store::{Source, Wanted, WorkflowBody, WorkflowFilter};
 use super::observed::{self, OBSERVED};
 use super::{OpError, Ops};
 
-/// Compiled machines. What is kept is looked up by content, so it can be old but never wrong.
+/// Compiled machines.
 #[derive(Default)]
 pub(super) struct Catalog {
     kept: Mutex<Kept>,
@@ -21,7 +21,9 @@ pub(super) struct Catalog {
 
 #[derive(Default)]
 struct Kept {
-    versioned: HashMap<String, Arc<Machine>>,
+    /// By workflow and hash: workflows of equal structure have equal hashes, but not one name.
+    versioned: HashMap<(String, String), (Source, Arc<Machine>)>,
+    /// By workflow, with the rows they were compiled from.
     open: HashMap<String, (OpenWorkflow, Arc<Machine>)>,
 }
 
@@ -41,7 +43,8 @@ pub(super) struct Ready {
 impl Ops {
     /// The machine a run is bound to, or the present one of the rows it follows.
     pub(super) async fn machine_of(&self, run: &Run) -> Result<Arc<Machine>, OpError> {
-        if let Some(machine) = self.catalog.versioned(&run.machine) {
+        // What a hash stands for does not change.
+        if let Some((_, machine)) = self.catalog.versioned(&run.workflow, &run.machine) {
             return Ok(machine);
         }
         let wanted = match run.machine.as_str() {
@@ -83,9 +86,9 @@ impl Ops {
                 Ok(Ready { machine, version: None, source: None })
             }
             WorkflowBody::Versioned { version, hash, source } => {
-                let machine = match self.catalog.versioned(&hash) {
-                    Some(machine) => machine,
-                    None => self.catalog.keep(name, hash, &source)?,
+                let machine = match self.catalog.versioned(name, &hash) {
+                    Some((compiled_from, machine)) if compiled_from == source => machine,
+                    _ => self.catalog.keep(name, hash, &source)?,
                 };
                 Ok(Ready { machine, version: Some(version), source: Some(source) })
             }
@@ -108,8 +111,9 @@ impl Ops {
 }
 
 impl Catalog {
-    fn versioned(&self, hash: &str) -> Option<Arc<Machine>> {
-        self.kept(|kept| kept.versioned.get(hash).cloned())
+    fn versioned(&self, name: &str, hash: &str) -> Option<(Source, Arc<Machine>)> {
+        let key = (name.to_owned(), hash.to_owned());
+        self.kept(|kept| kept.versioned.get(&key).cloned())
     }
 
     fn keep(&self, name: &str, hash: String, source: &Source) -> Result<Arc<Machine>, OpError> {
@@ -117,7 +121,8 @@ impl Catalog {
         let machine = Arc::new(usable(name, compiled)?);
         self.kept(|kept| {
             make_room(&mut kept.versioned);
-            kept.versioned.insert(hash, Arc::clone(&machine));
+            let compiled = (source.clone(), Arc::clone(&machine));
+            kept.versioned.insert((name.to_owned(), hash), compiled);
         });
         Ok(machine)
     }
@@ -148,7 +153,7 @@ impl Catalog {
     }
 }
 
-fn make_room<T>(kept: &mut HashMap<String, T>) {
+fn make_room<K, T>(kept: &mut HashMap<K, T>) {
     if kept.len() >= MACHINES_MAX {
         kept.clear();
     }

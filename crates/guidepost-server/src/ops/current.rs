@@ -91,6 +91,10 @@ impl Ops {
 
     /// Makes a decision durable, and the run what it leads to.
     pub(super) async fn commit(&self, current: &mut Current, batch: Batch) -> Result<(), OpError> {
+        // Some inputs mean nothing: resuming a run that is not paused, say.
+        if batch.records.is_empty() {
+            return Ok(());
+        }
         let mut run = batch.run.clone();
         let (expected, at) = (current.run.rev, batch.recorded_at);
         let committed = self.store.commit(&self.tenant, current.head.no, expected, batch).await?;

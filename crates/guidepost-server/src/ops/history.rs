@@ -8,7 +8,9 @@ use guidepost_store::{Entry, EntryBody, HistoryPage, Page};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::current::Current;
 use super::packet::event_id;
+use super::sensitive;
 use super::{OpError, Ops};
 
 /// A page of a history to read.
@@ -67,9 +69,19 @@ impl Ops {
             limit: read.limit,
         };
         let found = self.store.history(&self.tenant, current.head.no, &page).await?;
-        let items: Vec<HistoryItem> = found.items.iter().map(HistoryItem::from).collect();
+        let items = found.items.iter().map(|entry| current.history_item(entry));
+        let items: Vec<HistoryItem> = items.collect();
         let last = items.last().map(|item| item.id.clone());
         Ok(Page { next: found.next.and(last), items })
+    }
+}
+
+impl Current {
+    /// A record as everybody may see it.
+    pub(super) fn history_item(&self, entry: &Entry) -> HistoryItem {
+        let mut item = HistoryItem::from(entry);
+        sensitive::hide(&self.machine, &mut item.body);
+        item
     }
 }
 
@@ -90,7 +102,7 @@ pub(super) fn transition_of(entry: &Entry) -> Option<&Transitioned> {
     }
 }
 
-impl From<&Entry> for HistoryItem {
+impl HistoryItem {
     fn from(entry: &Entry) -> Self {
         let (kind, by, observed, body) = match &entry.body {
             EntryBody::Record(record) => {

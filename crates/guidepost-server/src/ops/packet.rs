@@ -68,9 +68,9 @@ impl Ops {
         timers.sort_by_key(|timer| timer.due);
         timers.truncate(TIMERS_MAX);
         Ok(Packet {
-            decisions: decisions.iter().map(HistoryItem::from).collect(),
+            decisions: decisions.iter().map(|entry| current.history_item(entry)).collect(),
             unfinished: unfinished(&facts),
-            facts: facts.iter().take(FACTS_MAX).map(HistoryItem::from).collect(),
+            facts: facts.iter().take(FACTS_MAX).map(|entry| current.history_item(entry)).collect(),
             timers,
             now: self.world.now(),
         })

@@ -110,7 +110,7 @@ impl Ops {
             HistoryPage { newest_first: false, kinds: Vec::new(), beyond: Some(before), limit: 1 };
         let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
         match found.first().filter(|entry| entry.seq == seq) {
-            Some(entry) => Ok(Reading::Record(Box::new(entry.into()))),
+            Some(entry) => Ok(Reading::Record(Box::new(current.history_item(entry)))),
             None => Err(OpError::NoSuchRecord { run: current.name(), record: id.to_owned() }),
         }
     }

@@ -1,19 +1,20 @@
 //! A machine's states and transitions as rows, as SQL shows them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
 use guidepost_store::{StateRow, TransitionRow};
 
 /// The states, in document order, the root left out.
 pub(super) fn states(machine: &Machine) -> Vec<StateRow> {
+    let initial = initial_states(machine);
     let numbered = (0..).zip(&machine.states).skip(1);
     numbered
         .map(|(ix, state)| StateRow {
             path: state.id.to_string(),
             parent: state.parent.and_then(|parent| path(machine, parent)),
             kind: kind(state),
-            is_initial: is_initial(machine, ix),
+            is_initial: initial.contains(&ix),
             guideline: state.wording.guideline.clone(),
             description: state.wording.description.clone(),
         })
@@ -88,35 +89,44 @@ fn kind(state: &State) -> &'static str {
     }
 }
 
-/// A run begins in a state if entering the root, without any event, leads there.
-fn is_initial(machine: &Machine, ix: StateIx) -> bool {
-    let mut inner = ix;
-    for outer in machine.ancestors(ix) {
-        let leads_there = match &machine.state(outer).kind {
-            StateKind::Compound { initial } => {
-                initial.target == inner || machine.is_inside(initial.target, inner)
-            }
-            StateKind::Parallel => true,
-            StateKind::Atomic | StateKind::Final | StateKind::History { .. } => false,
-        };
-        if !leads_there && !is_on_the_way(machine, outer, ix) {
-            return false;
-        }
-        inner = outer;
-    }
-    !matches!(machine.state(ix).kind, StateKind::History { .. })
+/// The states in which a run begins, without any event.
+fn initial_states(machine: &Machine) -> BTreeSet<StateIx> {
+    let mut found = BTreeSet::new();
+    enter(machine, Machine::ROOT, &mut found);
+    found
 }
 
-/// Whether the state around `outer` leads past it, straight to `ix` or into it.
-fn is_on_the_way(machine: &Machine, outer: StateIx, ix: StateIx) -> bool {
-    machine.ancestors(outer).any(|above| match &machine.state(above).kind {
+/// Adds a state, and where entering it leads.
+fn enter(machine: &Machine, ix: StateIx, found: &mut BTreeSet<StateIx>) {
+    if !found.insert(ix) {
+        return;
+    }
+    match &machine.state(ix).kind {
         StateKind::Compound { initial } => {
-            initial.target == ix || machine.is_inside(initial.target, ix)
+            // The target may lie several levels down, past regions that are entered with it.
+            let between: Vec<StateIx> =
+                machine.ancestors(initial.target).take_while(|outer| *outer != ix).collect();
+            found.extend(between.iter().filter(|outer| !is_parallel(machine, **outer)));
+            enter(machine, initial.target, found);
+            for outer in between.into_iter().filter(|outer| is_parallel(machine, *outer)) {
+                enter(machine, outer, found);
+            }
         }
-        StateKind::Atomic | StateKind::Parallel | StateKind::Final | StateKind::History { .. } => {
-            false
+        StateKind::Parallel => {
+            for region in &machine.state(ix).children {
+                enter(machine, *region, found);
+            }
         }
-    })
+        StateKind::Atomic | StateKind::Final => {}
+        // A run is never in a history state.
+        StateKind::History { .. } => {
+            found.remove(&ix);
+        }
+    }
+}
+
+fn is_parallel(machine: &Machine, ix: StateIx) -> bool {
+    matches!(machine.state(ix).kind, StateKind::Parallel)
 }
 
 fn path(machine: &Machine, ix: StateIx) -> Option<String> {
@@ -126,4 +136,35 @@ fn path(machine: &Machine, ix: StateIx) -> Option<String> {
 /// A state's path; nothing for the root.
 fn named(state: &State) -> Option<String> {
     state.parent.map(|_| state.id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::workflow;
+
+    use super::*;
+
+    fn initial(definition: &str) -> Vec<String> {
+        let compiled = workflow::compile(definition.as_bytes(), "w.yaml");
+        let machine = compiled.machine.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let rows = states(&machine).into_iter();
+        rows.filter(|row| row.is_initial).map(|row| row.path).collect()
+    }
+
+    #[test]
+    fn a_run_begins_in_every_region_and_on_every_level() {
+        let flat = "name: w\ninitial: B\nstates: { A: { on: { x: B } }, B: { on: { x: A } } }";
+        assert_eq!(initial(flat), ["B"]);
+        let nested = "
+name: w
+initial: P
+states:
+  P:
+    type: parallel
+    states:
+      L: { initial: L2, states: { L1: { on: { x: L2 } }, L2: { on: { x: L1 } } } }
+      R: { initial: R1, states: { R1: { on: { y: R2 } }, R2: { type: final } } }
+";
+        assert_eq!(initial(nested), ["P", "P.L", "P.L.L2", "P.R", "P.R.R1"]);
+    }
 }

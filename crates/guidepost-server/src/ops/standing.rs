@@ -1,6 +1,6 @@
 //! How a run stands: the part of every answer that says where it is and what may come next.
 
-use guidepost_core::id::{AttributeName, Rev, RunId, RunNo, StateId, Version, Visit};
+use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit};
 use guidepost_core::kernel::{self, Legal};
 use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, WorkKind};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::Current;
-use super::{OpError, Ops, Packet};
+use super::{OpError, Ops, Packet, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -98,9 +98,6 @@ pub struct StateNow {
     pub since: Timestamp,
 }
 
-/// What stands in place of a sensitive value.
-const KEPT_BACK: &str = "(sensitive)";
-
 impl Ops {
     pub(super) async fn standing(&self, current: &Current) -> Result<Standing, OpError> {
         let Current { head, run, machine } = current;
@@ -132,14 +129,12 @@ impl Ops {
 
 /// A run's data as everybody may see it.
 pub(super) fn shown_data(machine: &Machine, run: &Run) -> Map<String, Json> {
-    let Json::Object(mut data) = run.data.to_json() else { return Map::new() };
-    for (name, value) in &mut data {
-        if machine.attributes.get(&AttributeName::from(name.as_str())).is_some_and(|a| a.sensitive)
-        {
-            *value = Json::from(KEPT_BACK);
-        }
+    let mut data = run.data.to_json();
+    sensitive::hide(machine, &mut data);
+    match data {
+        Json::Object(fields) => fields,
+        _ => Map::new(),
     }
-    data
 }
 
 fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<StateNow> {

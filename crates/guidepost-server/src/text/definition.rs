@@ -59,7 +59,7 @@ pub fn workflow(view: &WorkflowView) -> String {
         }
         lines
     });
-    let (lines, count) = fitting(lines, REPLY_BYTES_MAX - text.len().min(REPLY_BYTES_MAX) - 100);
+    let (lines, count) = fitting(lines, REPLY_BYTES_MAX.saturating_sub(text.len() + 100));
     text.push_str(&lines);
     if count < view.states.len() {
         let _ = writeln!(text, "{} more states", view.states.len() - count);

@@ -9,7 +9,7 @@ use guidepost_core::machine::schema::Mismatch;
 use super::budget::{REPLY_BYTES_MAX, capped};
 use super::definition::problems;
 use super::foreign::{line, name, sentence, word};
-use super::standing::{legal_line, states};
+use super::standing::{EVENT_MAX, legal_line, states};
 use crate::ops::{LastMove, NotDone, OpError, Refusal};
 
 /// Letters of one sentence.
@@ -92,8 +92,9 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
             )
         }
         Rejected::BadData { event, problems, expected } => {
-            let expected =
-                expected.as_deref().map(|legal| format!(" Expected {}.", name(&legal.to_string())));
+            let expected = expected
+                .as_deref()
+                .map(|legal| format!(" Expected {}.", line(&legal.to_string(), EVENT_MAX)));
             format!(
                 "not done: {} does not fit: {} You sent {}.{}",
                 word(event.as_str()),
@@ -167,7 +168,7 @@ fn example(not_done: &NotDone) -> String {
             format!(
                 " Example: {} {}.",
                 name(legal.event.as_str()),
-                name(&legal.example().to_string())
+                line(&legal.example().to_string(), EVENT_MAX)
             )
         }
         None => String::new(),

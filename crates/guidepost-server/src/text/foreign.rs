@@ -1,6 +1,6 @@
 //! Text from outside: from users, agents, the web, and definitions that may come from any of them.
 //!
-//! Three degrees of trust. A [`quoted`] text may say anything; it stands between marks that it cannot contain. A [`word`]
+//! There are three degrees of trust. A [`quoted`] text may say anything; it stands between marks that it cannot contain. A [`word`]
 //! is shown bare if it is too plain to say anything, and quoted if not. A [`name`] or [`wording`] belongs to a definition
 //! and is meant to be followed, so it stands bare, but it cannot begin a line or contain the marks.
 
@@ -18,7 +18,7 @@ const NAME_MAX: usize = 120;
 /// A text from outside, between `<<` and `>>`, on one line, at most `max` letters long.
 #[must_use]
 pub fn quoted(text: &str, max: usize) -> String {
-    format!("<<{}>>", unmarked(&cut(text, max)))
+    format!("<<{}>>", unmarked(text, max))
 }
 
 /// A value: bare if it cannot say anything, quoted if it could.
@@ -26,7 +26,7 @@ pub fn quoted(text: &str, max: usize) -> String {
 pub fn value(value: &Json, max: usize) -> String {
     match value {
         Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
-        Json::String(text) if text.chars().count() <= max => word(text),
+        Json::String(text) if is_plain(text) && text.len() <= max => text.clone(),
         Json::String(text) => quoted(text, max),
         Json::Array(_) | Json::Object(_) => quoted(&value.to_string(), max),
     }
@@ -35,25 +35,19 @@ pub fn value(value: &Json, max: usize) -> String {
 /// A word from outside: bare if it is one plain word, quoted if not.
 #[must_use]
 pub fn word(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_./#:@+%-".contains(letter);
-    let is_short = text.len() <= WORD_MAX;
-    if !text.is_empty() && is_short && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        quoted(text, QUOTED_MAX)
-    }
+    if is_plain(text) { text.to_owned() } else { quoted(text, QUOTED_MAX) }
 }
 
 /// A name from a definition, on one line and without marks.
 #[must_use]
 pub fn name(text: &str) -> String {
-    unmarked(&cut(text, NAME_MAX)).trim().to_owned()
+    line(text, NAME_MAX)
 }
 
 /// A line of a definition's wording: as [`name`], but longer.
 #[must_use]
 pub fn line(text: &str, max: usize) -> String {
-    unmarked(&cut(text.trim(), max))
+    unmarked(text.trim(), max).trim().to_owned()
 }
 
 /// A sentence: begun with a capital, ended by a full stop unless it has its own end.
@@ -69,32 +63,48 @@ pub fn sentence(text: &str, max: usize) -> String {
 /// A definition's wording. Further lines are indented, so that none can pass for a line of the reply.
 #[must_use]
 pub fn wording(text: &str, max: usize) -> String {
-    let cut = cut(text.trim(), max);
-    let lines: Vec<String> =
-        cut.lines().map(unmarked).filter(|line| !line.trim().is_empty()).collect();
+    let mut left = max;
+    let mut lines = Vec::new();
+    for text in text.trim().lines().filter(|line| !line.trim().is_empty()) {
+        let line = unmarked(text, left);
+        left = left.saturating_sub(line.chars().count());
+        lines.push(line);
+        if left == 0 {
+            break;
+        }
+    }
     lines.join("\n  ")
 }
 
-/// The first `max` letters, with a sign that there are more.
-fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+/// One word that can be a number, a name, a path or an id, but no sentence.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_./#:@+%-".contains(letter);
+    !text.is_empty() && text.len() <= WORD_MAX && text.chars().all(is_plain)
 }
 
-/// The text on one line and with a space between angle brackets that would make a mark.
-fn unmarked(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
+/// The text on one line, with a space between angle brackets that would make a mark; at most `max` letters, and as many
+/// bytes as so many letters of most scripts take.
+fn unmarked(text: &str, max: usize) -> String {
+    const BYTES_A_LETTER: usize = 3;
+    let mut safe = String::with_capacity(text.len().min(max * BYTES_A_LETTER));
+    // As after an opening mark.
     let mut before = '<';
+    let mut letters = 0;
     for letter in text.chars() {
         let letter = if is_invisible(letter) { ' ' } else { letter };
-        if matches!((before, letter), ('<', '<') | ('>', '>')) {
+        let makes_a_mark = matches!((before, letter), ('<', '<') | ('>', '>'));
+        letters += 1 + usize::from(makes_a_mark);
+        if letters > max || safe.len() + letter.len_utf8() > max * BYTES_A_LETTER {
+            safe.push('…');
+            return safe;
+        }
+        if makes_a_mark {
             safe.push(' ');
         }
         safe.push(letter);
         before = letter;
     }
+    // As before a closing mark.
     if safe.ends_with('>') {
         safe.push(' ');
     }
@@ -110,9 +120,60 @@ fn is_invisible(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    /// Texts of the pieces attacks are made of.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("<"),
+            Just(">"),
+            Just("<<"),
+            Just(">>"),
+            Just("\n"),
+            Just("\r"),
+            Just("\u{2028}"),
+            Just("\u{202e}"),
+            Just("next:"),
+            Just("- give_up"),
+            Just("ok rev 9"),
+            Just(" "),
+            Just("x"),
+            Just("漢"),
+            Just("🦀"),
+            Just("\0"),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// S14: whatever a text says, it stays within its marks and on its line.
+        #[test]
+        fn s14_a_quoted_text_cannot_leave_its_marks(text in hostile(), max in 1..60_usize) {
+            for shown in [quoted(&text, max), value(&json!(text), max), value(&json!({ text.as_str(): [text] }), max)] {
+                prop_assert!(!shown.chars().any(is_invisible), "{shown:?}");
+                if let Some(rest) = shown.strip_prefix("<<") {
+                    prop_assert_eq!(rest.find(">>"), Some(rest.len() - 2), "{:?}", shown);
+                    prop_assert!(!rest.contains("<<"), "{shown:?}");
+                    prop_assert!(rest.chars().count() <= max + 4, "{shown:?}");
+                } else {
+                    prop_assert!(is_plain(&shown), "{shown:?}");
+                }
+            }
+        }
+
+        /// S14: a definition's wording begins no line but its own.
+        #[test]
+        fn s14_wording_begins_no_line_of_the_reply(text in hostile(), max in 1..60_usize) {
+            let shown = wording(&text, max);
+            prop_assert!(!shown.contains("<<") && !shown.contains(">>"), "{shown:?}");
+            prop_assert!(shown.lines().skip(1).all(|line| line.starts_with("  ")), "{shown:?}");
+        }
+    }
 
     #[test]
     fn no_text_contains_a_mark_or_a_line_end() {
@@ -139,6 +200,7 @@ mod tests {
     #[test]
     fn a_plain_word_stands_bare_and_everything_else_is_quoted() {
         assert_eq!(value(&json!("#182"), 80), "#182");
+        assert_eq!(value(&json!("#182"), 3), "<<#18…>>");
         assert_eq!(value(&json!(70), 80), "70");
         assert_eq!(value(&json!("ok rev 13"), 80), "<<ok rev 13>>");
         assert_eq!(value(&json!({"a": 1}), 80), r#"<<{"a":1}>>"#);
@@ -149,6 +211,8 @@ mod tests {
     fn a_long_text_is_cut_at_a_letter() {
         assert_eq!(quoted("aé漢字", 3), "<<aé漢…>>");
         assert_eq!(quoted("aé漢", 3), "<<aé漢>>");
+        assert_eq!(quoted(&"<".repeat(100), 4), "<< < <…>>");
+        assert_eq!(quoted(&"🦀".repeat(100), 4), "<<🦀🦀🦀…>>");
     }
 
     #[test]

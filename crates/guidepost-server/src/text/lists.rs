@@ -8,7 +8,7 @@ use guidepost_store::Page;
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{line, name, quoted, word};
-use super::standing::{states, workflow};
+use super::standing::{listed, states, workflow};
 use crate::ops::{RunHit, WorkflowHit};
 
 /// Letters of a goal or a description in a list.
@@ -21,7 +21,14 @@ pub fn open_runs(found: &Page<RunHit>) -> String {
         return "no open runs\nnext: guidepost_find lists workflows, guidepost_start begins one\n"
             .to_owned();
     }
-    list("open run", found, run) + "next: guidepost_where with one of these\n"
+    let next = match found.next {
+        None => "next: guidepost_where with one of these\n",
+        Some(_) => {
+            "next: guidepost_where with one of these; guidepost_find in=runs lists the others\n"
+        }
+    };
+    let shown = Page { items: found.items.iter().collect(), next: None };
+    list("open run", &shown, |hit| run(hit)) + next
 }
 
 /// Runs that were found.
@@ -97,11 +104,8 @@ fn found_workflow(hit: &WorkflowHit) -> String {
 
 /// Arguments as replies write them: `{lead!, score?}`.
 pub(super) fn arguments(arguments: &[Argument]) -> String {
-    let shown: Vec<String> = arguments
-        .iter()
-        .map(|argument| {
-            format!("{}{}", name(&argument.name), if argument.required { '!' } else { '?' })
-        })
-        .collect();
-    format!("{{{}}}", shown.join(", "))
+    let names = arguments.iter().map(|argument| {
+        format!("{}{}", name(&argument.name), if argument.required { '!' } else { '?' })
+    });
+    format!("{{{}}}", listed(names, ""))
 }

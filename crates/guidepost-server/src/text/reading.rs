@@ -10,8 +10,8 @@ use super::foreign::{quoted, value, word};
 use super::history::history_item;
 use crate::ops::{HistoryItem, Reading};
 
-/// Letters of a value somebody asked for by name: as many as a reply holds.
-const WHOLE_MAX: usize = 4_000;
+/// Letters of a value somebody asked for by name: as many as a reply holds, at three bytes each.
+const WHOLE_MAX: usize = REPLY_BYTES_MAX / 3 - 200;
 
 /// Letters of one value among others.
 const VALUE_MAX: usize = 300;
@@ -22,7 +22,7 @@ pub fn reading(reading: &Reading) -> String {
     match reading {
         Reading::Records(page) => records(page),
         Reading::Data(data) => all(data),
-        Reading::Value(found) => capped(&format!("{}\n", value(found, WHOLE_MAX)), REPLY_BYTES_MAX),
+        Reading::Value(found) => format!("{}\n", value(found, WHOLE_MAX)),
         Reading::Record(item) => record(item),
         Reading::Diagram { diagram } => capped(diagram, REPLY_BYTES_MAX),
     }
@@ -48,10 +48,9 @@ fn all(data: &Map<String, Json>) -> String {
         data.iter().map(|(name, field)| format!("{}={}", word(name), value(field, VALUE_MAX)));
     let (mut text, count) = fitting(fields, REPLY_BYTES_MAX - 100);
     if count < data.len() {
-        let names: Vec<String> = data.keys().skip(count).take(20).map(|name| word(name)).collect();
-        text.push_str(&capped(&format!("more: path={}\n", names.join(", ")), 1_000));
+        let _ = writeln!(text, "{} more: ask for one by its path", data.len() - count);
     }
-    capped(&text, REPLY_BYTES_MAX)
+    text
 }
 
 fn record(item: &HistoryItem) -> String {
@@ -62,7 +61,5 @@ fn record(item: &HistoryItem) -> String {
     };
     let by = if item.by.is_empty() { String::new() } else { format!(" by {}", word(&item.by)) };
     let body = quoted(&item.body.to_string(), WHOLE_MAX);
-    let text =
-        format!("{} rev {} {}{claim}{by} at {}\n{body}\n", item.id, item.rev, item.kind, item.at);
-    capped(&text, REPLY_BYTES_MAX)
+    format!("{} rev {} {}{claim}{by} at {}\n{body}\n", item.id, item.rev, item.kind, item.at)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::id::StateId;
+use guidepost_core::id::{StateId, Version};
 use guidepost_core::kernel::Legal;
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::{Driver, Status};
@@ -10,22 +10,33 @@ use guidepost_store::Durability;
 use serde_json::{Map, Value as Json};
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
-use super::foreign::{line, name, quoted, value, word, wording};
+use super::foreign::{QUOTED_MAX, line, name, quoted, value, word, wording};
 use super::packet;
 use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
 
-/// Letters of a guideline and of a prompt that a brief reply shows, and that a full one does.
-const WORDING_MAX: [usize; 2] = [600, 1_500];
+/// How much of what there is to say a reply has room for.
+struct Room {
+    /// Letters of a guideline, and of a prompt.
+    wording: usize,
+    /// Bytes of all guidelines and prompts.
+    wording_bytes: usize,
+    /// Bytes of the line that shows the data.
+    data_bytes: usize,
+}
+
+/// The room of a reply by default, and of one that was asked to be full.
+const BRIEF: Room = Room { wording: 600, wording_bytes: 1_200, data_bytes: 500 };
+const FULL: Room = Room { wording: 900, wording_bytes: 2_000, data_bytes: 1_000 };
 
 /// Letters of a goal, and of one value of the data.
 const GOAL_MAX: usize = 200;
 const VALUE_MAX: usize = 80;
 
-/// Bytes of the line that shows the data, in a brief reply and in a full one.
-const DATA_BYTES_MAX: [usize; 2] = [500, 1_200];
-
 /// Bytes of the list of legal events. A state with more has them in the diagram.
 const NEXT_BYTES_MAX: usize = 2_000;
+
+/// Letters of an event with its arguments.
+pub(super) const EVENT_MAX: usize = 400;
 
 /// Letters of an event's description.
 const DESCRIPTION_MAX: usize = 160;
@@ -33,14 +44,14 @@ const DESCRIPTION_MAX: usize = 160;
 /// Where a run is, what to do there, what it has and what is legal next.
 #[must_use]
 pub fn standing(standing: &Standing) -> String {
-    let full = usize::from(standing.packet.is_some());
+    let room = if standing.packet.is_some() { &FULL } else { &BRIEF };
     let mut text = head(standing);
     state_lines(&mut text, standing);
     if let Some(goal) = &standing.goal {
         line_of(&mut text, "goal", &quoted(goal, GOAL_MAX));
     }
-    to_do(&mut text, standing, WORDING_MAX[full]);
-    data(&mut text, &standing.data, DATA_BYTES_MAX[full]);
+    text.push_str(&to_do(standing, room));
+    data(&mut text, &standing.data, room.data_bytes);
     result(&mut text, standing);
     note(&mut text, standing.durability);
     let next = next(standing);
@@ -72,7 +83,7 @@ pub fn moved(moved: &Moved) -> String {
         let now = states(standing.states.iter().map(|now| &now.state));
         let _ = writeln!(text, "since then: rev {}, in {now}", standing.rev);
     }
-    to_do(&mut text, standing, WORDING_MAX[0]);
+    text.push_str(&to_do(standing, &BRIEF));
     result(&mut text, standing);
     text + &next(standing)
 }
@@ -119,23 +130,31 @@ pub fn legal_now(standing: &Standing) -> String {
 
 /// Legal events on one line: `approve {comment?}, reject {reason!}`.
 pub(super) fn legal_line(next: &[Legal]) -> String {
-    const SHOWN_MAX: usize = 12;
-    let mut events: Vec<String> =
-        next.iter().take(SHOWN_MAX).map(|legal| name(&legal.to_string())).collect();
-    if next.len() > SHOWN_MAX {
-        events.push(format!("{} more", next.len() - SHOWN_MAX));
-    }
-    events.join(", ")
+    listed(next.iter().map(|legal| line(&legal.to_string(), EVENT_MAX)), "nothing")
 }
 
 /// Paths of states on one line.
 pub(super) fn states<'a>(paths: impl Iterator<Item = &'a StateId>) -> String {
-    let names: Vec<String> = paths.map(|path| name(path.as_str())).collect();
-    if names.is_empty() { "no state".to_owned() } else { names.join(", ") }
+    listed(paths.map(|path| name(path.as_str())), "no state")
+}
+
+/// The first of some names, and how many more there are.
+pub(super) fn listed(names: impl Iterator<Item = String>, none: &str) -> String {
+    const SHOWN_MAX: usize = 12;
+    let mut shown: Vec<String> = names.collect();
+    if shown.is_empty() {
+        return none.to_owned();
+    }
+    let more = shown.len().saturating_sub(SHOWN_MAX);
+    shown.truncate(SHOWN_MAX);
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(", ")
 }
 
 /// A workflow's name with its version: `bugfix@3`.
-pub(super) fn workflow(workflow: &str, version: Option<guidepost_core::id::Version>) -> String {
+pub(super) fn workflow(workflow: &str, version: Option<Version>) -> String {
     match version {
         Some(version) => format!("{}@{version}", name(workflow)),
         None => name(workflow),
@@ -160,11 +179,8 @@ fn status(standing: &Standing) -> String {
 }
 
 fn state_lines(text: &mut String, standing: &Standing) {
-    let shown: Vec<String> = standing.states.iter().map(place).collect();
-    let label = if shown.len() == 1 { "state" } else { "states" };
-    if !shown.is_empty() {
-        line_of(text, label, &shown.join(", "));
-    }
+    let label = if standing.states.len() == 1 { "state" } else { "states" };
+    line_of(text, label, &listed(standing.states.iter().map(place), "none"));
 }
 
 fn place(now: &StateNow) -> String {
@@ -174,24 +190,30 @@ fn place(now: &StateNow) -> String {
     }
 }
 
-fn to_do(text: &mut String, standing: &Standing, max: usize) {
+/// What to do, state by state. What is left out for want of room can be had from the workflow.
+fn to_do(standing: &Standing, room: &Room) -> String {
     if standing.status.is_ended() {
-        return;
+        return String::new();
     }
     let is_alone = standing.states.len() == 1;
+    let mut lines = Vec::new();
     for now in &standing.states {
-        let label = |what: &str| match is_alone {
-            true => what.to_owned(),
-            false => format!("{what} in {}", name(now.state.as_str())),
-        };
+        let place =
+            if is_alone { String::new() } else { format!(" in {}", name(now.state.as_str())) };
         if let Some(guideline) = now.guideline.as_deref().or(now.description.as_deref()) {
-            line_of(text, &label("do"), &wording(guideline, max));
+            lines.push(format!("do{place}: {}", wording(guideline, room.wording)));
         }
         if let (Some(work), Some(prompt)) = (now.work, &now.prompt) {
             let what = if work == WorkKind::Ask { "question" } else { work.as_str() };
-            line_of(text, &label(what), &quoted(prompt, max));
+            lines.push(format!("{what}{place}: {}", quoted(prompt, room.wording)));
         }
     }
+    let all = lines.len();
+    let (mut text, count) = fitting(lines, room.wording_bytes);
+    if count < all {
+        let _ = writeln!(text, "and {} more guidelines", all - count);
+    }
+    text
 }
 
 fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
@@ -211,7 +233,7 @@ fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
 fn result(text: &mut String, standing: &Standing) {
     if !standing.output.is_null() {
         let label = if standing.status == Status::Failed { "failed" } else { "result" };
-        line_of(text, label, &value(&standing.output, super::foreign::QUOTED_MAX));
+        line_of(text, label, &value(&standing.output, QUOTED_MAX));
     }
 }
 
@@ -259,7 +281,7 @@ fn why_nothing(standing: &Standing) -> &'static str {
 
 /// A legal event on a line of its own, with what its author says about it.
 fn event(legal: &Legal) -> String {
-    let mut text = format!("- {}", name(&legal.to_string()));
+    let mut text = format!("- {}", line(&legal.to_string(), EVENT_MAX));
     if let Some(description) = legal.description.as_deref().filter(|text| !text.trim().is_empty()) {
         let _ = write!(text, ": {}", line(description, DESCRIPTION_MAX));
     }

@@ -1,6 +1,6 @@
 //! Clients that are broken or hostile (F3): the server answers, goes on, and ends when the input does.
 
-use guidepost_server::mcp::{LINE_BYTES_MAX, Options};
+use guidepost_server::mcp::{LINE_BYTES_MAX, Options, VALUES_MAX};
 use serde_json::{Value as Json, json};
 
 use crate::support::Fixture;
@@ -80,6 +80,21 @@ async fn p3_a_line_is_bounded() {
     assert_eq!(wire.answer().await["id"], "p");
     wire.bytes(ping(LINE_BYTES_MAX + 1).as_bytes()).await;
     assert_eq!(wire.answer().await["error"]["code"], -32600);
+    wire.close().await;
+}
+
+/// P3: a short line of very many values would take much memory once it is parsed.
+#[tokio::test]
+async fn p3_the_values_of_a_message_are_bounded() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let entries = "{},".repeat(VALUES_MAX);
+    let call = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":[{entries}0]}}\n"
+    );
+    wire.bytes(call.as_bytes()).await;
+    assert_eq!(wire.answer().await["error"]["code"], -32600);
+    still_answers(&mut wire).await;
     wire.close().await;
 }
 

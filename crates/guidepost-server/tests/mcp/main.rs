@@ -1,5 +1,7 @@
 //! The door for agents, by the bytes that go through it and by the Rust client of the protocol's authors.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -89,6 +89,19 @@ async fn a_new_version_is_for_new_runs() {
     .await;
 }
 
+/// What is equal in structure has an equal hash, and is another workflow all the same.
+#[tokio::test]
+async fn workflows_of_equal_structure_are_kept_apart() {
+    on_every_store(async |fixture| {
+        for name in ["one", "two"] {
+            fixture.define(&BUGFIX.replace("name: bugfix", &format!("name: {name}"))).await;
+            let run = fixture.start(name, json!({ "issue": "#7" })).await;
+            assert_eq!(fixture.standing(&run).await.workflow, name);
+        }
+    })
+    .await;
+}
+
 /// S2.42: a workflow is a diagram.
 #[tokio::test]
 async fn s2_42_a_workflow_is_a_diagram() {

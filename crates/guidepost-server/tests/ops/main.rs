@@ -1,5 +1,7 @@
 //! The operations, over every store, by a clock the tests set.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,6 +13,8 @@ mod log;
 mod read;
 mod send;
 mod settle;
+mod sql;
 mod start;
 mod takeover;
 mod wait;
+mod work;

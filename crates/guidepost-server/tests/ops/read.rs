@@ -19,6 +19,9 @@ async fn data_is_shown_whole_or_at_a_place_and_what_is_sensitive_only_when_named
         assert!(
             !guidepost_server::text::standing(&fixture.standing(&run).await).contains("s3cret")
         );
+        for (what, path) in [(What::History, None), (What::Event, Some("e-1"))] {
+            assert!(!read(&fixture, &run, what, path).await.contains("s3cret"));
+        }
         assert_eq!(read(&fixture, &run, What::Data, Some("token")).await, "s3cret\n");
         let missing = ReadRun {
             run: RunRef::from(run.as_str()),

@@ -1,0 +1,116 @@
+//! Workflows, agents and moves written by SQL statements, seen through the operations.
+
+use expect_test::expect;
+use guidepost_core::run::Status;
+use guidepost_server::text;
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::{BUGFIX, Fixture};
+
+/// What the table's own document inserts by hand.
+const BY_HAND: &str = "
+INSERT INTO workflow (workflow_id, name) VALUES (100, 'LeadQualAgent');
+INSERT INTO workflow_state (state_id, workflow_id, name, guideline) VALUES
+  (101, 100, 'IngestLead', 'Summarize raw lead payload; highlight ICP features.'),
+  (102, 100, 'ScoreAndReflect', 'Calculate qualification score.'),
+  (103, 100, 'END', NULL);
+INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, description) VALUES
+  (100, 'Summarized', 101, 102, NULL),
+  (100, 'Scored', 102, 103, 'Hand off to AE');
+INSERT INTO agent_instance (agent_id, workflow_id, agent_name, current_state_id) VALUES (17, 100, 'lead-bot', 101);
+";
+
+fn shell(fixture: &Fixture) -> Connection {
+    Connection::open(&fixture.url).unwrap()
+}
+
+/// S0.3, S0.17: what was inserted by hand is a workflow to follow, and its agent a run.
+#[tokio::test]
+async fn s0_3_a_workflow_by_hand_is_followed() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    let standing = fixture.standing("lead-bot").await;
+    expect![[r#"
+        run r-h LeadQualAgent rev 2
+        state: IngestLead (1 of 3)
+        do: Summarize raw lead payload; highlight ICP features.
+        next:
+        - Summarized
+    "#]]
+    .assert_eq(&text::standing(&standing));
+    fixture.send("lead-bot", "Summarized", json!({}), Some(standing.rev.0)).await.unwrap();
+    let standing = fixture.standing("r-h").await;
+    assert!(text::standing(&standing).contains("- Scored: Hand off to AE"));
+}
+
+/// A move by a statement is made good by whoever looks next, and can be told from others.
+#[tokio::test]
+async fn a_move_by_sql_is_settled() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    shell
+        .execute_batch("UPDATE agent_instance SET current_state_id = 102 WHERE agent_id = 17")
+        .unwrap();
+    let standing = fixture.standing("17").await;
+    assert_eq!(standing.states[0].state.as_str(), "ScoreAndReflect");
+    let illegal =
+        shell.execute_batch("UPDATE agent_instance SET current_state_id = 101 WHERE agent_id = 17");
+    assert!(illegal.unwrap_err().to_string().contains("Scored"));
+    shell
+        .execute_batch("UPDATE agent_instance SET current_state_id = 103 WHERE agent_id = 17")
+        .unwrap();
+    let standing = fixture.standing("17").await;
+    assert_eq!(standing.states[0].state.as_str(), "END");
+    let verified = fixture.ops.verify_run(&"17".into()).await.unwrap();
+    assert!(verified.verified.problems.is_empty(), "{:?}", verified.verified);
+}
+
+/// S0.15: rows are edited while agents follow them, and every agent sees it at once.
+#[tokio::test]
+async fn s0_15_edited_rows_count_at_once() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    fixture.standing("17").await;
+    shell
+        .execute_batch(
+            "UPDATE workflow_state SET guideline = 'Read it twice.' WHERE state_id = 101;
+             INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (100, 'Dropped', 101, 103);",
+        )
+        .unwrap();
+    let shown = text::standing(&fixture.standing("17").await);
+    assert!(shown.contains("do: Read it twice.") && shown.contains("- Dropped"), "{shown}");
+
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    shell
+        .execute_batch("UPDATE workflow_state SET guideline = 'Be quick.' WHERE name = 'fix'")
+        .unwrap();
+    let standing = fixture.standing(&run).await;
+    assert_eq!(standing.states[0].guideline.as_deref(), Some("Be quick."));
+    assert_eq!(standing.states[0].wording, 1);
+}
+
+/// S0.11: where no transition leads on, the agent is told to stop or ask.
+#[tokio::test]
+async fn s0_11_a_state_without_a_way_on_says_so() {
+    let fixture = Fixture::sqlite();
+    shell(&fixture).execute_batch(BY_HAND).unwrap();
+    for event in ["Summarized", "Scored"] {
+        fixture.send("17", event, json!({}), None).await.unwrap();
+    }
+    let standing = fixture.standing("17").await;
+    let shown = text::standing(&standing);
+    match standing.status {
+        Status::Completed => {
+            assert!(shown.ends_with("next: nothing, the run is completed\n"), "{shown}")
+        }
+        _ => assert!(
+            shown.ends_with("next: nothing leads on from here; stop, or ask a person\n"),
+            "{shown}"
+        ),
+    }
+}
