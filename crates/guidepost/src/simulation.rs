@@ -234,9 +234,18 @@ fn transition(moved: &Transitioned) -> String {
     let names = |states: &[StateId]| -> String {
         states.iter().map(StateId::as_str).collect::<Vec<_>>().join(", ")
     };
-    match moved.cause {
-        Cause::Initial => format!("enter {}", names(&moved.entered)),
-        _ if moved.to.is_empty() => format!("{}: in {}", moved.event, moved.from),
-        _ => format!("{}: {} -> {}", moved.event, moved.from, names(&moved.to)),
+    // The names that machines give to what nobody sends are long, and say no more than these.
+    let cause = match moved.cause {
+        Cause::Initial => return format!("enter {}", names(&moved.entered)),
+        Cause::Event => moved.event.as_str(),
+        Cause::Always => "always",
+        Cause::After => "after",
+        Cause::Done => "done",
+        Cause::Error => "error",
+        Cause::Placed => "placed",
+    };
+    match moved.to.as_slice() {
+        [] => format!("{cause}: in {}", moved.from),
+        to => format!("{cause}: {} -> {}", moved.from, names(to)),
     }
 }

@@ -63,7 +63,9 @@ fn summary(file: &str, compiled: &Compiled) -> String {
     let warnings = compiled.diagnostics.len() - errors;
     match &compiled.machine {
         Some(machine) => {
-            let states = machine.states.len() - 1;
+            // As elsewhere, states that only group others do not count.
+            let states = machine.states.iter().skip(1).filter(|state| state.children.is_empty());
+            let states = states.count();
             let warnings = match warnings {
                 0 => String::new(),
                 some => format!(", {}", count(some, "warning")),

@@ -300,6 +300,9 @@ fn query(store: &Path, query: &str, out: &mut Output) -> Result<(), Failure> {
 
 fn next_steps(keep: Option<&Path>, out: &mut Output) {
     out.heading("What to try next");
+    if let Some(program) = program_off_path() {
+        out.line(format!("  alias guidepost={}", program.display()));
+    }
     match keep {
         Some(store) => {
             let store = store.display();
@@ -314,4 +317,12 @@ fn next_steps(keep: Option<&Path>, out: &mut Output) {
     }
     out.line("  guidepost init                         write a workflow of your own");
     out.line("  guidepost connect claude-code          let your agent use it");
+}
+
+/// This program, if the shell would not find it by its name.
+fn program_off_path() -> Option<PathBuf> {
+    let program = env::current_exe().ok()?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_found = env::split_paths(&path).any(|directory| program.parent() == Some(&*directory));
+    (!is_found).then_some(program)
 }

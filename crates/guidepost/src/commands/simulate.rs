@@ -3,6 +3,7 @@
 use guidepost_core::diagnostic::{Explain, closest};
 use guidepost_core::kernel;
 use guidepost_core::machine::Machine;
+use guidepost_core::machine::schema::Mismatch;
 use serde_json::{Value as Json, json};
 
 use crate::args::{self, Sent};
@@ -153,11 +154,15 @@ fn standing(simulation: &Simulation, out: &mut Output) {
 fn problems(rejected: &kernel::Rejected) -> Vec<String> {
     match rejected {
         kernel::Rejected::BadData { problems, .. } | kernel::Rejected::BadStart { problems } => {
-            problems.iter().map(|problem| format!("{} {}", problem.at, problem.what)).collect()
+            problems.iter().map(in_line).collect()
         }
         kernel::Rejected::Guarded { guards, .. } => guards.clone(),
         _ => Vec::new(),
     }
+}
+
+fn in_line(problem: &Mismatch) -> String {
+    format!("{} {}", problem.at, problem.what).trim_start().to_owned()
 }
 
 /// An input on one line: `event Scored {"score":90}`.
