@@ -45,8 +45,9 @@ pub(super) struct Way {
 const BETWEEN_ROWS: f64 = 24.0;
 const BETWEEN_THINGS: f64 = 26.0;
 
-/// Sweeps over the rows to untangle lines, and to straighten them.
-const SWEEPS: usize = 12;
+/// Sweeps over the rows to untangle lines, and to straighten them. Long lines take more of the latter.
+const UNTANGLING_SWEEPS: usize = 12;
+const STRAIGHTENING_SWEEPS: usize = 60;
 
 /// A slot in a row.
 #[derive(Debug, Clone)]
@@ -181,7 +182,7 @@ impl Grid {
     /// Orders each row by the middle of what its slots are joined to, over and over, and keeps the best order seen.
     fn untangle(&mut self) {
         let mut best = (self.crossings(), self.rows.clone());
-        for sweep in 0..SWEEPS {
+        for sweep in 0..UNTANGLING_SWEEPS {
             let is_down = sweep % 2 == 0;
             let order: Vec<usize> = if is_down {
                 (1..self.rows.len()).collect()
@@ -249,7 +250,7 @@ impl Grid {
             let wanted = vec![0.0; self.rows[row].len()];
             self.settle(row, &wanted);
         }
-        for sweep in 0..SWEEPS * 2 {
+        for sweep in 0..STRAIGHTENING_SWEEPS {
             let order: Vec<usize> = if sweep % 2 == 0 {
                 (0..self.rows.len()).collect()
             } else {

@@ -76,6 +76,9 @@ pub(super) fn lay_out(chart: &Chart) -> Picture {
             Shape::Group => group(chart, number, &insides),
             Shape::State | Shape::Final | Shape::History { .. } => leaf(&chart.nodes[number]),
         };
+        if chart.nodes[number].shape == Shape::Regions {
+            stretch(&chart.nodes[number], &mut insides);
+        }
     }
     let (width, height) = insides[0].size;
     let rects = chart.nodes.iter().map(|_| Rect::default()).collect();
@@ -144,6 +147,14 @@ fn regions(chart: &Chart, number: usize, insides: &[Inside]) -> Inside {
     let width = (x - PADDING / 2.0 + PADDING).max(header(node).0 + 2.0 * PADDING);
     inside.size = (width, top + height + PADDING);
     inside
+}
+
+/// Makes regions as high as the highest of them.
+fn stretch(node: &Node, insides: &mut [Inside]) {
+    let height = node.children.iter().map(|child| insides[*child].size.1).fold(0.0, f64::max);
+    for child in &node.children {
+        insides[*child].size.1 = height;
+    }
 }
 
 fn group(chart: &Chart, number: usize, insides: &[Inside]) -> Inside {

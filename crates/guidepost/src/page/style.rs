@@ -21,6 +21,7 @@ header p{margin:2px 0;color:var(--soft)}header .goal{color:var(--ink)}
 .chart svg{max-width:100%;height:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:5px 10px 5px 0;border-bottom:1px solid var(--line)}
+th[scope=row]{width:1%;white-space:nowrap;padding-right:28px}
 thead th{color:var(--soft);font-weight:600;font-size:13px}
 code,pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere;white-space:pre-wrap}
 pre{background:var(--tint);border-radius:6px;padding:8px 10px;margin:6px 0}

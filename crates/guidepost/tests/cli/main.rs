@@ -1,5 +1,7 @@
 //! Conversations with the real binary: what is typed, and everything that comes back.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
+
 mod conversation;
 mod define;
 mod demo;
