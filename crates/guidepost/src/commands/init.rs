@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// The sample. It is also what the tests check, simulate and start.
-pub(crate) const SAMPLE: &str = include_str!("init/sample.yaml");
+const SAMPLE: &str = include_str!("init/sample.yaml");
 
 /// Writes the sample workflow.
 ///

@@ -4,6 +4,7 @@ use expect_test::expect;
 
 use crate::conversation::Conversation;
 
+/// B3: gates are enforced by the server, over MCP. S0.3 and S0.17: plain SQL tells an agent all it needs.
 #[test]
 fn the_demo_tells_its_story() {
     let mut talk = Conversation::new();

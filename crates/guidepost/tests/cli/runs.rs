@@ -255,6 +255,24 @@ fn parts_of_a_record_can_be_read() {
     "#]]);
 }
 
+/// B19: what somebody needs who takes the run over, in one answer.
+#[test]
+fn a_run_can_be_taken_over() {
+    let talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    let lookup = r#"{"name":"tests","type":"tool_execution","status":"running"}"#;
+    talk.run(&["log", "r-1", "action", "--data", lookup]);
+    talk.run(&["log", "r-1", "decision", "--data", r#"{"question":"how","chosen":"small"}"#]);
+    let answer = talk.run(&["where", "r-1", "--full"]).stdout;
+    for part in
+        ["do: Change the code", "decision how -> small", "e-3", "safe to repeat", "- submit"]
+    {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    let packet = talk.run(&["where", "r-1", "--full", "--json"]).stdout;
+    assert!(packet.contains(r#""unfinished":[{"id":"e-3""#), "{packet}");
+}
+
 #[test]
 fn a_run_without_a_workflow_is_only_recorded() {
     let mut talk = Conversation::new();
