@@ -1,0 +1,578 @@
+//! What one can type. The doc comments here are the help texts, and `docs/cli.md` is made from them.
+
+mod inputs;
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use guidepost_core::run::{Driver, Status};
+use serde_json::{Map, Value as Json};
+
+pub(crate) use self::inputs::{Inputs, Sent};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+First steps:
+  guidepost demo                     watch an agent being led through a workflow
+  guidepost init                     write a sample workflow to edit
+  guidepost simulate workflow.yaml   step through it, without a store
+  guidepost apply workflow.yaml      save it
+  guidepost connect claude-code      let your agent use it over MCP
+
+The store: --store, else GUIDEPOST_STORE, else the nearest guidepost.db upward, else the user's data directory.
+Exit codes: 0 done, 1 failed, 2 not legal now, 3 stale rev, 4 not found, 5 still waiting, 64 wrong usage.";
+
+/// Durable workflows and a flight recorder for AI agents.
+#[derive(Debug, Parser)]
+#[command(
+    name = "guidepost",
+    version,
+    styles = STYLES,
+    after_help = AFTER_HELP,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The store to work on: a file, `sqlite:PATH` or `memory:`
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) store: Option<String>,
+    /// Who acts; by default GUIDEPOST_AGENT, else your user name
+    #[arg(long = "as", global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub(crate) caller: Option<String>,
+    /// Answer with JSON, for programs
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch a scripted agent being led through two workflows over MCP
+    Demo(Demo),
+    /// Write a sample workflow to edit
+    Init(Init),
+    /// Read workflow files and tell every problem in them
+    Check(Check),
+    /// Save workflow files as new versions
+    Apply(Apply),
+    /// Check one workflow file, and save it with --save
+    Define(Define),
+    /// List runs, or workflows
+    Ls(Ls),
+    /// Show a run or a workflow; with --html as one page for a browser
+    Show(Show),
+    /// Print a workflow as a diagram
+    Graph(Graph),
+    /// Step through a workflow file, without a store
+    Simulate(Simulate),
+    /// Start a run of a workflow
+    Start(Start),
+    /// Tell where a run is, what to do there and what is legal next
+    Where(Where),
+    /// Send an event to a run
+    Do(Do),
+    /// Record what happened, without moving the run
+    Log(Log),
+    /// Wait until a run moves
+    Wait(Wait),
+    /// Find workflows or runs by words
+    Find(Find),
+    /// Read part of a run's record
+    Read(Read),
+    /// Print a run's history, oldest first
+    History(History),
+    /// Stop a run from taking inputs
+    Pause(Control),
+    /// Let a paused run go on
+    Resume(Control),
+    /// End a run from outside
+    Cancel(Control),
+    /// Check that histories are whole and fold to what is stored
+    Verify(Verify),
+    /// Tell which store is used, and how it is
+    Doctor,
+    /// Explain an error code
+    Explain(Explain),
+    /// Serve agents over MCP on stdin and stdout
+    Mcp(Mcp),
+    /// Print, or with --write make, the MCP entry an agent needs
+    Connect(Connect),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  guidepost demo\n  guidepost demo --keep demo.db")]
+pub(crate) struct Demo {
+    /// Keep the store in this file, to look at it afterwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  guidepost init\n  guidepost init review.yaml")]
+pub(crate) struct Init {
+    /// The file to write
+    #[arg(value_name = "FILE", default_value = "workflow.yaml")]
+    pub(crate) file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost check workflow.yaml\n  guidepost check --format github workflows/*.yaml"
+)]
+pub(crate) struct Check {
+    /// The files; `-` reads stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to tell problems
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: CheckFormat,
+}
+
+/// How problems in files are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    #[default]
+    Full,
+    /// One line each, as compilers do: FILE:LINE:COLUMN: error[CODE]: message
+    Short,
+    /// As GitHub Actions annotates files
+    Github,
+    /// One JSON object per file, as with --json
+    Json,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost apply workflow.yaml\n  guidepost apply workflows/*.yaml"
+)]
+pub(crate) struct Apply {
+    /// The files; `-` reads stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `define`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost define workflow.yaml\n  guidepost define --save - < workflow.yaml"
+)]
+pub(crate) struct Define {
+    /// The file; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Save it as a new version; runs that are alive keep theirs
+    #[arg(long)]
+    pub(crate) save: bool,
+}
+
+/// Arguments of `ls`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost ls\n  guidepost ls --all --workflow bugfix\n  guidepost ls workflows"
+)]
+pub(crate) struct Ls {
+    /// What to list
+    #[arg(value_enum, default_value_t)]
+    pub(crate) what: Listed,
+    /// Runs that are over, too
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Only runs of this status
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub(crate) status: Vec<Status>,
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
+    /// Only runs of this agent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Only runs in this state
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// How many to list at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Go on where the list before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// What lists and searches are over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listed {
+    /// Runs
+    #[default]
+    Runs,
+    /// Workflows
+    Workflows,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost show r-1\n  guidepost show bugfix@3\n  guidepost show r-1 --html > run.html"
+)]
+pub(crate) struct Show {
+    /// A run (r-7f3k, its number, its UUID or its agent's name) or a workflow (bugfix, bugfix@3)
+    #[arg(value_name = "RUN|WORKFLOW")]
+    pub(crate) what: String,
+    /// One page for a browser: the statechart, the path taken and the history
+    #[arg(long)]
+    pub(crate) html: bool,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost graph workflow.yaml\n  guidepost graph bugfix\n  guidepost graph --xstate workflow.yaml > machine.json"
+)]
+pub(crate) struct Graph {
+    /// A file, or a workflow in the store (bugfix, bugfix@3)
+    #[arg(value_name = "FILE|WORKFLOW")]
+    pub(crate) what: String,
+    /// XState v5 JSON instead of Mermaid
+    #[arg(long)]
+    pub(crate) xstate: bool,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Inputs are taken in the order given. One that is refused changes nothing; the exit code is then 2.
+A guard has its answer from the start; given again, it changes from there on.
+
+Examples:
+  guidepost simulate workflow.yaml
+  guidepost simulate workflow.yaml --input '{\"lead\":{\"name\":\"Ada\"}}' --event Summarized --event 'Scored={\"score\":90}'
+  guidepost simulate workflow.yaml --event Order --advance 72h --json
+  guidepost simulate machine.json --guard isValid=true --event SUBMIT")]
+pub(crate) struct Simulate {
+    /// The workflow file; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// First values of attributes
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) input: Option<Object>,
+    /// Who does the work of states
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) driver: Who,
+    /// What happens, in order.
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+}
+
+/// Who does a run's work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Who {
+    /// The agent, which says so by events
+    #[default]
+    Agent,
+    /// The engine
+    Engine,
+}
+
+impl From<Who> for Driver {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Agent => Self::Agent,
+            Who::Engine => Self::Engine,
+        }
+    }
+}
+
+/// Arguments of `start`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost start bugfix --input '{\"issue\":42}'\n  guidepost start bugfix@3 --key ticket-42\n  guidepost start --goal 'tidy the inbox'"
+)]
+pub(crate) struct Start {
+    /// The workflow, or workflow and version; without one the run is only recorded
+    #[arg(value_name = "WORKFLOW", required_unless_present = "goal")]
+    pub(crate) workflow: Option<String>,
+    /// First values of the workflow's attributes
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) input: Option<Object>,
+    /// What the run is to reach
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) goal: Option<String>,
+    /// Your own id for the run: a repeat with the same key gives the same run
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The agent's name, if it is not you
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// A name for the sitting the run belongs to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+}
+
+/// Arguments of `where`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost where          your open runs\n  guidepost where r-1\n  guidepost where r-1 --full"
+)]
+pub(crate) struct Where {
+    /// The run; without one, the open runs
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Everything somebody needs who takes the run over
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Arguments of `do`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost do r-1 approve --rev 12\n  guidepost do r-1 Scored '{\"score\":90}' --note 'fits our profile'"
+)]
+pub(crate) struct Do {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// One of the events listed under `next`
+    #[arg(value_name = "EVENT")]
+    pub(crate) event: String,
+    /// What the event carries
+    #[arg(value_name = "JSON", value_parser = object)]
+    pub(crate) data: Option<Object>,
+    /// The rev last seen: if the state has changed since, nothing is done. It also makes a repeat harmless
+    #[arg(long, value_name = "REV")]
+    pub(crate) rev: Option<u64>,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `log`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Kinds: action, decision, message, artifact, error, note.
+
+Examples:
+  guidepost log r-1 action 'looked the lead up' --data '{\"type\":\"tool_execution\",\"name\":\"crm_lookup\"}'
+  guidepost log r-1 decision --data '{\"question\":\"which tool\",\"options\":[\"a\",\"b\"],\"chosen\":\"a\"}'")]
+pub(crate) struct Log {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// What sort of fact
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// What happened, in words
+    #[arg(value_name = "TEXT", required_unless_present = "data")]
+    pub(crate) text: Option<String>,
+    /// The fact's fields
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) data: Option<Object>,
+    /// A file, URL or tool call id it refers to
+    #[arg(long, value_name = "REF")]
+    pub(crate) r#ref: Option<String>,
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost wait r-1\n  guidepost wait r-1 --rev 12 --seconds 300\n\nExits with 5 if nothing moved."
+)]
+pub(crate) struct Wait {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Until it is past this rev, rather than the present one
+    #[arg(long, value_name = "REV")]
+    pub(crate) rev: Option<u64>,
+    /// For no longer than this
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) seconds: u64,
+}
+
+/// Arguments of `find`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost find lead\n  guidepost find --in runs acme --state Review"
+)]
+pub(crate) struct Find {
+    /// Words that must all occur
+    #[arg(value_name = "WORDS")]
+    pub(crate) query: Vec<String>,
+    /// Where to look
+    #[arg(long = "in", value_enum, default_value_t = Listed::Workflows)]
+    pub(crate) place: Listed,
+    /// Only runs in this state
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// How many to list at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Go on where the list before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// Arguments of `read`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost read r-1\n  guidepost read r-1 data /lead\n  guidepost read r-1 event e-7\n  guidepost read r-1 diagram"
+)]
+pub(crate) struct Read {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// What to read
+    #[arg(value_enum, default_value_t)]
+    pub(crate) what: Part,
+    /// A place in the data, or a record's id
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// How many entries at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Go on where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// The parts of a run's record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// What happened, newest first
+    #[default]
+    History,
+    /// The run's data, or what lies at PATH in it
+    Data,
+    /// What the run made
+    Artifacts,
+    /// One record in full
+    Event,
+    /// The workflow as a Mermaid diagram
+    Diagram,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost history r-1\n  guidepost history r-1 --kind transitioned --kind decision\n  guidepost history r-1 --json | jq .at"
+)]
+pub(crate) struct History {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Only records of this kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Vec<String>,
+}
+
+/// Arguments of `pause`, `resume` and `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct Control {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost verify          all runs\n  guidepost verify r-1\n\nExits with 1 if something is wrong."
+)]
+pub(crate) struct Verify {
+    /// The run; without one, all runs
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost explain GP0201\n  guidepost explain          all codes"
+)]
+pub(crate) struct Explain {
+    /// The code; without one, all codes
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+/// Arguments of `mcp`.
+#[derive(Debug, Args)]
+#[command(after_help = "An agent's configuration starts this; `guidepost connect` writes it.")]
+pub(crate) struct Mcp {
+    /// Let definitions that come over MCP contain any work: commands, HTTP requests, tools, databases
+    #[arg(long)]
+    pub(crate) allow_all_work: bool,
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost connect claude-code\n  guidepost connect codex --write\n  guidepost connect cursor --file .cursor/mcp.json --write"
+)]
+pub(crate) struct Connect {
+    /// Which agent
+    #[arg(value_enum)]
+    pub(crate) agent: Agent,
+    /// Make the entry; what else is in the file stays as it is, and a copy of the old file is kept
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// The configuration file, if it is not the agent's usual one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Agents that can be connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Agent {
+    /// Claude Code
+    ClaudeCode,
+    /// Codex CLI
+    Codex,
+    /// Gemini CLI
+    Gemini,
+    /// Cursor
+    Cursor,
+}
+
+/// The fields of a JSON object given as an argument.
+pub(crate) type Object = Map<String, Json>;
+
+/// Reads an argument that must be a JSON object.
+fn object(text: &str) -> Result<Object, String> {
+    match serde_json::from_str(text) {
+        Ok(Json::Object(fields)) => Ok(fields),
+        Ok(_) => Err("expected a JSON object, as in '{\"score\":90}'".to_owned()),
+        Err(error) => Err(format!("expected a JSON object, as in '{{\"score\":90}}': {error}")),
+    }
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    text.parse().map_err(|error: guidepost_core::run::UnknownStatus| error.to_string())
+}

@@ -1,0 +1,95 @@
+//! One file per command.
+
+mod apply;
+mod check;
+mod connect;
+mod control;
+mod define;
+mod demo;
+mod r#do;
+mod doctor;
+mod explain;
+mod find;
+mod graph;
+mod history;
+mod init;
+mod log;
+mod ls;
+mod mcp;
+mod read;
+mod show;
+mod simulate;
+mod start;
+mod verify;
+mod wait;
+mod r#where;
+
+use std::future::Future;
+
+use guidepost_core::input;
+use serde::Serialize;
+
+use crate::args::{Cli, Command};
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// Whatever keeps it from doing what it was asked.
+pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Check(args) => check::run(args, out),
+        Command::Connect(args) => connect::run(args, global, out),
+        Command::Demo(args) => wait_for(demo::run(args, out)),
+        Command::Explain(args) => explain::run(args, out),
+        Command::Graph(args) => wait_for(graph::run(args, global, out)),
+        Command::Init(args) => init::run(args, out),
+        Command::Simulate(args) => simulate::run(args, out),
+        Command::Define(args) => wait_for(define::run(args, global, out)),
+        Command::Apply(args) => wait_for(apply::run(args, &Door::open(global)?, out)),
+        Command::Ls(args) => wait_for(ls::run(args, &Door::open(global)?, out)),
+        Command::Show(args) => wait_for(show::run(args, &Door::open(global)?, out)),
+        Command::Start(args) => wait_for(start::run(args, &Door::open(global)?, out)),
+        Command::Where(args) => wait_for(r#where::run(args, &Door::open(global)?, out)),
+        Command::Do(args) => wait_for(r#do::run(args, &Door::open(global)?, out)),
+        Command::Log(args) => wait_for(log::run(args, &Door::open(global)?, out)),
+        Command::Wait(args) => wait_for(wait::run(args, &Door::open(global)?, out)),
+        Command::Find(args) => wait_for(find::run(args, &Door::open(global)?, out)),
+        Command::Read(args) => wait_for(read::run(args, &Door::open(global)?, out)),
+        Command::History(args) => wait_for(history::run(args, &Door::open(global)?, out)),
+        Command::Pause(args) => {
+            wait_for(control::run(args, input::Control::Pause, &Door::open(global)?, out))
+        }
+        Command::Resume(args) => {
+            wait_for(control::run(args, input::Control::Resume, &Door::open(global)?, out))
+        }
+        Command::Cancel(args) => {
+            wait_for(control::run(args, input::Control::Cancel, &Door::open(global)?, out))
+        }
+        Command::Verify(args) => wait_for(verify::run(args, &Door::open(global)?, out)),
+        Command::Doctor => wait_for(doctor::run(&Door::open(global)?, out)),
+        Command::Mcp(args) => wait_for(mcp::run(args, global)),
+    }
+}
+
+/// Runs one future to its end. A command does one thing, so one thread is enough.
+fn wait_for(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Exit::Failed, "GP0457", "this machine lets no work begin").caused_by(&error)
+    })?;
+    runtime.block_on(work)
+}
+
+/// Shows an answer: as JSON to programs, in the words agents get to everybody else.
+fn answer(out: &mut Output, answer: &impl Serialize, text: &str) {
+    if out.is_json() {
+        out.json(answer);
+    } else {
+        out.line(text.trim_end());
+    }
+}

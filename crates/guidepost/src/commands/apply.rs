@@ -1,0 +1,76 @@
+//! `guidepost apply`: saves workflow files as new versions.
+
+use guidepost_server::ops::{Allowed, Define, OpError};
+use serde_json::json;
+
+use crate::args;
+use crate::definition::DefinitionFile;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Saves each file. All are checked before the first is saved, so that a problem in one leaves the store as it was.
+///
+/// # Errors
+///
+/// If a file cannot be read or used, or the store fails.
+pub(crate) async fn run(
+    args: &args::Apply,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let mut files = Vec::new();
+    for path in &args.files {
+        files.push(DefinitionFile::read(path)?);
+    }
+    for file in &files {
+        save(file, false, door, out).await?;
+    }
+    for file in &files {
+        save(file, true, door, out).await?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn save(
+    file: &DefinitionFile,
+    save: bool,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let request = Define {
+        text: file.as_text()?,
+        file: file.name.clone(),
+        save,
+        allowed: Allowed::Everything,
+        caller: door.caller.clone(),
+    };
+    let definition = match door.ops.define(&request).await {
+        Ok(definition) => definition,
+        Err(OpError::BadDefinition { problems, .. }) => {
+            for found in &problems {
+                out.aside_failure(&Failure::of_diagnostic(&file.name, found));
+            }
+            return Err(file.unusable(&problems));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(saved) = &definition.saved else {
+        for found in &definition.warnings {
+            out.aside_failure(&Failure::of_diagnostic(&file.name, found));
+        }
+        return Ok(());
+    };
+    if out.is_json() {
+        out.json_line(&json!({ "file": file.name, "definition": definition }));
+        return Ok(());
+    }
+    let name = format!("{}@{}", definition.workflow, saved.version);
+    let what = match (saved.is_new, saved.reworded) {
+        (true, _) => "saved",
+        (false, 0) => "unchanged",
+        (false, _) => "reworded",
+    };
+    out.line(format!("{what} {name} ({})", file.name));
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `guidepost check`: every problem in workflow files.
+
+use guidepost_core::diagnostic::{Diagnostic, Severity};
+use guidepost_core::workflow::Compiled;
+use serde_json::json;
+
+use crate::args::{self, CheckFormat};
+use crate::definition::DefinitionFile;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Tells every problem in the files.
+///
+/// # Errors
+///
+/// If a file cannot be read. Problems in it are answers.
+pub(crate) fn run(args: &args::Check, out: &mut Output) -> Result<Exit, Failure> {
+    let format = if out.is_json() { CheckFormat::Json } else { args.format };
+    let mut exit = Exit::Ok;
+    for path in &args.files {
+        let file = DefinitionFile::read(path)?;
+        let compiled = file.compile();
+        if compiled.machine.is_none() {
+            exit = Exit::Failed;
+        }
+        show(format, &file.name, &compiled, out);
+    }
+    Ok(exit)
+}
+
+fn show(format: CheckFormat, file: &str, compiled: &Compiled, out: &mut Output) {
+    let found = &compiled.diagnostics;
+    match format {
+        CheckFormat::Full => {
+            for problem in found {
+                out.finding(&Failure::of_diagnostic(file, problem));
+            }
+            out.line(summary(file, compiled));
+        }
+        CheckFormat::Short => {
+            for Diagnostic { severity, code, message, at, .. } in found {
+                out.line(format!("{file}:{at}: {}[{code}]: {message}", word(*severity)));
+            }
+        }
+        CheckFormat::Github => {
+            for problem in found {
+                out.line(annotation(file, problem));
+            }
+        }
+        CheckFormat::Json => out.json_line(&json!({
+            "file": file,
+            "ok": compiled.machine.is_some(),
+            "workflow": compiled.machine.as_ref().map(|machine| &machine.name),
+            "hash": compiled.machine.as_ref().map(|machine| &machine.hash),
+            "problems": found,
+        })),
+    }
+}
+
+/// A line per file: what it is, or how much is wrong with it.
+fn summary(file: &str, compiled: &Compiled) -> String {
+    let errors = compiled.diagnostics.iter().filter(|found| found.is_error()).count();
+    let warnings = compiled.diagnostics.len() - errors;
+    match &compiled.machine {
+        Some(machine) => {
+            // As elsewhere, states that only group others do not count.
+            let states = machine.states.iter().skip(1).filter(|state| state.children.is_empty());
+            let states = states.count();
+            let warnings = match warnings {
+                0 => String::new(),
+                some => format!(", {}", count(some, "warning")),
+            };
+            format!(
+                "{file}: ok, workflow `{}` with {}{warnings}",
+                machine.name,
+                count(states, "state")
+            )
+        }
+        None => format!("{file}: {}, {}", count(errors, "error"), count(warnings, "warning")),
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// A workflow command of GitHub Actions. Its properties and its text have escapes of their own.
+fn annotation(file: &str, found: &Diagnostic) -> String {
+    let text = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |name: &str| text(name).replace(':', "%3A").replace(',', "%2C");
+    let hint = found.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!(
+        "::{} file={},line={},col={},title={}::{}",
+        word(found.severity),
+        property(file),
+        found.at.line,
+        found.at.column,
+        found.code,
+        text(&format!("{}{hint}", found.message))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::diagnostic::Position;
+
+    use super::*;
+
+    #[test]
+    fn an_annotation_cannot_be_broken_by_a_name() {
+        let found = Diagnostic::error("GP0102", Position { line: 3, column: 7 }, "no `a\nb`")
+            .with_hint("100%");
+        assert_eq!(
+            annotation("a,b.yaml", &found),
+            "::error file=a%2Cb.yaml,line=3,col=7,title=GP0102::no `a%0Ab`%0Ahint: 100%25"
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! `guidepost define`: what agents do by `guidepost_define`, and in the same words.
+
+use guidepost_server::ops::{Allowed, Define, OpError, Ops};
+use guidepost_server::text;
+
+use super::answer;
+use crate::args::{self, Global};
+use crate::config;
+use crate::definition::DefinitionFile;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Checks a definition, and saves it if that is wanted.
+///
+/// # Errors
+///
+/// If it cannot be read or used, or the store fails.
+pub(crate) async fn run(
+    args: &args::Define,
+    global: &Global,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let file = DefinitionFile::read(&args.file)?;
+    // Only checking makes no store, and needs none.
+    let ops = match args.save {
+        true => Door::open(global)?.ops,
+        false => Ops::new(guidepost_store::open("memory:")?),
+    };
+    let request = Define {
+        text: file.as_text()?,
+        file: file.name.clone(),
+        save: args.save,
+        allowed: Allowed::Everything,
+        caller: config::caller(global.caller.as_deref()),
+    };
+    match ops.define(&request).await {
+        Ok(definition) => {
+            answer(out, &definition, &text::definition(&definition));
+            Ok(Exit::Ok)
+        }
+        Err(error @ OpError::BadDefinition { .. }) => {
+            let answer = text::error(&error);
+            Err(Failure::from(error).answered(answer))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,328 @@
+//! `guidepost demo`: a scripted agent, led through two workflows over MCP.
+//!
+//! Nothing is staged but the agent's choices: the workflows are saved as `guidepost apply` saves them, the agent talks to
+//! a real `guidepost mcp` process, and the tables at the end come from plain SQL over the same file.
+
+mod agent;
+mod sql;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use guidepost_core::id::RunRef;
+use guidepost_server::ops::{Allowed, Define, Ops};
+use guidepost_server::text;
+use serde_json::{Map, Value as Json, json};
+
+use self::agent::{Agent, Reply};
+use crate::args;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// The workflows, with the names of the files they would stand in.
+const WORKFLOWS: [(&str, &str); 2] = [
+    ("lead-qual.yaml", include_str!("demo/lead-qual.yaml")),
+    ("release.yaml", include_str!("demo/release.yaml")),
+];
+
+const NEXT_ACTIONS: &str = include_str!("demo/next_actions.sql");
+const HISTORY: &str = include_str!("demo/history.sql");
+
+/// What the agents are called.
+const SCOUT: &str = "scout";
+const BUILDER: &str = "builder";
+
+/// Plays the demo.
+///
+/// # Errors
+///
+/// If the store cannot be made, or something does not go as the script has it.
+pub(crate) async fn run(args: &args::Demo, out: &mut Output) -> Result<Exit, Failure> {
+    let stage = Stage::new(args.keep.as_deref())?;
+    let store = stage.store.as_path();
+    out.heading("Guidepost: workflows that lead agents, and a record of what agents did");
+    out.gap();
+    save_workflows(store, out).await?;
+    lead_qualification(store, out).await?;
+    release(store, out).await?;
+    look(store, out).await?;
+    next_steps(args.keep.as_deref(), out);
+    Ok(Exit::Ok)
+}
+
+/// Where the demo plays: in the file to keep, or in a directory that is removed afterwards.
+struct Stage {
+    store: PathBuf,
+    temporary: Option<PathBuf>,
+}
+
+impl Stage {
+    fn new(keep: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(store) = keep {
+            let shown = store.display().to_string();
+            if store.exists() {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "GP0453",
+                    format!("`{shown}` exists and was left alone"),
+                )
+                .hint("the demo needs a file of its own: give another name"));
+            }
+            return Ok(Self { store: store.to_path_buf(), temporary: None });
+        }
+        let directory = env::temp_dir().join(format!("guidepost-demo-{}", std::process::id()));
+        fs::create_dir_all(&directory)
+            .map_err(|error| Failure::unwritable(&directory.display().to_string(), &error))?;
+        Ok(Self { store: directory.join("demo.db"), temporary: Some(directory) })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.temporary {
+            // What is left in the directory for temporary files does no harm.
+            let _ = fs::remove_dir_all(directory);
+        }
+    }
+}
+
+async fn save_workflows(store: &Path, out: &mut Output) -> Result<(), Failure> {
+    out.heading("1. Two workflows are saved in one SQLite file");
+    let ops = open(store)?;
+    for (file, source) in WORKFLOWS {
+        let request = Define {
+            text: source.to_owned(),
+            file: file.to_owned(),
+            save: true,
+            allowed: Allowed::Everything,
+            caller: "demo".to_owned(),
+        };
+        let definition = ops.define(&request).await?;
+        show(&text::definition(&definition), out);
+    }
+    out.gap();
+    Ok(())
+}
+
+/// The operations over the demo's store. They are let go before an agent comes, as one command ends before the next.
+fn open(store: &Path) -> Result<Ops, Failure> {
+    let store: Arc<_> = guidepost_store::open(&format!("sqlite:{}", store.display()))?;
+    Ok(Ops::new(store))
+}
+
+/// A conversation with the server, told as it goes.
+struct Talk<'a> {
+    agent: Agent,
+    out: &'a mut Output,
+    run: String,
+    rev: u64,
+}
+
+impl<'a> Talk<'a> {
+    async fn begin(store: &Path, name: &str, out: &'a mut Output) -> Result<Self, Failure> {
+        let agent = Agent::connect(store, name).await?;
+        Ok(Self { agent, out, run: String::new(), rev: 0 })
+    }
+
+    /// Says what comes next and why.
+    fn tell(&mut self, text: &str) {
+        self.out.gap();
+        self.out.line(text);
+    }
+
+    /// A call that is to be done.
+    async fn done(&mut self, tool: &'static str, arguments: Json) -> Result<Reply, Failure> {
+        let reply = self.call(tool, arguments).await?;
+        if reply.is_refused { Err(off_script(&reply)) } else { Ok(reply) }
+    }
+
+    /// A call that is to be refused.
+    async fn refused(&mut self, tool: &'static str, arguments: Json) -> Result<(), Failure> {
+        let reply = self.call(tool, arguments).await?;
+        if reply.is_refused { Ok(()) } else { Err(off_script(&reply)) }
+    }
+
+    async fn start(&mut self, workflow: &str, input: Json) -> Result<(), Failure> {
+        let arguments = json!({ "workflow": workflow, "input": input });
+        let reply = self.done("guidepost_start", arguments).await?;
+        self.run = word_after(&reply.text, "run ").unwrap_or_default().to_owned();
+        self.rev = rev_of(&reply.text);
+        Ok(())
+    }
+
+    /// An event that is to be taken.
+    async fn event(&mut self, event: &str, data: Json) -> Result<(), Failure> {
+        let arguments = self.event_arguments(event, data);
+        let reply = self.done("guidepost_do", arguments).await?;
+        self.rev = rev_of(&reply.text);
+        Ok(())
+    }
+
+    /// An event that is to be refused.
+    async fn illegal(&mut self, event: &str, data: Json) -> Result<(), Failure> {
+        let arguments = self.event_arguments(event, data);
+        self.refused("guidepost_do", arguments).await
+    }
+
+    fn event_arguments(&self, event: &str, data: Json) -> Json {
+        let mut arguments = json!({ "run": self.run, "event": event, "rev": self.rev });
+        if data.as_object().is_some_and(|data| !data.is_empty()) {
+            arguments["data"] = data;
+        }
+        arguments
+    }
+
+    async fn call(&mut self, tool: &'static str, arguments: Json) -> Result<Reply, Failure> {
+        let fields: Map<String, Json> = match arguments {
+            Json::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        let shown: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.out.heading(format!("  > {tool} {}", shown.join(" ")));
+        let reply = self.agent.call(tool, fields).await?;
+        if reply.is_refused {
+            for line in reply.text.lines() {
+                self.out.refusal(format!("    {line}"));
+            }
+        } else {
+            show(&reply.text, self.out);
+        }
+        Ok(reply)
+    }
+}
+
+fn show(text: &str, out: &mut Output) {
+    for line in text.trim_end().lines() {
+        out.line(format!("    {line}"));
+    }
+}
+
+fn off_script(reply: &Reply) -> Failure {
+    Failure::new(Exit::Failed, "GP0459", "the demo went otherwise than its script has it")
+        .caused_by_text(&reply.text)
+}
+
+fn word_after<'t>(text: &'t str, before: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()
+}
+
+fn rev_of(text: &str) -> u64 {
+    word_after(text, "rev ").and_then(|rev| rev.parse().ok()).unwrap_or(0)
+}
+
+async fn lead_qualification(store: &Path, out: &mut Output) -> Result<(), Failure> {
+    out.heading("2. An agent is led through LeadQualAgent, over MCP");
+    let mut talk = Talk::begin(store, SCOUT, out).await?;
+    let tools = talk.agent.tools().await?;
+    talk.out.line(format!(
+        "The agent `{SCOUT}` has started `guidepost mcp` and found {tools} tools. It looks for work and begins:"
+    ));
+    talk.done("guidepost_find", json!({ "query": "lead" })).await?;
+    talk.start("LeadQualAgent", json!({ "lead": { "name": "Ada", "company": "Acme" } })).await?;
+
+    talk.tell("It tries to skip ahead. An illegal move changes nothing, and the answer says what is legal:");
+    talk.illegal("SendIntro", json!({})).await?;
+    talk.event("Summarized", json!({})).await?;
+
+    talk.tell("It forgets the score. What an event carries is checked before anything moves:");
+    talk.illegal("Scored", json!({})).await?;
+
+    talk.tell("It guesses a score. This move needs a fact on record, a look into the CRM:");
+    talk.illegal("Scored", json!({ "score": 86 })).await?;
+
+    talk.tell("So it does the work, says so, and says why it decided as it did:");
+    let run = talk.run.clone();
+    let lookup = json!({ "type": "tool_execution", "name": "crm_lookup", "status": "completed" });
+    let choice = json!({
+        "question": "score", "options": [40, 86], "chosen": 86,
+        "reasoning": "right industry, right size", "confidence": 0.8
+    });
+    let entries = json!([
+        { "kind": "action", "text": "looked Acme up in the CRM", "data": lookup },
+        { "kind": "decision", "text": "scored the lead", "data": choice }
+    ]);
+    talk.done("guidepost_log", json!({ "run": run, "entries": entries })).await?;
+    talk.event("Scored", json!({ "score": 86 })).await?;
+
+    talk.tell("The server is killed, in the middle of the work. What was answered is on disk:");
+    let (run, rev) = (talk.run, talk.rev);
+    talk.agent.crash().await?;
+    let mut talk = Talk::begin(store, SCOUT, talk.out).await?;
+    (talk.run, talk.rev) = (run, rev);
+    talk.done("guidepost_where", json!({ "run": talk.run })).await?;
+    talk.event("SendIntro", json!({})).await?;
+    talk.agent.leave().await?;
+    talk.out.gap();
+    Ok(())
+}
+
+async fn release(store: &Path, out: &mut Output) -> Result<(), Failure> {
+    out.heading("3. Another agent, a workflow with states inside states and two regions at once");
+    let mut talk = Talk::begin(store, BUILDER, out).await?;
+    talk.start("release", json!({ "tag": "v1.0" })).await?;
+    talk.event("Built", json!({})).await?;
+    talk.tell("When the notes are written, both sides of the review begin:");
+    talk.event("Written", json!({})).await?;
+    talk.event("ScanClean", json!({})).await?;
+    talk.tell("One side is done, the other is not; events of the states around are legal too:");
+    talk.done("guidepost_where", json!({ "run": talk.run })).await?;
+    talk.agent.leave().await?;
+    talk.out.gap();
+    Ok(())
+}
+
+async fn look(store: &Path, out: &mut Output) -> Result<(), Failure> {
+    out.heading("4. Plain SQL tells the story");
+    query(store, NEXT_ACTIONS, out)?;
+    out.gap();
+    query(store, HISTORY, out)?;
+    out.gap();
+    let verified = open(store)?.verify_run(&RunRef::from("1")).await?;
+    out.line("The history is a chain of hashes; nothing in it was changed:");
+    show(&text::verified(&verified), out);
+    out.gap();
+    Ok(())
+}
+
+fn query(store: &Path, query: &str, out: &mut Output) -> Result<(), Failure> {
+    for line in query.trim_end().lines() {
+        out.aside(format!("  sqlite> {line}"));
+    }
+    let table = sql::ask(store, query)?;
+    let titles: Vec<&str> = table.titles.iter().map(String::as_str).collect();
+    out.table(&titles, &table.rows);
+    Ok(())
+}
+
+fn next_steps(keep: Option<&Path>, out: &mut Output) {
+    out.heading("What to try next");
+    if let Some(program) = program_off_path() {
+        out.line(format!("  alias guidepost={}", program.display()));
+    }
+    match keep {
+        Some(store) => {
+            let store = store.display();
+            out.line(format!("  export GUIDEPOST_STORE={store}"));
+            out.line("  guidepost ls                           both runs are alive");
+            out.line("  guidepost do r-2 NotesApproved         finish the review");
+            out.line("  guidepost show r-2 --html > run.html   the statechart and the path taken");
+            out.line("  guidepost history r-1                  everything that happened");
+            out.line(format!("  sqlite3 {store} 'SELECT * FROM agent_next_actions'"));
+        }
+        None => out.line("  guidepost demo --keep demo.db          the same, in a file to look at"),
+    }
+    out.line("  guidepost init                         write a workflow of your own");
+    out.line("  guidepost connect claude-code          let your agent use it");
+}
+
+/// This program, if the shell would not find it by its name.
+fn program_off_path() -> Option<PathBuf> {
+    let program = env::current_exe().ok()?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_found = env::split_paths(&path).any(|directory| program.parent() == Some(&*directory));
+    (!is_found).then_some(program)
+}

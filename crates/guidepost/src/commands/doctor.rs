@@ -1,0 +1,99 @@
+//! `guidepost doctor`: which store is used, why, and how it is.
+
+use guidepost_core::id::RunRef;
+use guidepost_core::run::Status;
+use guidepost_server::ops::{FindRuns, FindWorkflows};
+use guidepost_store::Durability;
+use serde_json::{Map, Value as Json, json};
+
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Things counted at most, and histories checked at most: a first look, where `verify` takes a thorough one.
+const COUNTED_MAX: usize = 1_000;
+const CHECKED_MAX: usize = 20;
+
+/// Tells about the store.
+///
+/// # Errors
+///
+/// If the store cannot be opened or read: then that is what is wrong.
+pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let store = door.ops.store().describe();
+    let workflows = door
+        .ops
+        .find_workflows(&FindWorkflows { limit: COUNTED_MAX, ..Default::default() })
+        .await?;
+    let unusable: Vec<String> = workflows
+        .items
+        .iter()
+        .filter(|found| found.input.is_none())
+        .map(|found| found.summary.name.clone())
+        .collect();
+    let runs = door.ops.find_runs(&FindRuns { limit: COUNTED_MAX, ..Default::default() }).await?;
+    let by_status: Map<String, Json> = Status::ALL
+        .iter()
+        .map(|status| (status, runs.items.iter().filter(|run| run.status == *status).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(status, count)| (status.to_string(), count.into()))
+        .collect();
+    let mut damaged = Vec::new();
+    for hit in runs.items.iter().take(CHECKED_MAX) {
+        let found = door.ops.verify_run(&RunRef::from(hit.name.run_no)).await?;
+        if !found.verified.problems.is_empty() {
+            damaged.push(found.run);
+        }
+    }
+    let is_well = unusable.is_empty() && damaged.is_empty();
+    if out.is_json() {
+        out.json(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "store": store,
+            "chosen_by": door.choice.why.as_str(),
+            "workflows": workflows.items.len(),
+            "runs": by_status,
+            "unusable_workflows": unusable,
+            "damaged_runs": damaged,
+            "ok": is_well,
+        }));
+        return Ok(if is_well { Exit::Ok } else { Exit::Failed });
+    }
+    out.line(format!("guidepost   {}", env!("CARGO_PKG_VERSION")));
+    out.line(format!("store       {}", store.url));
+    out.line(format!("chosen by   {}", door.choice.why.as_str()));
+    out.line(format!("durability  {}", durability(store.durability)));
+    out.line(format!("workflows   {}{}", workflows.items.len(), plus(workflows.next.as_deref())));
+    let counted: Vec<String> =
+        by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
+    out.line(format!("runs        {counted}{}", plus(runs.next.as_deref())));
+    for name in &unusable {
+        out.refusal(format!(
+            "problem     workflow {name} cannot be used by this release: `guidepost show {name}`"
+        ));
+    }
+    for run in &damaged {
+        out.refusal(format!(
+            "problem     the history of {run} is damaged: `guidepost verify {run}`"
+        ));
+    }
+    if is_well {
+        out.line("health      ok: the newest histories are whole");
+    }
+    Ok(if is_well { Exit::Ok } else { Exit::Failed })
+}
+
+fn plus(next: Option<&str>) -> &'static str {
+    if next.is_some() { " and more" } else { "" }
+}
+
+fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Disk => "disk: what was acknowledged survives loss of power",
+        Durability::Process => {
+            "process: what was acknowledged survives the process, not loss of power"
+        }
+        Durability::None => "none: everything is gone with the process",
+    }
+}

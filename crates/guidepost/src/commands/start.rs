@@ -1,0 +1,37 @@
+//! `guidepost start`: a run of a workflow.
+
+use guidepost_core::run::Driver;
+use guidepost_server::ops::StartRun;
+use guidepost_server::text;
+
+use super::answer;
+use crate::args;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Starts a run, or finds the one started before with the same key.
+///
+/// # Errors
+///
+/// If there is no such workflow, the input does not fit it, or the store fails.
+pub(crate) async fn run(
+    args: &args::Start,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let request = StartRun {
+        workflow: args.workflow.clone(),
+        input: args.input.clone().unwrap_or_default(),
+        key: args.key.clone(),
+        goal: args.goal.clone(),
+        agent: args.agent.clone(),
+        driver: Driver::Agent,
+        parent: None,
+        session: args.session.clone(),
+        caller: door.caller.clone(),
+    };
+    let started = door.ops.start_run(&request).await?;
+    answer(out, &started, &text::started(&started));
+    Ok(Exit::Ok)
+}

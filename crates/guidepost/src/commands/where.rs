@@ -1,0 +1,41 @@
+//! `guidepost where`: where a run is, what to do there and what is legal next.
+
+use guidepost_core::id::RunRef;
+use guidepost_server::ops::{Detail, WhereAmI};
+use guidepost_server::text;
+
+use super::answer;
+use crate::args;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Open runs listed at most.
+const RUNS_MAX: usize = 20;
+
+/// Tells where a run is; without one, lists the open runs, and says which store they are in.
+///
+/// # Errors
+///
+/// If there is no such run, or the store fails.
+pub(crate) async fn run(
+    args: &args::Where,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    match &args.run {
+        Some(run) => {
+            let detail = if args.full { Detail::Full } else { Detail::Brief };
+            let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
+            let standing = door.ops.where_am_i(&question).await?;
+            answer(out, &standing, &text::standing(&standing));
+        }
+        None => {
+            let found = door.ops.open_runs(&door.caller, RUNS_MAX).await?;
+            answer(out, &found, &text::open_runs(&found));
+            let store = door.ops.store().describe();
+            out.note(format!("store: {} ({})", store.url, door.choice.why.as_str()));
+        }
+    }
+    Ok(Exit::Ok)
+}

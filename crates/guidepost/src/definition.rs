@@ -1,0 +1,100 @@
+//! Definitions from files, with their problems.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use guidepost_core::diagnostic::Diagnostic;
+use guidepost_core::limits::DEFINITION_BYTES_MAX;
+use guidepost_core::machine::Machine;
+use guidepost_core::workflow::{self, Compiled};
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// A definition as it was read.
+pub(crate) struct DefinitionFile {
+    /// What messages call it.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) text: Vec<u8>,
+}
+
+impl DefinitionFile {
+    /// Reads a file, or stdin for `-`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is larger than any definition.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let (name, text) = if path == Path::new("-") {
+            let mut text = Vec::new();
+            // One byte more than allowed, so that what is too large is told from what just fits.
+            let mut stdin = io::stdin().take(DEFINITION_BYTES_MAX as u64 + 1);
+            let read = stdin.read_to_end(&mut text).map(|_| text);
+            ("<stdin>".to_owned(), read)
+        } else {
+            (path.display().to_string(), bounded(path))
+        };
+        match text {
+            Ok(text) if text.len() > DEFINITION_BYTES_MAX => Err(Failure::new(
+                Exit::Failed,
+                "GP0406",
+                format!("`{name}` is larger than any definition may be"),
+            )
+            .hint(format!("a definition may have {DEFINITION_BYTES_MAX} bytes"))),
+            Ok(text) => Ok(Self { name, text }),
+            Err(error) => Err(Failure::unreadable(&name, &error)
+                .hint("`guidepost init` writes a sample workflow")),
+        }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    ///
+    /// If it is no UTF-8.
+    pub(crate) fn as_text(&self) -> Result<String, Failure> {
+        String::from_utf8(self.text.clone()).map_err(|error| {
+            Failure::new(Exit::Failed, "GP0452", format!("`{}` is no text", self.name))
+                .caused_by(&error)
+                .hint("save it as UTF-8")
+        })
+    }
+
+    /// What compiling it gives.
+    pub(crate) fn compile(&self) -> Compiled {
+        workflow::compile(&self.text, &self.name)
+    }
+
+    /// Its machine. What is no error is not told here: `guidepost check` does.
+    ///
+    /// # Errors
+    ///
+    /// If a problem prevents use; every problem is then told.
+    pub(crate) fn machine(&self, out: &mut Output) -> Result<Machine, Failure> {
+        let compiled = self.compile();
+        let Some(machine) = compiled.machine else {
+            for found in &compiled.diagnostics {
+                out.aside_failure(&Failure::of_diagnostic(&self.name, found));
+            }
+            return Err(self.unusable(&compiled.diagnostics));
+        };
+        Ok(machine)
+    }
+
+    /// That it cannot be used, with what programs need to know.
+    pub(crate) fn unusable(&self, diagnostics: &[Diagnostic]) -> Failure {
+        let errors = diagnostics.iter().filter(|found| found.is_error()).count();
+        let noun = if errors == 1 { "problem" } else { "problems" };
+        Failure::new(Exit::Failed, "GP0403", format!("{errors} {noun} in `{}`", self.name))
+            .hint("`guidepost explain CODE` tells more about each")
+            .with_problems(diagnostics)
+    }
+}
+
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(DEFINITION_BYTES_MAX as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,238 @@
+//! Why a command did not do what it was asked, and the exit code that says so.
+
+use std::ops::Deref;
+
+use guidepost_core::diagnostic::{Diagnostic, Severity};
+use guidepost_server::ops::{Kind, OpError};
+use guidepost_server::text;
+use guidepost_store::StoreError;
+use serde_json::{Value as Json, json};
+
+/// What a command's exit code says. Agents without MCP steer by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Ok,
+    /// Not done, for a reason of none of the other sorts.
+    Failed,
+    /// The input is not legal as things are.
+    NotLegal,
+    /// The sender's rev is old.
+    Stale,
+    /// There is no such thing.
+    NotFound,
+    /// What was waited for has not happened yet.
+    Waiting,
+    /// The command makes no sense as it is written.
+    Usage,
+}
+
+impl Exit {
+    /// The number the process ends with.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::NotLegal => 2,
+            Self::Stale => 3,
+            Self::NotFound => 4,
+            Self::Waiting => 5,
+            Self::Usage => 64,
+        }
+    }
+}
+
+/// A problem to show to a person. Boxed, because every command may fail and few do.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Facts>);
+
+/// What happened, where, and what to try next.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// The code that `guidepost explain` knows.
+    pub(crate) code: Option<&'static str>,
+    /// What happened.
+    pub(crate) message: String,
+    /// Why, outermost first.
+    pub(crate) causes: Vec<String>,
+    /// The file and position it is about.
+    pub(crate) place: Option<String>,
+    /// Single problems that make it up.
+    pub(crate) details: Vec<String>,
+    /// What to try next.
+    pub(crate) hint: Option<String>,
+    /// What agents are told instead, on stdout: a refused move is an answer, not a failure of the program.
+    pub(crate) answer: Option<String>,
+    /// The error as programs get it, if it comes from an operation.
+    json: Option<Json>,
+}
+
+impl Deref for Failure {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl Failure {
+    /// A problem of the command line itself.
+    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Facts {
+            exit,
+            severity: Severity::Error,
+            code: Some(code),
+            message: message.into(),
+            causes: Vec::new(),
+            place: None,
+            details: Vec::new(),
+            hint: None,
+            answer: None,
+            json: None,
+        }))
+    }
+
+    /// An argument that makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "GP0407", message)
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Self {
+        let exit = match error.kind() {
+            std::io::ErrorKind::NotFound => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, "GP0452", format!("`{path}` cannot be read")).caused_by(error)
+    }
+
+    /// A file that cannot be written.
+    pub(crate) fn unwritable(path: &str, error: &std::io::Error) -> Self {
+        Self::new(Exit::Failed, "GP0453", format!("`{path}` cannot be written")).caused_by(error)
+    }
+
+    /// The same with advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a place.
+    pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.place = Some(place.into());
+        self
+    }
+
+    /// The same, told in the words agents get.
+    pub(crate) fn answered(mut self, answer: String) -> Self {
+        self.0.answer = Some(answer);
+        self
+    }
+
+    /// The same with a cause.
+    pub(crate) fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
+        self.0.causes.push(cause.to_string());
+        self.with_sources(cause)
+    }
+
+    /// The same with a cause that is known by its words alone.
+    pub(crate) fn caused_by_text(mut self, cause: &str) -> Self {
+        self.0.causes.push(cause.to_owned());
+        self
+    }
+
+    /// The same with the single problems of a file, for programs; people see each on its own.
+    pub(crate) fn with_problems(mut self, problems: &[Diagnostic]) -> Self {
+        self.0.json = Some(json!({
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "problems": problems,
+        }));
+        self
+    }
+
+    /// The problem as programs get it.
+    pub(crate) fn as_json(&self) -> Json {
+        if let Some(json) = &self.json {
+            return json.clone();
+        }
+        let mut json = json!({ "message": self.message });
+        let fields = [
+            ("code", self.code.map(Json::from)),
+            ("hint", self.hint.as_deref().map(Json::from)),
+            ("place", self.place.as_deref().map(Json::from)),
+            ("causes", Some(&self.causes).filter(|c| !c.is_empty()).map(|c| json!(c))),
+            ("problems", Some(&self.details).filter(|d| !d.is_empty()).map(|d| json!(d))),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                json[name] = value;
+            }
+        }
+        json
+    }
+}
+
+impl Failure {
+    /// A problem in a file.
+    pub(crate) fn of_diagnostic(file: &str, found: &Diagnostic) -> Self {
+        let place = match found.at.line {
+            0 => file.to_owned(),
+            _ => format!("{file}:{}", found.at),
+        };
+        let mut failure = Self::new(Exit::Failed, found.code, found.message.clone()).at(place);
+        failure.0.severity = found.severity;
+        failure.0.hint.clone_from(&found.hint);
+        failure
+    }
+
+    fn with_sources(mut self, error: &dyn std::error::Error) -> Self {
+        let mut inner = error.source();
+        while let Some(cause) = inner {
+            self.0.causes.push(cause.to_string());
+            inner = cause.source();
+        }
+        self
+    }
+}
+
+impl From<OpError> for Failure {
+    fn from(error: OpError) -> Self {
+        let problem = error.problem();
+        let exit = match error.kind() {
+            Kind::NotLegal => Exit::NotLegal,
+            Kind::Stale => Exit::Stale,
+            Kind::NotFound => Exit::NotFound,
+            Kind::Usage if matches!(error, OpError::BadDefinition { .. }) => Exit::Failed,
+            Kind::Usage => Exit::Usage,
+            Kind::Refused | Kind::Unavailable | Kind::Damaged => Exit::Failed,
+        };
+        let details = match &error {
+            OpError::BadDefinition { problems, .. } => problems.iter().map(in_line).collect(),
+            _ => Vec::new(),
+        };
+        let is_answer = matches!(error, OpError::NotDone(_));
+        let mut failure = Self::new(exit, problem.code, error.to_string());
+        failure.0.details = details;
+        failure.0.hint.clone_from(&problem.hint);
+        failure.0.answer = is_answer.then(|| text::error(&error));
+        failure.0.json = serde_json::to_value(&problem).ok();
+        failure.with_sources(&error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::from(OpError::from(error))
+    }
+}
+
+/// A problem of a definition on one line.
+fn in_line(found: &Diagnostic) -> String {
+    format!("line {}: {} [{}]", found.at, found.message, found.code)
+}

@@ -1,0 +1,251 @@
+//! A run without a store: the kernel alone, with a clock of its own. Pure; `commands/simulate.rs` shows it.
+
+use guidepost_core::effect::Effect;
+use guidepost_core::id::{EventName, StateId};
+use guidepost_core::input::{By, Event, Evidence, Input, Start, WorkDone, WorkFailed};
+use guidepost_core::kernel::{self, Decision, Rejected};
+use guidepost_core::machine::Machine;
+use guidepost_core::record::{Cause, Record, Transitioned};
+use guidepost_core::run::{Driver, Run};
+use guidepost_core::time::{Span, Timestamp};
+use serde_json::{Map, Value as Json, json};
+
+use crate::args::{Object, Sent};
+
+/// When every simulation begins: 2026-01-01T00:00:00Z. A fixed instant makes equal commands give equal answers.
+const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000_000);
+
+/// Timers that one `--advance` may fire. A year of minutes is half of it; more is a loop somebody did not mean.
+const TIMERS_FIRED_MAX: usize = 1_000_000;
+
+/// A run being stepped through.
+pub(crate) struct Simulation {
+    machine: Machine,
+    run: Run,
+    now: Timestamp,
+}
+
+/// What one input did.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    /// The input, as an object with one key that names it.
+    pub(crate) input: Json,
+    /// Why it was refused, if it was. Nothing changed then.
+    pub(crate) rejected: Option<Rejected>,
+    /// The transitions taken, in words.
+    pub(crate) taken: Vec<String>,
+    /// Lines that the machine's actions logged.
+    pub(crate) log: Vec<String>,
+    /// What could not be evaluated on the way, and what was taken for granted.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Simulation {
+    /// A run of this machine that has not begun.
+    pub(crate) fn new(mut machine: Machine, inputs: &[Sent]) -> Self {
+        // Nobody can define an action by a name here, and taking one does nothing but say so.
+        machine.unbound_actions.clear();
+        for input in inputs.iter().rev() {
+            if let Sent::Guard { name, answer } = input
+                && let Some(bound) = machine.unbound_guards.get_mut(name)
+            {
+                *bound = Some(*answer);
+            }
+        }
+        Self { machine, run: Run::default(), now: BEGIN }
+    }
+
+    /// The machine.
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The run as it stands.
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Begins the run.
+    pub(crate) fn start(&mut self, driver: Driver, data: &Object) -> Step {
+        let mut step = Step { input: json!({ "start": data }), ..Step::default() };
+        for (name, answer) in &mut self.machine.unbound_guards {
+            if answer.is_none() {
+                *answer = Some(false);
+                step.problems.push(format!(
+                    "the guard `{name}` has only a name, so it is taken to be false; --guard {name}=true changes that"
+                ));
+            }
+        }
+        let start = Start { driver, data: data.clone(), by: by(), at: self.now };
+        self.take(&Input::Start(start), &mut step);
+        step
+    }
+
+    /// Takes one input; `None` for one that nothing happens by.
+    pub(crate) fn send(&mut self, sent: &Sent) -> Option<Step> {
+        let mut step = Step { input: shown(sent), ..Step::default() };
+        match sent {
+            Sent::Event { name, data } => {
+                let evidence = self.granted(name, &mut step);
+                let name = EventName::from(name.as_str());
+                let (data, by, at) = (data.clone(), by(), self.now);
+                let event = Event { name, data, rev: None, evidence, by, at };
+                self.take(&Input::Event(event), &mut step);
+            }
+            Sent::Done { state, output } => {
+                let state = self.state_meant(state);
+                let evidence = self.granted(&format!("done.{state}"), &mut step);
+                let (output, by, at) = (output.clone(), by(), self.now);
+                let done = WorkDone { state, visit: None, output, rev: None, evidence, by, at };
+                self.take(&Input::WorkDone(done), &mut step);
+            }
+            Sent::Failed { state, reason } => {
+                let state = self.state_meant(state);
+                let (reason, by, at) = (reason.clone(), by(), self.now);
+                let failed = WorkFailed { state, visit: None, reason, rev: None, by, at };
+                self.take(&Input::WorkFailed(failed), &mut step);
+            }
+            Sent::Advance(span) => self.advance(*span, &mut step),
+            Sent::Guard { name, answer } => {
+                self.machine.unbound_guards.insert(name.clone(), Some(*answer));
+                return None;
+            }
+        }
+        Some(step)
+    }
+
+    /// Lets time pass, firing what comes due, in order, at its due time.
+    fn advance(&mut self, span: Span, step: &mut Step) {
+        let until = self.now.after(span);
+        for _ in 0..TIMERS_FIRED_MAX {
+            let Some(due) = self.run.due().filter(|due| *due <= until) else {
+                self.now = until;
+                return;
+            };
+            let first = self.run.timers.iter().find(|(_, timer)| timer.due == due);
+            let Some(timer) = first.map(|(timer, _)| timer.clone()) else { break };
+            self.now = due;
+            if !self.take(&Input::Timer { timer, at: due }, step) {
+                break;
+            }
+        }
+        step.problems.push(format!("timers did not come to rest; time stopped at {}", self.now));
+    }
+
+    /// Decides and applies one input. Says whether it was taken.
+    fn take(&mut self, input: &Input, step: &mut Step) -> bool {
+        match kernel::decide(&self.machine, &self.run, input) {
+            Ok(decision) => self.apply(decision, step),
+            Err(rejected) => {
+                step.rejected = Some(rejected);
+                false
+            }
+        }
+    }
+
+    fn apply(&mut self, decision: Decision, step: &mut Step) -> bool {
+        if let Err(misfit) = self.run.apply_all(&decision.records) {
+            step.problems.push(misfit.to_string());
+            return false;
+        }
+        for record in &decision.records {
+            if let Record::Transitioned(moved) = record {
+                step.problems.extend(moved.problems.iter().cloned());
+            }
+            step.taken.extend(taken(record));
+        }
+        step.log.extend(decision.effects.into_iter().filter_map(|effect| match effect {
+            Effect::Log { message } => Some(message),
+            Effect::StartWork { .. } | Effect::CancelWork { .. } => None,
+        }));
+        true
+    }
+
+    /// The facts an event's transitions require, taken as being on record: a simulation has no record to look into.
+    fn granted(&self, event: &str, step: &mut Step) -> Vec<Evidence> {
+        let needs = kernel::needs(&self.machine, &self.run, event);
+        let granted = needs.into_iter().map(|(requirement, since)| {
+            step.problems.push(format!("{requirement} is required, and taken to be on record"));
+            let count = requirement.min;
+            Evidence { requirement, since, count }
+        });
+        granted.collect()
+    }
+
+    /// The state of this path; else the active state of this name, if there is one only.
+    fn state_meant(&self, state: &str) -> StateId {
+        if self.machine.find(state).is_none() {
+            let mut named = self.run.active.keys().filter(|active| active.name() == state);
+            if let (Some(found), None) = (named.next(), named.next()) {
+                return found.clone();
+            }
+        }
+        StateId::from(state)
+    }
+
+    /// The active states, in document order.
+    pub(crate) fn active(&self) -> Vec<&StateId> {
+        let states = self.machine.states.iter().map(|state| &state.id);
+        states.filter(|id| self.run.active.contains_key(*id)).collect()
+    }
+
+    /// The innermost active states, in document order.
+    pub(crate) fn leaves(&self) -> Vec<&StateId> {
+        let leaves = kernel::leaves(&self.machine, &self.run).into_iter();
+        leaves.map(|ix| &self.machine.state(ix).id).collect()
+    }
+}
+
+fn by() -> By {
+    By::caller("simulation")
+}
+
+/// An input as an object with one key that names it, and what belongs to it.
+fn shown(sent: &Sent) -> Json {
+    let with = |key: &str, name: &str, field: &str, fields: &Map<String, Json>| {
+        let mut shown = json!({ key: name });
+        if !fields.is_empty() {
+            shown[field] = Json::Object(fields.clone());
+        }
+        shown
+    };
+    match sent {
+        Sent::Event { name, data } => with("event", name, "data", data),
+        Sent::Done { state, output } => with("done", state, "output", output),
+        Sent::Failed { state, reason } => json!({ "failed": state, "reason": reason }),
+        Sent::Advance(span) => json!({ "advance": span.to_string() }),
+        Sent::Guard { name, answer } => json!({ "guard": name, "answer": answer }),
+    }
+}
+
+/// What a record says, in words; nothing for those whose effect is seen anyway.
+fn taken(record: &Record) -> Option<String> {
+    match record {
+        Record::Transitioned(moved) => Some(transition(moved)),
+        Record::WorkEnded(ended) => Some(format!("the work of `{}` ended", ended.state)),
+        Record::TimerFired(fired) => Some(format!("timer {} ran out", fired.timer)),
+        Record::Paused(paused) => Some(format!("paused: {}", paused.detail)),
+        Record::Failed(failed) => Some(format!("failed: {}", failed.reason)),
+        _ => None,
+    }
+}
+
+fn transition(moved: &Transitioned) -> String {
+    let names = |states: &[StateId]| -> String {
+        states.iter().map(StateId::as_str).collect::<Vec<_>>().join(", ")
+    };
+    // The names that machines give to what nobody sends are long, and say no more than these.
+    let cause = match moved.cause {
+        Cause::Initial => return format!("enter {}", names(&moved.entered)),
+        Cause::Event => moved.event.as_str(),
+        Cause::Always => "always",
+        Cause::After => "after",
+        Cause::Done => "done",
+        Cause::Error => "error",
+        Cause::Placed => "placed",
+    };
+    match moved.to.as_slice() {
+        [] => format!("{cause}: in {}", moved.from),
+        to => format!("{cause}: {} -> {}", moved.from, names(to)),
+    }
+}

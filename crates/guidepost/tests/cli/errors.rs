@@ -1,0 +1,99 @@
+//! How errors look, and what the exit code says.
+
+use expect_test::expect;
+
+use crate::conversation::Conversation;
+use crate::runs::with_bugfix;
+
+#[test]
+fn an_error_says_what_why_and_what_next() {
+    let mut talk = with_bugfix();
+    talk.type_("where r-9")
+        .type_("where r-9 --json")
+        .type_("start bugfx")
+        .type_("start bugfix")
+        .type_("start bugfix --json")
+        .type_("do r-1 submit '[1]'")
+        .type_("check nowhere.yaml")
+        .type_("lss")
+        .type_("explain GP9999")
+        .type_("explain gp0201");
+    talk.expect(&expect![[r#"
+        $ guidepost where r-9
+        ! error[GP0302]: there is no run `r-9`
+        ! hint: `guidepost find --in runs` lists the runs there are
+        exit 4
+
+        $ guidepost where r-9 --json
+        {"error":{"code":"GP0302","kind":"not_found","message":"there is no run `r-9`","hint":"`guidepost find --in runs` lists the runs there are"}}
+        exit 4
+
+        $ guidepost start bugfx
+        ! error[GP0401]: there is no workflow `bugfx`
+        ! hint: did you mean `bugfix`?
+        exit 4
+
+        $ guidepost start bugfix
+        not started: issue is missing; it must be of type integer. You sent no data. Send them as input.
+        exit 64
+
+        $ guidepost start bugfix --json
+        {"error":{"code":"GP0210","kind":"usage","message":"the run cannot start with this data","problems":[{"at":"/issue","what":"is missing; it must be of type integer"}]}}
+        exit 64
+
+        $ guidepost do r-1 submit '[1]'
+        ! error: invalid value '[1]' for '[JSON]': expected a JSON object, as in '{"score":90}'
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost check nowhere.yaml
+        ! error[GP0452]: `nowhere.yaml` cannot be read
+        !   caused by: No such file or directory (os error 2)
+        ! hint: `guidepost init` writes a sample workflow
+        exit 4
+
+        $ guidepost lss
+        ! error: unrecognized subcommand 'lss'
+        ! 
+        !   tip: a similar subcommand exists: 'ls'
+        ! 
+        ! Usage: guidepost [OPTIONS] <COMMAND>
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost explain GP9999
+        ! error[GP0455]: there is no error code `GP9999`
+        ! hint: `guidepost explain` lists all codes
+        exit 4
+
+        $ guidepost explain gp0201
+        # GP0201: the event is not legal here
+
+        No active state has a transition for the event, so nothing was changed.
+
+        **Why it happens.** The run is in another state than the sender believes, or the event is spelt differently in the
+        workflow. States inside others also take the events of the states around them; what none of them takes is not legal.
+
+        **What to do.** Choose one of the events the message lists. `guidepost where RUN` shows the state and its legal events
+        with what each must carry. If the list is empty, the run can go on only by itself: by work that ends or a time that
+        comes.
+
+    "#]]);
+}
+
+#[test]
+fn what_agents_say_cannot_steer_the_terminal() {
+    let talk = Conversation::new();
+    talk.file("guidepost.db", "");
+    let goal = "\u{1b}[2J\u{1b}]0;x\u{7}hello\r\u{202e}";
+    let started = talk.run(&["start", "--goal", goal, "--as", "a\u{1b}b"]);
+    assert_eq!(started.exit, 0, "{}", started.stderr);
+    for words in [&["where"][..], &["where", "r-1"], &["ls"], &["history", "r-1"], &["show", "r-1"]]
+    {
+        let answer = talk.run(words);
+        assert_eq!(answer.exit, 0);
+        assert!(!answer.stdout.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']), "{words:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Conversations with the real binary: what is typed, and everything that comes back.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
+
+mod conversation;
+mod define;
+mod demo;
+mod errors;
+mod files;
+mod help;
+mod odd;
+mod runs;
+mod simulate;
+mod store;

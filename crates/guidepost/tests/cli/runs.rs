@@ -1,0 +1,325 @@
+//! A run from its start to its end, in the words an agent without MCP reads.
+
+use expect_test::expect;
+
+use crate::conversation::Conversation;
+
+/// A workflow with both gates.
+pub(crate) const BUGFIX: &str = r#"
+name: bugfix
+description: Fix a bug and have the fix reviewed.
+attributes:
+  issue: { type: integer, required: true }
+events:
+  reject: { data: { reason: { type: string, required: true } } }
+initial: Fix
+states:
+  Fix:
+    guideline: Change the code so that the failing test passes.
+    on:
+      submit: { target: Review, requires: [{ action: tool_execution, name: tests, min: 1 }] }
+  Review:
+    guideline: Read the diff.
+    on: { approve: Merged, reject: Fix }
+  Merged: { type: final }
+"#;
+
+pub(crate) fn with_bugfix() -> Conversation {
+    let talk = Conversation::new();
+    talk.file("bugfix.yaml", BUGFIX);
+    talk.file("guidepost.db", "");
+    let applied = talk.run(&["apply", "bugfix.yaml"]);
+    assert_eq!((applied.exit, applied.stderr.as_str()), (0, ""));
+    talk
+}
+
+#[test]
+fn a_run_is_led_from_its_start_to_its_end() {
+    let mut talk = with_bugfix();
+    talk.type_("find bug")
+        .type_(r#"start bugfix --input '{"issue":42}' --key t-42"#)
+        .type_(r#"start bugfix --input '{"issue":42}' --key t-42"#)
+        .type_("do r-1 approve --rev 2")
+        .type_("do r-1 submit --rev 2")
+        .type_(
+            r#"log r-1 action 'ran the tests' --data '{"type":"tool_execution","name":"tests"}'"#,
+        )
+        .type_("do r-1 submit --rev 2 --note 'all green'")
+        .type_("do r-1 submit --rev 2 --note 'all green'")
+        .type_("do r-1 reject --rev 3")
+        .type_(r#"do r-1 reject '{"reason":"no test for empty input"}' --rev 2"#)
+        .type_("do r-1 approve --rev 3")
+        .type_("do r-1 approve --rev 4")
+        .type_("where r-1")
+        .type_("history r-1")
+        .type_("ls")
+        .type_("ls --all");
+    talk.expect(&expect![[r#"
+        $ guidepost find bug
+        1 workflow
+        bugfix@1 {issue!}: Fix a bug and have the fix reviewed.
+
+        $ guidepost start bugfix --input '{"issue":42}' --key t-42
+        started
+        run r-1 bugfix@1 rev 2
+        state: Fix (1 of 3)
+        do: Change the code so that the failing test passes.
+        have: issue=42
+        next:
+        - submit (needs on record: 1 action `tool_execution` `tests`)
+
+        $ guidepost start bugfix --input '{"issue":42}' --key t-42
+        started before with this key
+        run r-1 bugfix@1 rev 2
+        state: Fix (1 of 3)
+        do: Change the code so that the failing test passes.
+        have: issue=42
+        next:
+        - submit (needs on record: 1 action `tool_execution` `tests`)
+
+        $ guidepost do r-1 approve --rev 2
+        not done: approve is not legal in Fix. Legal now: submit. Nothing changed; rev is 2.
+        exit 2
+
+        $ guidepost do r-1 submit --rev 2
+        not done: submit needs on record, since the state was entered: 1 action `tool_execution` `tests` (there are 0). Record it with guidepost_log first. Legal now: submit. Nothing changed; rev is 2.
+        exit 2
+
+        $ guidepost log r-1 action 'ran the tests' --data '{"type":"tool_execution","name":"tests"}'
+        logged e-3 in r-1, rev 2
+        next: submit
+
+        $ guidepost do r-1 submit --rev 2 --note 'all green'
+        ok rev 3: Fix -> Review
+        do: Read the diff.
+        next:
+        - approve
+        - reject {reason!}
+
+        $ guidepost do r-1 submit --rev 2 --note 'all green'
+        ok rev 3: Fix -> Review
+        do: Read the diff.
+        next:
+        - approve
+        - reject {reason!}
+
+        $ guidepost do r-1 reject --rev 3
+        not done: reject does not fit: lacks `reason`. You sent no data. Expected reject {reason!}. Legal now: approve, reject {reason!}. Example: reject {"reason":"…"}. Nothing changed; rev is 3.
+        exit 2
+
+        $ guidepost do r-1 reject '{"reason":"no test for empty input"}' --rev 2
+        not done: rev 2 is old, the run is at rev 3 (tester sent submit at [TIME]). Now in Review. Legal: approve, reject {reason!}. Example: reject {"reason":"…"}. Call again with rev 3 only if you still want it.
+        exit 3
+
+        $ guidepost do r-1 approve --rev 3
+        ok rev 5: Review -> Merged; run completed
+        next: nothing, the run is completed
+
+        $ guidepost do r-1 approve --rev 4
+        not done: the run is completed. Nothing changed; rev is 5.
+        exit 2
+
+        $ guidepost where r-1
+        run r-1 bugfix@1 rev 5 completed
+        state: Merged (3 of 3)
+        have: issue=42
+        next: nothing, the run is completed
+
+        $ guidepost history r-1
+        e-1 rev 1 tester: started bugfix
+        e-2 rev 2: began in Fix
+        e-3 rev 2 tester: action tool_execution tests
+        e-4 rev 3 tester: submit, Fix -> Review, <<all green>>
+        e-5 rev 4 tester: approve, Review -> Merged
+        e-6 rev 5: completed
+
+        $ guidepost ls
+        ! no open runs; --all shows those that are over
+
+        $ guidepost ls --all
+        RUN  WORKFLOW  STATE   STATUS     REV  AGENT   CHANGED
+        r-1  bugfix@1  Merged  completed  5    tester  [TIME]
+
+    "#]]);
+}
+
+#[test]
+fn a_run_can_be_paused_resumed_and_cancelled() {
+    let mut talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    talk.type_("pause r-1 --note lunch")
+        .type_("do r-1 submit")
+        .type_("resume r-1")
+        .type_("cancel r-1")
+        .type_("resume r-1")
+        .type_("wait r-1 --seconds 0");
+    talk.expect(&expect![[r#"
+        $ guidepost pause r-1 --note lunch
+        ok rev 3: still in Fix; run paused (requested: lunch)
+        do: Change the code so that the failing test passes.
+        next: nothing until the run is resumed
+
+        $ guidepost do r-1 submit
+        not done: the run is paused. Resume it first. Nothing changed; rev is 3.
+        exit 2
+
+        $ guidepost resume r-1
+        ok rev 4: still in Fix
+        do: Change the code so that the failing test passes.
+        next:
+        - submit (needs on record: 1 action `tool_execution` `tests`)
+
+        $ guidepost cancel r-1
+        ok rev 5: still in Fix; run cancelled
+        next: nothing, the run is cancelled
+
+        $ guidepost resume r-1
+        not done: the run is cancelled. Nothing changed; rev is 5.
+        exit 2
+
+        $ guidepost wait r-1 --seconds 0
+        run r-1 bugfix@1 rev 5 cancelled
+        state: Fix (1 of 3)
+        have: issue=1
+        next: nothing, the run is cancelled
+
+    "#]]);
+}
+
+#[test]
+fn waiting_ends_with_5_if_nothing_moved() {
+    let mut talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    talk.type_("wait r-1 --seconds 0").type_("wait r-1 --rev 1 --seconds 0");
+    talk.expect(&expect![[r#"
+        $ guidepost wait r-1 --seconds 0
+        still waiting: r-1 is at rev 2 in Fix
+        next: submit
+        exit 5
+
+        $ guidepost wait r-1 --rev 1 --seconds 0
+        run r-1 bugfix@1 rev 2
+        state: Fix (1 of 3)
+        do: Change the code so that the failing test passes.
+        have: issue=1
+        next:
+        - submit (needs on record: 1 action `tool_execution` `tests`)
+
+    "#]]);
+}
+
+#[test]
+fn parts_of_a_record_can_be_read() {
+    let mut talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":7}"#]);
+    talk.run(&[
+        "log",
+        "r-1",
+        "artifact",
+        "--data",
+        r#"{"name":"patch","type":"text/x-diff","uri":"a.diff"}"#,
+    ]);
+    talk.type_("read r-1")
+        .type_("read r-1 data issue")
+        .type_("read r-1 artifacts")
+        .type_("read r-1 event e-2")
+        .type_("read r-1 event")
+        .type_("read r-1 event e-99");
+    assert!(talk.run(&["read", "r-1", "diagram"]).stdout.starts_with("stateDiagram-v2\n"));
+    talk.expect(&expect![[r#"
+        $ guidepost read r-1
+        e-3 rev 2 tester: artifact patch at a.diff
+        e-2 rev 2: began in Fix
+        e-1 rev 1 tester: started bugfix
+
+        $ guidepost read r-1 data issue
+        7
+
+        $ guidepost read r-1 artifacts
+        e-3 rev 2 tester: artifact patch at a.diff
+
+        $ guidepost read r-1 event e-2
+        e-2 rev 2 transitioned at [TIME]
+        <<{"cause":"initial","event":"xstate.init","from":"","to":[],"entered":["Fix"],"at":[NS]}>>
+
+        $ guidepost read r-1 event
+        ! error[GP0407]: which record is to be read?
+        ! hint: give its id, as in `guidepost read RUN event e-7`; `guidepost read RUN` lists them
+        exit 64
+
+        $ guidepost read r-1 event e-99
+        ! error[GP0410]: run `r-1` has no record `e-99`
+        ! hint: `guidepost read` lists the records there are
+        exit 4
+
+    "#]]);
+}
+
+/// B19: what somebody needs who takes the run over, in one answer.
+#[test]
+fn a_run_can_be_taken_over() {
+    let talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    let lookup = r#"{"name":"tests","type":"tool_execution","status":"running"}"#;
+    talk.run(&["log", "r-1", "action", "--data", lookup]);
+    talk.run(&["log", "r-1", "decision", "--data", r#"{"question":"how","chosen":"small"}"#]);
+    let answer = talk.run(&["where", "r-1", "--full"]).stdout;
+    for part in
+        ["do: Change the code", "decision how -> small", "e-3", "safe to repeat", "- submit"]
+    {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    let packet = talk.run(&["where", "r-1", "--full", "--json"]).stdout;
+    assert!(packet.contains(r#""unfinished":[{"id":"e-3""#), "{packet}");
+}
+
+#[test]
+fn a_run_without_a_workflow_is_only_recorded() {
+    let mut talk = Conversation::new();
+    talk.file("guidepost.db", "");
+    talk.type_("start --goal 'tidy the inbox'")
+        .type_("log r-1 decision 'archive it all'")
+        .type_("where");
+    talk.expect(&expect![[r#"
+        $ guidepost start --goal 'tidy the inbox'
+        started
+        run r-1 observed rev 2
+        state: Executing (2 of 5)
+        goal: <<tidy the inbox>>
+        do: Record what you do with guidepost_log; send done or failed at the end.
+        next:
+        - think
+        - wait
+        - done
+        - failed
+
+        $ guidepost log r-1 decision 'archive it all'
+        logged e-3 in r-1, rev 2
+        next: think, wait, done, failed
+
+        $ guidepost where
+        1 open run
+        r-1 observed rev 2 in Executing, agent tester: <<tidy the inbox>>
+        next: guidepost_where with one of these
+        ! store: sqlite:[HERE]/guidepost.db (the nearest guidepost.db upward)
+
+    "#]]);
+}
+
+#[test]
+fn a_page_shows_the_path_and_runs_nothing() {
+    let talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    let script = r#"{"name":"<script>alert(1)</script>","type":"tool_execution"}"#;
+    assert_eq!(talk.run(&["log", "r-1", "action", "--data", script]).exit, 0);
+    for what in ["r-1", "bugfix"] {
+        let page = talk.run(&["show", what, "--html"]);
+        assert_eq!(page.exit, 0, "{}", page.stderr);
+        assert!(page.stdout.starts_with("<!doctype html>"));
+        for unwanted in ["<script", "http://", "https://", "url("] {
+            // The name of SVG's namespace is an address, but nobody asks there.
+            let page = page.stdout.replace("http://www.w3.org/2000/svg", "");
+            assert!(!page.contains(unwanted), "{what}: {unwanted}");
+        }
+    }
+}

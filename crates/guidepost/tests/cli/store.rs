@@ -1,0 +1,110 @@
+//! Which store is used, and how it is: the choice, `where`, `doctor`, `verify`.
+
+use std::fs;
+
+use expect_test::expect;
+
+use crate::conversation::Conversation;
+use crate::runs::with_bugfix;
+
+#[test]
+fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
+    let mut talk = Conversation::new();
+    talk.type_("where");
+    assert!(talk.path().join(".local/share/guidepost/guidepost.db").is_file());
+    talk.file("guidepost.db", "");
+    talk.type_("where").type_("where --store other.db").type_("where --store redis://x");
+    talk.expect(&expect![[r#"
+        $ guidepost where
+        no open runs
+        next: guidepost_find lists workflows, guidepost_start begins one
+        ! store: sqlite:[HERE]/.local/share/guidepost/guidepost.db (the user's data directory)
+
+        $ guidepost where
+        no open runs
+        next: guidepost_find lists workflows, guidepost_start begins one
+        ! store: sqlite:[HERE]/guidepost.db (the nearest guidepost.db upward)
+
+        $ guidepost where --store other.db
+        no open runs
+        next: guidepost_find lists workflows, guidepost_start begins one
+        ! store: sqlite:other.db (--store)
+
+        $ guidepost where --store redis://x
+        ! error[GP0311]: `redis://x` is no store: this program has no backend `redis`
+        ! hint: expected a file path, `sqlite:PATH` or `memory:`
+        exit 64
+
+    "#]]);
+}
+
+#[test]
+fn doctor_tells_how_the_store_is() {
+    let mut talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    talk.type_("doctor").type_("doctor --json").type_("doctor --store memory:");
+    talk.expect(&expect![[r#"
+        $ guidepost doctor
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 running
+        health      ok: the newest histories are whole
+
+        $ guidepost doctor --json
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unusable_workflows":[],"damaged_runs":[],"ok":true}
+
+        $ guidepost doctor --store memory:
+        guidepost   0.1.0
+        store       memory:
+        chosen by   --store
+        durability  none: everything is gone with the process
+        workflows   0
+        runs        none
+        health      ok: the newest histories are whole
+
+    "#]]);
+}
+
+#[test]
+fn a_history_is_verified() {
+    let mut talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
+    talk.type_("verify r-1").type_("verify").type_("verify r-9");
+    talk.expect(&expect![[r#"
+        $ guidepost verify r-1
+        r-1: 2 records, nothing wrong
+        head [HASH]
+
+        $ guidepost verify
+        1 run checked: every history is whole
+
+        $ guidepost verify r-9
+        ! error[GP0302]: there is no run `r-9`
+        ! hint: `guidepost find --in runs` lists the runs there are
+        exit 4
+
+    "#]]);
+}
+
+#[test]
+fn what_is_no_store_is_left_alone() {
+    let mut talk = Conversation::new();
+    talk.file(
+        "guidepost.db",
+        "this is not a database, but it is longer than the header of one would be, to be sure",
+    );
+    talk.type_("ls");
+    talk.expect(&expect![[r#"
+        $ guidepost ls
+        ! error[GP0311]: `sqlite:[HERE]/guidepost.db` is no store: the file is no SQLite database
+        ! hint: expected a file path, `sqlite:PATH` or `memory:`
+        exit 64
+
+    "#]]);
+    assert!(
+        fs::read_to_string(talk.path().join("guidepost.db")).unwrap().starts_with("this is not")
+    );
+}
