@@ -161,29 +161,33 @@ impl fmt::Display for Mention {
     }
 }
 
-/// The functions whose comments, attributes or bodies name a requirement. What stands above a function belongs to it.
+/// The functions whose comments or bodies name a requirement. A comment above a function belongs to it.
 fn mentions(file: &File, id: &str) -> Vec<Mention> {
     if !file.path.ends_with(".rs") || !file.path.starts_with("crates/") || !names(&file.text, id) {
         return Vec::new();
     }
     let mut found: Vec<Mention> = Vec::new();
-    let mut above = false;
+    let mut is_above = false;
     let mut inside: Option<String> = None;
     for line in file.text.lines() {
-        let trimmed = line.trim_start();
+        let code = line.trim_start();
         let is_named = names(line, id);
-        if let Some(function) = function_of(trimmed) {
-            if above || is_named {
-                found.push(Mention { path: file.path.clone(), test: function.clone() });
-            }
-            above = false;
-            inside = Some(function);
-        } else if is_named && trimmed.starts_with("//") && !line.starts_with("//!") {
-            // Whether it belongs to what follows shows when that comes.
-            above = true;
-        } else if is_named && let Some(function) = &inside {
-            found.push(Mention { path: file.path.clone(), test: function.clone() });
+        if code.starts_with("//") {
+            // Whom a comment is about shows when code comes.
+            is_above |= is_named && !line.starts_with("//!");
+            continue;
         }
+        if let Some(function) = function_of(code) {
+            inside = Some(function);
+        } else if code.starts_with("#[") {
+            continue;
+        }
+        if (is_above || is_named)
+            && let Some(test) = &inside
+        {
+            found.push(Mention { path: file.path.clone(), test: test.clone() });
+        }
+        is_above = false;
     }
     found.dedup();
     found
@@ -267,9 +271,9 @@ mod tests {
 
     #[test]
     fn the_tests_that_name_a_requirement_are_listed() {
-        let text = "//! S0.1 here counts for nobody.\n/// S0.1: a.\n#[test]\nfn a() {}\n\n#[test]\nfn b() {\n    f(\"S0.1\");\n}\nfn c() {}\n";
+        let text = "//! S0.1 here counts for nobody.\n/// S0.1: a.\n#[test]\nfn a() {}\n\n#[test]\nfn b() {\n    f(\"S0.1\");\n}\nfn c() {}\n#[test]\nfn d() {\n    // S0.1 too.\n    f();\n}\n#[test]\nfn e() {}\n";
         let file = File { path: "crates/x/tests/t.rs".to_owned(), text: text.to_owned() };
         let tests: Vec<String> = mentions(&file, "S0.1").into_iter().map(|it| it.test).collect();
-        assert_eq!(tests, ["a", "b"]);
+        assert_eq!(tests, ["a", "b", "d"]);
     }
 }
