@@ -41,6 +41,8 @@ pub struct Machine {
     pub unbound_guards: IndexMap<String, Option<bool>>,
     /// Actions by name that have no definition. Taking one does nothing but say so.
     pub unbound_actions: Vec<String>,
+    /// Whether any state has eventless transitions, so that nobody looks for them in vain after each step.
+    has_always: bool,
     /// Numbers by path. Private so that it cannot disagree with `states`.
     index: IndexMap<StateId, StateIx, FxBuildHasher>,
 }
@@ -459,6 +461,7 @@ impl Machine {
             description: None,
             hash: String::new(),
             index: numbers.collect(),
+            has_always: states.iter().any(|state| !state.always.is_empty()),
             states,
             attributes: IndexMap::new(),
             events: IndexMap::new(),
@@ -466,6 +469,12 @@ impl Machine {
             unbound_guards: IndexMap::new(),
             unbound_actions: Vec::new(),
         }
+    }
+
+    /// Whether any state has eventless transitions.
+    #[must_use]
+    pub fn has_always(&self) -> bool {
+        self.has_always
     }
 
     /// The root's number.

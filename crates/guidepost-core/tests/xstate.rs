@@ -52,7 +52,15 @@ fn states(observed: &Json) -> &[Json] {
 
 /// A machine and what happens to it.
 fn game(seed: u64) -> Json {
-    json!({ "machine": random::machine(seed), "inputs": random::inputs(seed, INPUTS) })
+    json!({ "machine": random::machine(seed), "inputs": inputs(seed) })
+}
+
+/// Random inputs: names of events, and numbers of milliseconds that pass.
+fn inputs(seed: u64) -> Vec<Json> {
+    let mut draw = random::Draw(seed ^ 0x5DEE_CE66);
+    let input =
+        |_| if draw.one_in(5) { json!(7_000) } else { json!(*draw.pick(&random::EVENTS[..3])) };
+    (0..INPUTS).map(input).collect()
 }
 
 fn xstate(place: &str, games: &[(u64, Json)]) -> Vec<Json> {

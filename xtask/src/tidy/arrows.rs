@@ -59,6 +59,7 @@ const PURE_LIBRARIES: &[&str] = &[
     "rustc-hash",
     "serde",
     "serde_json",
+    "smallvec",
     "thiserror",
     "uuid",
 ];

@@ -1,13 +1,17 @@
 //! Sets of states: which are active, which a transition leaves, which it enters.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use crate::id::StateId;
 use crate::kernel::Rejected;
 use crate::machine::{Machine, State, StateIx, StateKind, Transition};
 use crate::run::{Ordered, Run};
 
-/// A set of states, in document order.
+/// A set of states, in document order. Runs are in few states at once, so most sets need no memory of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct StateSet(Vec<StateIx>);
+pub(super) struct StateSet(SmallVec<[StateIx; 8]>);
 
 impl StateSet {
     /// The states a run is in, with the root.
@@ -16,7 +20,7 @@ impl StateSet {
     ///
     /// [`Rejected::Misfit`] if the machine lacks one of them.
     pub(super) fn of_run(machine: &Machine, run: &Run) -> Result<Self, Rejected> {
-        let mut states = Vec::with_capacity(run.active.len() + 1);
+        let mut states = SmallVec::with_capacity(run.active.len() + 1);
         states.push(Machine::ROOT);
         for id in run.active.keys() {
             let ix = machine.find(id.as_str());
@@ -75,7 +79,7 @@ impl StateSet {
 
 impl FromIterator<StateIx> for StateSet {
     fn from_iter<I: IntoIterator<Item = StateIx>>(states: I) -> Self {
-        let mut states: Vec<StateIx> = states.into_iter().collect();
+        let mut states: SmallVec<_> = states.into_iter().collect();
         states.sort_unstable();
         states.dedup();
         Self(states)
@@ -110,11 +114,14 @@ impl<'a> Memory<'a> {
 }
 
 /// The states a transition really leads to: history states replaced by what they stand for.
-pub(super) fn effective_targets(
+fn effective_targets<'t>(
     machine: &Machine,
-    targets: &[StateIx],
+    targets: &'t [StateIx],
     memory: &Memory<'_>,
-) -> Vec<StateIx> {
+) -> Cow<'t, [StateIx]> {
+    if !targets.iter().any(|target| is_history(machine.state(*target))) {
+        return Cow::Borrowed(targets);
+    }
     let mut effective = Vec::with_capacity(targets.len());
     for target in targets {
         if !is_history(machine.state(*target)) {
@@ -123,10 +130,10 @@ pub(super) fn effective_targets(
             effective.extend(states);
         } else {
             let default = history_default(machine, *target);
-            effective.extend(effective_targets(machine, &default, memory));
+            effective.extend_from_slice(&effective_targets(machine, &default, memory));
         }
     }
-    effective
+    Cow::Owned(effective)
 }
 
 /// Where a history state leads when there is nothing to remember.
@@ -194,7 +201,7 @@ pub(super) fn exit_set(
     let Some(domain) = domain else {
         return active.clone();
     };
-    let mut left = StateSet(active.inside(machine, domain).to_vec());
+    let mut left = StateSet(active.inside(machine, domain).into());
     if transition.reenter && source == domain && active.contains(domain) {
         left.insert(domain);
     }
@@ -228,8 +235,8 @@ impl Entering {
             }
             entering.add_inner(machine, *target, memory);
         }
-        for target in effective_targets(machine, &transition.targets, memory) {
-            entering.add_outer(machine, target, domain, memory);
+        for target in effective_targets(machine, &transition.targets, memory).iter() {
+            entering.add_outer(machine, *target, domain, memory);
             // The other regions were left too if the domain is a parallel state: they start anew.
             if let Some(domain) = domain {
                 entering.complete_regions(machine, domain, memory);

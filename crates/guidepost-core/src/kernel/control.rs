@@ -27,7 +27,7 @@ pub(super) fn resume(
         return Err(Rejected::NotRunning { status: run.status, detail: String::new() });
     }
     let active = StateSet::of_run(machine, run)?;
-    let waiting = waits(machine, active.iter(), |ix| {
+    let waiting = waits(machine, &active, |ix| {
         run.active.get(&machine.state(ix).id).is_some_and(|active| active.work_ended)
     });
     let resumed = Resumed { waiting, by: by.caller.clone(), at };

@@ -432,10 +432,9 @@ pub fn leaves(machine: &Machine, run: &Run) -> Vec<StateIx> {
 /// Whether a run at rest in these states can go on only by a person, a time or an outside event.
 pub(super) fn waits(
     machine: &Machine,
-    active: impl Iterator<Item = StateIx>,
+    active: &StateSet,
     is_work_ended: impl Fn(StateIx) -> bool,
 ) -> bool {
-    let active: StateSet = active.collect();
     let mut leaves = active
         .leaves(machine)
         .filter(|ix| !matches!(machine.state(*ix).kind, StateKind::Final) && *ix != Machine::ROOT);

@@ -242,7 +242,7 @@ impl<'a> Macrostep<'a> {
     pub(super) fn settle_down(&mut self) {
         let mut is_changed = true;
         while !self.is_complete && self.microsteps <= MICROSTEPS_MAX {
-            if is_changed {
+            if is_changed && self.machine.has_always() {
                 let selected = self.select_always();
                 if !selected.is_empty() {
                     let before = self.active.clone();
@@ -454,7 +454,7 @@ impl<'a> Macrostep<'a> {
         self.expect_bounded_data()?;
         if self.is_complete {
             self.end();
-        } else if waits(self.machine, self.active.iter(), |ix| self.is_work_ended(ix))
+        } else if waits(self.machine, &self.active, |ix| self.is_work_ended(ix))
             && let Some(Record::Transitioned(step)) = self.records.last_mut()
         {
             step.waiting = true;

@@ -43,17 +43,23 @@ pub struct Scope {
     pub active: Arc<[StateId]>,
 }
 
-/// A compiled expression.
+/// A compiled expression. One pointer, because a machine has thousands of places where one may stand.
 #[derive(Debug)]
-pub struct Expr {
+pub struct Expr(Box<ExprParts>);
+
+#[derive(Debug)]
+struct ExprParts {
     source: Box<str>,
     root: Node,
     names: Names,
 }
 
-/// A compiled template: a text with expressions in it.
+/// A compiled template: a text with expressions in it. One pointer, as for [`Expr`].
 #[derive(Debug)]
-pub struct Template {
+pub struct Template(Box<TemplateParts>);
+
+#[derive(Debug)]
+struct TemplateParts {
     source: Box<str>,
     /// `None` if the text stands as it is.
     blocks: Option<Vec<Block>>,
@@ -104,13 +110,13 @@ impl Expr {
         let tree = parse_expr(source).map_err(|error| unparsed(&error, source))?;
         let mut lower = Lower::default();
         let root = lower.node(&tree)?;
-        Ok(Self { source: source.into(), root, names: lower.names })
+        Ok(Self(Box::new(ExprParts { source: source.into(), root, names: lower.names })))
     }
 
     /// Its text.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// Works out its value.
@@ -120,7 +126,7 @@ impl Expr {
     /// [`EvalError`] if it names something undefined, orders values of different kinds, or exceeds a bound.
     pub fn eval(&self, scope: &Scope) -> Result<Json, EvalError> {
         let mut eval = Eval::new(scope);
-        let value = eval.value(&self.root)?;
+        let value = eval.value(&self.0.root)?;
         eval.result(&value)
     }
 
@@ -130,19 +136,19 @@ impl Expr {
     ///
     /// As [`Expr::eval`].
     pub fn test(&self, scope: &Scope) -> Result<bool, EvalError> {
-        Eval::new(scope).truth(&self.root)
+        Eval::new(scope).truth(&self.0.root)
     }
 
     /// Whether its value may depend on the event.
     #[must_use]
     pub fn uses_event(&self) -> bool {
-        self.names.event
+        self.0.names.event
     }
 
     /// What it names.
     #[must_use]
     pub fn names(&self) -> &Names {
-        &self.names
+        &self.0.names
     }
 }
 
@@ -158,18 +164,20 @@ impl Template {
         let syntax = syntax.map_err(|error| unparsed(&error, source))?;
         bounds::check(source, false, syntax.clone())?;
         if !["{{", "{%", "{#"].iter().any(|mark| source.contains(mark)) {
-            return Ok(Self { source: source.into(), blocks: None, names: Names::default() });
+            let (source, names) = (source.into(), Names::default());
+            return Ok(Self(Box::new(TemplateParts { source, blocks: None, names })));
         }
         let tree = parse(source, "", syntax).map_err(|error| unparsed(&error, source))?;
         let mut lower = Lower::default();
         let blocks = lower.blocks(std::slice::from_ref(&tree))?;
-        Ok(Self { source: source.into(), blocks: Some(blocks), names: lower.names })
+        let (source, blocks, names) = (source.into(), Some(blocks), lower.names);
+        Ok(Self(Box::new(TemplateParts { source, blocks, names })))
     }
 
     /// Its text.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// Renders it. Texts appear as they are, everything else as JSON.
@@ -178,7 +186,7 @@ impl Template {
     ///
     /// As [`Expr::eval`].
     pub fn render(&self, scope: &Scope) -> Result<String, EvalError> {
-        let Some(blocks) = &self.blocks else { return Ok(self.source.to_string()) };
+        let Some(blocks) = &self.0.blocks else { return Ok(self.0.source.to_string()) };
         let mut out = String::new();
         Eval::new(scope).render(blocks, &mut out)?;
         Ok(out)
@@ -187,7 +195,7 @@ impl Template {
     /// What it names.
     #[must_use]
     pub fn names(&self) -> &Names {
-        &self.names
+        &self.0.names
     }
 }
 

@@ -12,10 +12,10 @@ pub(crate) const EVENTS: [&str; 4] = ["A", "B", "C", "NEVER"];
 const RAISES: [&str; 3] = ["raiseA", "raiseB", "raiseC"];
 
 /// A small generator (SplitMix64): one number decides a whole machine.
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,11 +23,11 @@ impl Draw {
         (z ^ (z >> 31)) % bound
     }
 
-    fn one_in(&mut self, odds: u64) -> bool {
+    pub(crate) fn one_in(&mut self, odds: u64) -> bool {
         self.below(odds) == 0
     }
 
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let index = self.below(items.len() as u64);
         &items[usize::try_from(index).expect("an index fits")]
     }
@@ -147,13 +147,6 @@ fn transition(draw: &mut Draw, source: &str, targets: &[String]) -> Json {
         transition["actions"] = json!([*draw.pick(&RAISES)]);
     }
     transition
-}
-
-/// Random inputs: names of events, and numbers of milliseconds that pass.
-pub(crate) fn inputs(seed: u64, count: usize) -> Vec<Json> {
-    let mut draw = Draw(seed ^ 0x5DEE_CE66);
-    let input = |_| if draw.one_in(5) { json!(7_000) } else { json!(*draw.pick(&EVENTS[..3])) };
-    (0..count).map(input).collect()
 }
 
 /// A random machine.
