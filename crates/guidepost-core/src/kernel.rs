@@ -275,22 +275,32 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
 }
 
 fn decide_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, Rejected> {
+    take_event(machine, run, event).map_err(|mut rejected| {
+        if let Rejected::BadData { expected, .. } = &mut rejected {
+            let mut listed = legal(machine, run).into_iter();
+            *expected = listed.find(|legal| legal.event == event.name).map(Box::new);
+        }
+        rejected
+    })
+}
+
+fn take_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, Rejected> {
     expect_running(run)?;
     if let Some(decision) = work::reported_by(machine, run, event)? {
         return Ok(decision);
     }
-    if let Some(described) = machine.events.get(&event.name) {
-        let problems = described.schema.check(&Json::Object(event.data.clone()));
-        if !problems.is_empty() {
-            let expected = legal(machine, run).into_iter().find(|legal| legal.event == event.name);
-            let expected = expected.or_else(|| Some(Legal::described(&event.name, described)));
-            let expected = expected.map(Box::new);
-            return Err(Rejected::BadData { event: event.name.clone(), problems, expected });
-        }
-    }
     let mut step = Macrostep::new(machine, run, event.at)?;
     step.sent_by(&event.by).proven_by(&event.evidence);
     let occurrence = Occurrence::event(event.name.clone(), &event.data);
+    if let Some(described) = machine.events.get(&event.name)
+        && step.is_answered(&occurrence)
+    {
+        let problems = described.schema.check(&Json::Object(event.data.clone()));
+        if !problems.is_empty() {
+            let event = event.name.clone();
+            return Err(Rejected::BadData { event, problems, expected: None });
+        }
+    }
     if step.take_sent(occurrence, event.rev)? {
         step.finish(Livelock::Refuse)
     } else {

@@ -10,6 +10,15 @@ use crate::kernel::select::{self, Candidate};
 use crate::machine::{Guard, Machine, StateIx};
 
 impl Macrostep<'_> {
+    /// Whether any active state has a transition for an occurrence, whatever its guard says.
+    pub(super) fn is_answered(&self, occurrence: &Occurrence) -> bool {
+        let answered = |ix: StateIx| {
+            let transitions = &self.machine.state(ix).transitions;
+            transitions.iter().any(|transition| select::answers(ix, transition, occurrence))
+        };
+        self.active.iter().any(answered)
+    }
+
     /// Whether a candidate may be taken: its guard holds, and what it requires is on record. If only the latter fails, the
     /// whole event is refused, so no lesser transition is taken in its stead.
     pub(super) fn is_enabled(&mut self, candidate: Candidate<'_>) -> bool {

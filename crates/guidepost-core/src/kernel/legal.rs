@@ -49,19 +49,6 @@ pub struct Argument {
 }
 
 impl Legal {
-    /// An event by its description alone.
-    pub(super) fn described(name: &EventName, described: &EventType) -> Self {
-        Self {
-            event: name.clone(),
-            state: StateId::root(),
-            arguments: arguments(described),
-            description: described.description.clone(),
-            targets: Vec::new(),
-            is_guarded: false,
-            requires: Vec::new(),
-        }
-    }
-
     /// Data the event could carry, as an example: `{"score":0}`.
     #[must_use]
     pub fn example(&self) -> Json {

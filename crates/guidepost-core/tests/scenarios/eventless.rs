@@ -90,3 +90,28 @@ send GO
         "#]],
     );
 }
+
+#[test]
+fn of_eventless_transitions_in_several_regions_the_first_in_the_document_wins() {
+    check(
+        r##"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    states:
+      a: { initial: a1, states: { a1: { on: { GO: a2 } }, a2: { always: "#t.x" } } }
+      b: { initial: b1, states: { b1: { always: { target: "#t.y", guard: "in_state('p.a.a2')" } } } }
+  x: {}
+  y: {}
+---
+start
+send GO
+"##,
+        expect![[r#"
+            start -> in p.a.a1, p.b.b1; next: GO
+            send GO -> in x
+        "#]],
+    );
+}

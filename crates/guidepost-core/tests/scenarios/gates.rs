@@ -22,12 +22,14 @@ start
 send Scored
 send Scored {"score": "high"}
 send Scored {"score": 80, "why": "ICP fits"}
+send Scored
 "#,
         expect![[r#"
             start -> in a; next: Scored {score!, why?}
             send Scored -> rejected: `Scored` does not carry what it must
             send Scored {"score": "high"} -> rejected: `Scored` does not carry what it must
             send Scored {"score": 80, "why": "ICP fits"} -> in b; /score = 80
+            send Scored -> rejected: `Scored` is not legal in `b`
         "#]],
     );
 }

@@ -126,3 +126,53 @@ send BACK
         "#]],
     );
 }
+
+#[test]
+fn a_state_that_history_leads_back_to_without_leaving_it_simply_stays() {
+    check(
+        r#"
+name: t
+initial: work
+states:
+  work:
+    initial: a
+    states:
+      a: { entry: [{ log: "enter a" }], on: { BACK: last, AGAIN: { target: last, reenter: true } } }
+      last: { type: history }
+---
+start
+send BACK
+send AGAIN
+"#,
+        expect![[r#"
+            start -> in work.a; log "enter a"; next: BACK, AGAIN
+            send BACK -> in work.a; next: BACK, AGAIN
+            send AGAIN -> in work.a; log "enter a"; next: BACK, AGAIN
+        "#]],
+    );
+}
+
+#[test]
+fn history_of_a_parallel_state_without_a_past_leads_to_where_its_regions_begin() {
+    check(
+        r#"
+name: t
+initial: out
+states:
+  out: { on: { BACK: p.back } }
+  p:
+    type: parallel
+    states:
+      a: { initial: a1, states: { a1: {}, a2: {} } }
+      b: { initial: b1, states: { b1: {}, b2: {} } }
+      back: { type: history }
+---
+start
+send BACK
+"#,
+        expect![[r#"
+            start -> in out; next: BACK
+            send BACK -> in p.a.a1, p.b.b1
+        "#]],
+    );
+}
