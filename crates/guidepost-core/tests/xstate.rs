@@ -19,6 +19,7 @@ const MACHINES: u64 = 2_000;
 const INPUTS: usize = 12;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test talks to a real program, core does not")]
 fn random_machines_behave_as_xstate_has_them() {
     let Ok(place) = std::env::var("GUIDEPOST_TEST_XSTATE") else {
         eprintln!("left out: GUIDEPOST_TEST_XSTATE names no folder with the package `xstate`");
