@@ -2,7 +2,11 @@
 //!
 //! Prints one JSON line per figure. `--quick` takes fewer samples. The floor of each figure is what the project promises.
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it prints how long things take")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "it prints how long things take"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -21,6 +21,7 @@ mod value;
 
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use minijinja::Value;
 use minijinja::machinery::{parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
@@ -70,13 +71,13 @@ struct TemplateParts {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Names {
     /// Attributes: every name that is not bound inside, in the order of first use.
-    pub attributes: Vec<String>,
+    pub attributes: IndexSet<String>,
     /// Whether it uses `event`.
     pub event: bool,
     /// The fields of `event` it uses by name.
-    pub event_fields: Vec<String>,
+    pub event_fields: IndexSet<String>,
     /// The states it asks about by a path written out.
-    pub states: Vec<String>,
+    pub states: IndexSet<String>,
 }
 
 /// Why an expression or a template has no value.

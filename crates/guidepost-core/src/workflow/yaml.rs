@@ -4,7 +4,7 @@
 //! booleans, numbers are written as in JSON, keys are always texts and unique, and an unknown tag is an error. Nesting,
 //! nodes and what aliases add are bounded while the events arrive, before anything grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 
@@ -145,12 +145,13 @@ impl Builder {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let mut kind = open.kind;
         if let Kind::Object(entries) = &mut kind {
-            for entry in open.merged {
-                if !entries.iter().any(|own| own.key == entry.key) {
-                    entries.push(entry);
-                }
-            }
             check_unique(entries)?;
+            if !open.merged.is_empty() {
+                let mut keys: BTreeSet<Box<str>> =
+                    entries.iter().map(|own| own.key.clone()).collect();
+                entries
+                    .extend(open.merged.into_iter().filter(|entry| keys.insert(entry.key.clone())));
+            }
         }
         self.finish(Tree { kind, at: open.at }, open.anchor)
     }

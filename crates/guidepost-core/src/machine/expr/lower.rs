@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use minijinja::Value;
 use minijinja::machinery::{Span, ast};
 
 use super::node::{Arguments, Block, For, Node, Operator, Target};
 use super::{CompileError, Names, filter, test};
 use crate::diagnostic::closest;
+
+/// Names of local variables in scope at once. They are looked up one by one.
+const LOCALS_MAX: usize = 256;
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -116,7 +120,12 @@ impl Lower {
             return refuse(var.span(), "`event` always means the event being taken");
         }
         let name: Arc<str> = Arc::from(var.id);
-        self.locals.push(name.clone());
+        if !self.locals.contains(&name) {
+            self.locals.push(name.clone());
+        }
+        if self.locals.len() > LOCALS_MAX {
+            return refuse(var.span(), format!("there are more than {LOCALS_MAX} variables"));
+        }
         Ok(name)
     }
 
@@ -319,9 +328,9 @@ fn not_offered<T>(statement: &str, span: Span) -> Result<T> {
     refuse(span, format!("`{{% {statement} %}}` is not offered in texts of a workflow"))
 }
 
-fn note(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
+fn note(names: &mut IndexSet<String>, name: &str) {
+    if !names.contains(name) {
+        names.insert(name.to_owned());
     }
 }
 

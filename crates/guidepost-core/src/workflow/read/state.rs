@@ -3,12 +3,12 @@
 use serde_json::{Map, Value as Json};
 
 use super::super::Dialect;
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::outline::Outlined;
 use super::transition::Read;
 use super::value::Sight;
-use super::{Places, Reader, Shape, keys};
+use super::{Places, Reader, SECTIONS, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::AttributeName;
 use crate::machine::{
@@ -158,9 +158,9 @@ impl<'t> Reader<'t, '_> {
         let whose = if ix == 0 { "the workflow".to_owned() } else { format!("state `{outer}`") };
         let message = format!("{whose} begins in `{name}`, which does not exist inside it");
         let problem = Diagnostic::error(code::INITIAL, item.at, message);
-        let children = self.outline.get(ix).children.clone();
-        let names = children.iter().map(|child| self.outline.get(*child).id.name());
-        self.problems.add(unknown(problem, name, names));
+        let children = self.outline.get(ix).children.iter();
+        let names = children.map(|child| self.outline.get(*child).id.name());
+        self.problems.add_unknown(problem, name, names, || None);
         None
     }
 
@@ -342,8 +342,8 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// Definitions by name that nothing uses are read all the same, so that their problems are found.
-    pub(super) fn definitions(&mut self) {
-        for section in ["guards", "actions", "delays"] {
+    pub(super) fn check_definitions(&mut self) {
+        for section in SECTIONS {
             let Some(tree) = self.root.get(section) else { continue };
             for Entry { value, .. } in self.fields(tree, section) {
                 match section {
