@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
+pub(super) use self::guard::is_combination;
 pub(super) use self::names::Mention;
 pub(super) use self::outline::{Outline, Shape};
 pub(super) use self::work::SPEC;

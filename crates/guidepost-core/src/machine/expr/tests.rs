@@ -168,6 +168,14 @@ fn set(names: &[&str]) -> IndexSet<String> {
 }
 
 #[test]
+fn an_error_in_a_template_says_where() {
+    let template =
+        Template::compile("Dear {{ name }},\n{% if budget > 1 %}\n  {{ nam }}{% endif %}").unwrap();
+    let error = template.render(&scope()).unwrap_err();
+    assert_eq!(error.to_string(), "`nam` is undefined (line 3, column 6)");
+}
+
+#[test]
 fn names_tell_what_is_used() {
     let names =
         Expr::compile("event.score > a and event['b'] and in_state('X.Y') or lead.a").unwrap();

@@ -12,6 +12,11 @@ use crate::machine::{Guard, StateIx};
 /// How many names deep guards and actions may lead: what leads deeper leads in a circle.
 pub(super) const NESTING_MAX: usize = 16;
 
+/// Whether a type of guard is a combination of others, so that a guard of that name is written as `{ name: … }`.
+pub(in crate::workflow) fn is_combination(kind: &str) -> bool {
+    matches!(kind.strip_prefix("xstate.").unwrap_or(kind), "and" | "or" | "not" | "stateIn")
+}
+
 impl<'t> Reader<'t, '_> {
     /// A guard of a transition of the state `source`.
     pub(super) fn guard(
@@ -83,6 +88,9 @@ impl<'t> Reader<'t, '_> {
         if let Some(expr) = marked.get("$expr") {
             return self.expr(expr, "$expr", sight).map(Guard::Expr);
         }
+        if let Some(name) = tree.get("name").and_then(Tree::as_text) {
+            return self.guard_named(tree, name, source, sight);
+        }
         let Some(kind) = tree.get("type").and_then(Tree::as_text) else {
             self.error(code::SHAPE, tree.at, "a guard that is an object needs a `type`");
             return None;
@@ -92,7 +100,8 @@ impl<'t> Reader<'t, '_> {
             "or" => Some(Guard::Any(self.guards_of(tree, source, sight))),
             "not" => self.not(tree, source, sight),
             "stateIn" => self.state_in(tree, source),
-            name => {
+            _ => {
+                let name = kind;
                 if tree.get("params").is_some_and(|params| !params.is_null()) {
                     let message = format!("the parameters of the guard `{name}` are not passed on");
                     let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);

@@ -86,19 +86,22 @@ impl<'t> Reader<'t, '_> {
             (0, Dialect::Guidepost) => (&keys::ROOT, &[]),
             (0, Dialect::XState) => (&keys::ROOT, &keys::XSTATE_ROOT),
             (_, Dialect::Guidepost) => (&[], &[]),
-            (_, Dialect::XState) => (&["key", "order", "data"], &[]),
+            (_, Dialect::XState) => (&["key", "order", "data", "transitions"], &[]),
         };
         let whose = if ix == 0 { "a workflow" } else { "a state" };
         self.check_keys(fields, &[&keys::STATE, &work, &keys::WORK, root, xstate], whose);
     }
 
     fn kind(&mut self, ix: StateIx, tree: &'t Tree, at: Position, shape: Shape) -> StateKind {
-        if let Some(history) = tree.get("history").filter(|_| shape != Shape::History) {
+        // XState's own dumps write what a state does not have as null or false.
+        let given =
+            |key: &str| tree.get(key).filter(|it| !it.is_null() && it.as_bool() != Some(false));
+        if let Some(history) = given("history").filter(|_| shape != Shape::History) {
             let message = "only a state of `type: history` has a `history`";
             self.error(code::HISTORY, history.at, message);
         }
         let needs_initial = shape == Shape::Compound;
-        if let Some(initial) = tree.get("initial").filter(|_| !needs_initial) {
+        if let Some(initial) = given("initial").filter(|_| !needs_initial) {
             let message = "only a state with inner states, one of them active, has an `initial`";
             self.error(code::INITIAL, initial.at, message);
         }
