@@ -14,7 +14,8 @@ pub const DEPTH_MAX: usize = 64;
 /// Nodes of a definition after aliases are expanded. A document that grows beyond this by aliases is a bomb.
 pub const DEFINITION_NODES_MAX: usize = 2_000_000;
 
-/// Nodes that anchors and aliases may add to a definition. People repeat a few lines; a bomb repeats its repetitions.
+/// Nodes that anchors and aliases may add to a definition, and uses of guards, actions and delays by name. People repeat
+/// a few lines; a bomb repeats its repetitions.
 pub const ALIAS_NODES_MAX: usize = 100_000;
 
 /// States of one machine.

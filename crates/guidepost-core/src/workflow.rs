@@ -108,20 +108,7 @@ pub fn compile(text: &[u8], file: &str) -> Compiled {
 #[must_use]
 pub fn compile_open(workflow: &OpenWorkflow) -> Compiled {
     let mut problems = Problems::default();
-    for (number, state) in workflow.states.iter().enumerate() {
-        if workflow.states[..number].iter().any(|other| other.name == state.name) {
-            let message = format!("the state name `{}` is given twice", state.name);
-            problems.error(code::DUPLICATE, Position::default(), message);
-        }
-    }
-    for transition in &workflow.transitions {
-        if !workflow.states.iter().any(|state| state.name == transition.from) {
-            let (name, from) = (&transition.name, &transition.from);
-            let message =
-                format!("the transition `{name}` begins in `{from}`, which does not exist");
-            problems.error(code::UNKNOWN_TARGET, Position::default(), message);
-        }
-    }
+    workflow.check(&mut problems);
     let root = workflow.to_tree();
     finish(&root, &workflow.name, Dialect::Guidepost, Format::Rows, problems)
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use guidepost_core::workflow::{Compiled, compile};
+use guidepost_core::machine::{Machine, Trigger};
+use guidepost_core::workflow::{Compiled, Format, compile};
 
 /// Reads a definition and compares all its problems.
 #[track_caller]
@@ -368,4 +369,132 @@ fn json_is_read_by_the_letter() {
         let found = &compiled.diagnostics[0];
         assert_eq!(format!("{} {}", found.code, found.at), problem, "{text}");
     }
+}
+
+/// The machine of a definition without errors.
+#[track_caller]
+fn machine(text: &str) -> Machine {
+    let compiled = compile(text.as_bytes(), "dir/test.flow.yaml");
+    let told = told(&compiled);
+    compiled.machine.unwrap_or_else(|| panic!("{told}"))
+}
+
+#[test]
+fn the_format_is_told_by_the_text_and_the_name_by_the_file() {
+    let read = |text: &str, file: &str| {
+        let compiled = compile(text.as_bytes(), file);
+        (compiled.format, compiled.machine.map(|machine| machine.name))
+    };
+    let state = r#""states": {"A": {"type": "final"}}"#;
+    assert_eq!(
+        read("states: { A: { type: final } }", "a/b.flow.yaml"),
+        (Format::Yaml, Some("b".to_owned()))
+    );
+    assert_eq!(read(&format!("{{{state}}}"), "x"), (Format::Json, Some("x".to_owned())));
+    assert_eq!(
+        read("{ states: { A: { type: final } } }", "x"),
+        (Format::Yaml, Some("x".to_owned()))
+    );
+    assert_eq!(read("{ states: { A: { type: final } } }", "x.json"), (Format::Json, None));
+    let marked = format!(r#"{{"id": "m", {state}}}"#);
+    assert_eq!(read(&marked, "x.json"), (Format::XState, Some("m".to_owned())));
+    let ours = format!(r#"{{"name": "n", "id": "m", {state}}}"#);
+    assert_eq!(read(&ours, "x.json"), (Format::Json, Some("n".to_owned())));
+}
+
+#[test]
+fn in_an_xstate_file_guards_and_delays_are_names_and_values_stand_as_they_are() {
+    check(
+        r##"{
+  "id": "m", "context": { "count": 0 }, "predictableActionArguments": true,
+  "states": {
+    "a": {
+      "on": { "E": { "target": "b", "guard": "count > 1" }, "F": { "target": "#m.b", "internal": false } },
+      "after": { "later": "b", "10": "b" },
+      "entry": [{ "type": "xstate.assign", "params": { "assignment": { "count": "nobody" } } }, "beep"]
+    },
+    "b": { "type": "final", "on": { "E": "a" } }
+  }
+}"##,
+        expect![[r#"
+            warning[GP0122] 5:46: the guard `count > 1` has no definition
+              hint: define it under `guards`; a run cannot start while nothing answers it
+            error[GP0123] 6:18: `later` is neither a length of time nor a delay that `delays` defines
+              hint: write it as `30s` or `72h`, or define it under `delays`
+            warning[GP0122] 7:97: the action `beep` has no definition; it will do nothing
+              hint: define it under `actions`
+            warning[GP0119] 9:35: nothing can be taken from a final state
+        "#]],
+    );
+    let fixed = machine(
+        r#"{ "id": "m", "context": {}, "states": { "a": { "after": { "10": "b" }, "on": { "E": { "target": "b", "cond": "go", "internal": false } } }, "b": { "type": "final" } } }"#,
+    );
+    assert_eq!(fixed.unbound_guards.keys().collect::<Vec<_>>(), ["go"]);
+    assert!(fixed.states[1].transitions[0].reenter);
+}
+
+#[test]
+fn steps_and_sections_become_states_in_a_row() {
+    let machine = machine(
+        "
+sections:
+  - { name: One, steps: [a, { name: b, agent: w, prompt: x, onError: a }] }
+  - { name: Two, steps: [{ id: c, on: { yes: Done, no: c } }] }
+",
+    );
+    let paths: Vec<&str> = machine.states.iter().skip(1).map(|state| state.id.as_str()).collect();
+    assert_eq!(paths, ["One", "One.a", "One.b", "One.Done", "Two", "Two.c", "Two.Done", "Done"]);
+    assert!(machine.states[1].is_section && !machine.states[2].is_section);
+    let leads = |ix: usize, way: usize| machine.states[ix].transitions[way].targets[0];
+    assert_eq!([leads(1, 0), leads(2, 0), leads(3, 0), leads(3, 1), leads(5, 0)], [5, 3, 4, 2, 8]);
+    check(
+        "steps: [a, a]\nsections: []\nstates: {}\n",
+        expect![[r#"
+        error[GP0105] 1:12: the name `a` is given to two steps
+        error[GP0124] 2:1: a state has either `steps` or `sections`
+        error[GP0124] 2:1: a state has either `states`, `steps` or `sections`
+    "#]],
+    );
+    check(
+        "steps: 5\n",
+        expect![[r#"
+        error[GP0108] 1:1: the workflow has no states
+        error[GP0104] 1:8: `steps` is a list
+    "#]],
+    );
+}
+
+#[test]
+fn states_are_numbered_in_document_order_and_transitions_kept_in_it() {
+    let machine = machine("
+states:
+  A: { initial: C, states: { B: { on: { Z: C, A: B, '*': C, 'a.*': B } }, C: { after: { 2s: B, 1s: B } } }, on: { X: D } }
+  D: { type: final }
+");
+    let last: Vec<u32> = machine.states.iter().map(|state| state.last).collect();
+    assert_eq!(last, [4, 3, 2, 3, 4]);
+    let triggers: Vec<String> = machine.states[2]
+        .transitions
+        .iter()
+        .map(|t| match &t.trigger {
+            Trigger::Event(descriptor) => descriptor.to_string(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(triggers, ["Z", "A", "*", "a.*"]);
+}
+
+#[test]
+fn merge_keys_and_aliases_are_spelled_out() {
+    let machine = machine(
+        "
+x-common: &common { guideline: Be kind, tags: [polite] }
+states:
+  A: { <<: *common, tags: [own], on: { Go: B } }
+  B: { <<: [*common, { type: final }] }
+",
+    );
+    assert_eq!(machine.states[1].wording.guideline.as_deref(), Some("Be kind"));
+    assert_eq!(machine.states[1].tags, ["own"]);
+    assert_eq!(machine.states[2].tags, ["polite"]);
 }

@@ -21,6 +21,7 @@ mod value;
 
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use minijinja::Value;
 use minijinja::machinery::{parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
@@ -28,7 +29,7 @@ use serde_json::Value as Json;
 
 use self::eval::Eval;
 use self::lower::Lower;
-use self::node::{Block, Node};
+use self::node::{Node, Placed};
 use crate::data::Data;
 use crate::id::StateId;
 
@@ -62,7 +63,7 @@ pub struct Template(Box<TemplateParts>);
 struct TemplateParts {
     source: Box<str>,
     /// `None` if the text stands as it is.
-    blocks: Option<Vec<Block>>,
+    blocks: Option<Vec<Placed>>,
     names: Names,
 }
 
@@ -70,21 +71,27 @@ struct TemplateParts {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Names {
     /// Attributes: every name that is not bound inside, in the order of first use.
-    pub attributes: Vec<String>,
+    pub attributes: IndexSet<String>,
     /// Whether it uses `event`.
     pub event: bool,
     /// The fields of `event` it uses by name.
-    pub event_fields: Vec<String>,
+    pub event_fields: IndexSet<String>,
     /// The states it asks about by a path written out.
-    pub states: Vec<String>,
+    pub states: IndexSet<String>,
 }
 
 /// Why an expression or a template has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", place(*at))]
 pub struct EvalError {
     /// What went wrong.
     pub message: String,
+    /// In a template, the line and column of the part that has no value, both from 1.
+    pub at: Option<(u32, u32)>,
+}
+
+fn place(at: Option<(u32, u32)>) -> String {
+    at.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"))
 }
 
 /// Why a text is no expression or template.

@@ -217,7 +217,8 @@ fn mismatch(error: &jsonschema::ValidationError<'_>) -> Mismatch {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             format!("has `{}`, which it must not have", unexpected.join("`, `"))
         }
-        _ => error.to_string(),
+        // The value itself is left out: it may be long, or not for everyone's eyes.
+        _ => error.masked().to_string().trim_start_matches("value ").to_owned(),
     };
     Mismatch { at: error.instance_path().to_string(), what }
 }
@@ -276,6 +277,22 @@ mod tests {
             let error = Schema::new(json!({"properties": {"a": {"$ref": target}}})).unwrap_err();
             assert!(error.message.contains(target), "{error}");
         }
+    }
+
+    #[test]
+    fn values_are_not_repeated_in_what_is_wrong_with_them() {
+        check(json!({"minimum": 5}), json!(3), &[("", "is less than the minimum of 5")]);
+        let endless = json!({"type": "string", "pattern": "^(?=(a+)+$)x"});
+        let value = json!("a".repeat(50) + "!");
+        assert!(Schema::new(endless).unwrap().check(&value)[0].what.starts_with("does not match"));
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let around =
+            json!({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"});
+        check(around, json!(1), &[]);
+        check(json!({"$ref": "#"}), json!([1]), &[]);
     }
 
     #[test]

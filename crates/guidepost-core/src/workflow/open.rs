@@ -1,5 +1,8 @@
 //! Workflows written as rows, by SQL.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::problems::{Problems, code};
 use super::tree::{Entry, Kind, Tree};
 use crate::diagnostic::Position;
 
@@ -40,18 +43,40 @@ pub struct OpenTransition {
 const NOWHERE: Position = Position { line: 0, column: 0 };
 
 impl OpenWorkflow {
+    /// What is wrong with the rows as rows.
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let mut names = BTreeSet::new();
+        for state in &self.states {
+            if !names.insert(state.name.as_str()) {
+                let message = format!("the state name `{}` is given twice", state.name);
+                problems.error(code::DUPLICATE, NOWHERE, message);
+            }
+        }
+        for OpenTransition { name, from, .. } in &self.transitions {
+            if !names.contains(from.as_str()) {
+                let message =
+                    format!("the transition `{name}` begins in `{from}`, which does not exist");
+                problems.error(code::UNKNOWN_TARGET, NOWHERE, message);
+            }
+        }
+    }
+
     /// The same workflow as a document. A state that nothing leaves is final: rows have no other way to say so.
     pub(super) fn to_tree(&self) -> Tree {
+        let mut leaving: BTreeMap<&str, Vec<&OpenTransition>> = BTreeMap::new();
+        for transition in &self.transitions {
+            leaving.entry(&transition.from).or_default().push(transition);
+        }
         let states = self.states.iter().map(|state| {
-            let leaving = self.transitions.iter().filter(|t| t.from == state.name);
-            Entry::new(&state.name, open_state(state, leaving))
+            let leaving = leaving.remove(state.name.as_str()).unwrap_or_default();
+            Entry::new(&state.name, open_state(state, &leaving))
         });
         let states = Tree::object(states.collect(), NOWHERE);
         Tree::object(vec![Entry::new("states", states)], NOWHERE)
     }
 }
 
-fn open_state<'a>(state: &OpenState, leaving: impl Iterator<Item = &'a OpenTransition>) -> Tree {
+fn open_state(state: &OpenState, leaving: &[&OpenTransition]) -> Tree {
     let mut events: Vec<Entry> = Vec::new();
     for transition in leaving {
         let mut fields = vec![text("target", &transition.to)];

@@ -45,13 +45,36 @@ impl Problems {
     /// Adds a problem. Beyond [`DIAGNOSTICS_MAX`] only whether there are errors is kept.
     pub(super) fn add(&mut self, problem: Diagnostic) {
         self.has_errors |= problem.is_error();
-        if self.found.len() < DIAGNOSTICS_MAX && !self.found.contains(&problem) {
+        if !self.is_full() && !self.found.contains(&problem) {
             self.found.push(problem);
         }
     }
 
     pub(super) fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>) {
         self.add(Diagnostic::error(code, at, message));
+    }
+
+    /// Adds a problem with a name nobody knows, with the one that may have been meant, or else with other advice.
+    pub(super) fn add_unknown<'a>(
+        &mut self,
+        problem: Diagnostic,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        advice: impl FnOnce() -> Option<String>,
+    ) {
+        // Looking for what was meant costs more than the problem is worth when nobody will see it.
+        if self.is_full() {
+            self.has_errors |= problem.is_error();
+            return;
+        }
+        let hint =
+            meant(name, known).map(|meant| format!("did you mean `{meant}`?")).or_else(advice);
+        self.add(Diagnostic { hint, ..problem });
+    }
+
+    /// Whether further problems are not kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= DIAGNOSTICS_MAX
     }
 
     pub(super) fn has_errors(&self) -> bool {
@@ -65,18 +88,13 @@ impl Problems {
     }
 }
 
-/// A problem with a name nobody knows, with the one that may have been meant.
-pub(super) fn unknown<'a>(
-    problem: Diagnostic,
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Diagnostic {
-    let known: Vec<&str> = known.into_iter().filter(|known| !known.is_empty()).collect();
+/// Names looked at to find the one that was meant. In a larger workflow the first ones have to do.
+const CANDIDATES_MAX: usize = 2_000;
+
+fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known = known.into_iter().filter(|known| !known.is_empty());
+    let known: Vec<&str> = known.take(CANDIDATES_MAX).collect();
     // Names of one letter are all close to each other.
-    let near = || closest(name, known.iter().copied()).filter(|_| name.chars().count() > 1);
-    let longer = || known.iter().copied().find(|known| name.len() > 2 && known.starts_with(name));
-    match near().or_else(longer) {
-        Some(meant) => problem.with_hint(format!("did you mean `{meant}`?")),
-        None => problem,
-    }
+    let near = closest(name, known.iter().copied()).filter(|_| name.chars().count() > 1);
+    near.or_else(|| known.iter().copied().find(|known| name.len() > 2 && known.starts_with(name)))
 }

@@ -14,15 +14,16 @@ mod transition;
 mod value;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
+pub(super) use self::guard::is_combination;
 pub(super) use self::names::Mention;
 pub(super) use self::outline::{Outline, Shape};
 pub(super) use self::work::SPEC;
 use super::Dialect;
-use super::problems::{Problems, code, unknown};
+use super::problems::{Problems, code};
 use super::tree::{Entry, Tree};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::machine::Machine;
@@ -55,9 +56,13 @@ pub(super) struct Reader<'t, 'p> {
     /// What expressions name, checked when all declarations are read.
     mentions: Vec<Mention>,
     unbound_guards: IndexMap<String, Option<bool>>,
-    unbound_actions: Vec<String>,
+    unbound_actions: IndexSet<String>,
+    /// What `guards`, `actions` and `delays` define, by section and name.
+    definitions: BTreeMap<(&'t str, &'t str), &'t Tree>,
     /// How many named guards, actions or delays deep we are.
     nesting: usize,
+    /// How many names were replaced by what they mean.
+    expanded: usize,
 }
 
 /// Reads a definition whose sugar is expanded.
@@ -76,13 +81,15 @@ pub(super) fn read<'t>(
         known: BTreeSet::new(),
         mentions: Vec::new(),
         unbound_guards: IndexMap::new(),
-        unbound_actions: Vec::new(),
+        unbound_actions: IndexSet::new(),
+        definitions: definitions(root),
         nesting: 0,
+        expanded: 0,
     };
     let attributes = reader.attributes();
     let events = reader.events();
     let limits = reader.limits();
-    reader.definitions();
+    reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
     let mut places = Vec::with_capacity(states.capacity());
     for ix in 0..reader.outline.count() {
@@ -97,8 +104,21 @@ pub(super) fn read<'t>(
     machine.limits = limits;
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;
-    machine.unbound_actions = reader.unbound_actions;
+    machine.unbound_actions = reader.unbound_actions.into_iter().collect();
     Draft { machine, outline: reader.outline, places, read }
+}
+
+/// The sections of the root that define things by name.
+const SECTIONS: [&str; 3] = ["guards", "actions", "delays"];
+
+fn definitions(root: &Tree) -> BTreeMap<(&str, &str), &Tree> {
+    let mut definitions = BTreeMap::new();
+    for section in SECTIONS {
+        for entry in root.get(section).and_then(Tree::as_object).unwrap_or_default() {
+            definitions.insert((section, &*entry.key), &entry.value);
+        }
+    }
+    definitions
 }
 
 impl<'t> Reader<'t, '_> {
@@ -120,7 +140,7 @@ impl<'t> Reader<'t, '_> {
                 let message = format!("{whose} has no key `{}`", entry.key);
                 let problem = Diagnostic::error(code::UNKNOWN_KEY, entry.at, message);
                 let known = known.iter().flat_map(|keys| keys.iter().copied());
-                self.problems.add(unknown(problem, &entry.key, known));
+                self.problems.add_unknown(problem, &entry.key, known, || None);
             }
         }
     }

@@ -3,6 +3,8 @@
 //! `steps: [a, b]` becomes states that lead from one to the next and end in a final state; `sections: [x, y]` likewise,
 //! each a compound state marked as a section. Problems of what is inside are found later, at their own places.
 
+use std::collections::BTreeSet;
+
 use super::problems::{Problems, code};
 use super::tree::{Entry, Kind, Tree};
 use crate::diagnostic::Position;
@@ -84,9 +86,10 @@ fn listed(tree: Tree, key: &str, problems: &mut Problems) -> Vec<Entry> {
         Kind::Object(entries) => entries,
         Kind::List(items) => {
             let mut steps: Vec<Entry> = Vec::with_capacity(items.len());
+            let mut names = BTreeSet::new();
             for (number, item) in items.into_iter().enumerate() {
                 let step = named(item, number + 1, key);
-                if steps.iter().any(|known| known.key == step.key) {
+                if !names.insert(step.key.clone()) {
                     let message = format!("the name `{}` is given to two {key}", step.key);
                     problems.error(code::DUPLICATE, step.at, message);
                     continue;

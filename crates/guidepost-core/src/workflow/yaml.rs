@@ -4,7 +4,7 @@
 //! booleans, numbers are written as in JSON, keys are always texts and unique, and an unknown tag is an error. Nesting,
 //! nodes and what aliases add are bounded while the events arrive, before anything grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 
@@ -49,9 +49,16 @@ struct Open {
     at: Position,
     anchor: usize,
     /// The key whose value comes next.
-    key: Option<(Box<str>, Position)>,
+    key: Option<Key>,
     /// What `<<` brings in; it yields to keys written out, wherever they stand.
     merged: Vec<Entry>,
+}
+
+struct Key {
+    text: Box<str>,
+    at: Position,
+    /// Whether it is an unquoted `<<`: its value's fields become the object's.
+    merges: bool,
 }
 
 #[derive(Default)]
@@ -83,7 +90,8 @@ impl Builder {
                 self.count(at)?;
                 if self.expects_key() {
                     check_tag(tag.as_deref(), "str", tag_at)?;
-                    return self.take_key(text.into(), at);
+                    let merges = style == ScalarStyle::Plain && text == "<<";
+                    return self.take_key(Key { text: text.into(), at, merges });
                 }
                 let tree =
                     Tree { kind: scalar(text.into(), style, span, tag.as_deref(), tag_at)?, at };
@@ -117,13 +125,13 @@ impl Builder {
         open.is_some_and(|open| matches!(open.kind, Kind::Object(_)) && open.key.is_none())
     }
 
-    fn take_key(&mut self, key: Box<str>, at: Position) -> Result<()> {
+    fn take_key(&mut self, key: Key) -> Result<()> {
         if let Some(Open { kind: Kind::Object(entries), key: pending, .. }) = self.open.last_mut() {
             // Large objects are checked when they are complete; this finds the common case at once.
-            if entries.len() < 64 && entries.iter().any(|entry| entry.key == key) {
-                return Err(duplicate(&key, at));
+            if entries.len() < 64 && entries.iter().any(|entry| entry.key == key.text) {
+                return Err(duplicate(&key.text, key.at));
             }
-            *pending = Some((key, at));
+            *pending = Some(key);
         }
         Ok(())
     }
@@ -145,12 +153,13 @@ impl Builder {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let mut kind = open.kind;
         if let Kind::Object(entries) = &mut kind {
-            for entry in open.merged {
-                if !entries.iter().any(|own| own.key == entry.key) {
-                    entries.push(entry);
-                }
-            }
             check_unique(entries)?;
+            if !open.merged.is_empty() {
+                let mut keys: BTreeSet<Box<str>> =
+                    entries.iter().map(|own| own.key.clone()).collect();
+                entries
+                    .extend(open.merged.into_iter().filter(|entry| keys.insert(entry.key.clone())));
+            }
         }
         self.finish(Tree { kind, at: open.at }, open.anchor)
     }
@@ -171,8 +180,10 @@ impl Builder {
         match &mut open.kind {
             Kind::List(items) => items.push(tree),
             Kind::Object(entries) => match open.key.take() {
-                Some((key, at)) if &*key == "<<" => open.merged.extend(mergeable(tree, at)?),
-                Some((key, at)) => entries.push(Entry { key, at, value: tree }),
+                Some(Key { at, merges: true, .. }) => open.merged.extend(mergeable(tree, at)?),
+                Some(Key { text, at, merges: false }) => {
+                    entries.push(Entry { key: text, at, value: tree });
+                }
                 None => {
                     return Err(Diagnostic::error(code::SYNTAX, tree.at, "a key must be a text"));
                 }
@@ -199,7 +210,7 @@ impl Builder {
             let Some(key) = copy.as_text() else {
                 return Err(Diagnostic::error(code::SYNTAX, at, "a key must be a text"));
             };
-            return self.take_key(key.into(), at);
+            return self.take_key(Key { text: key.into(), at, merges: false });
         }
         self.finish(copy, 0)
     }

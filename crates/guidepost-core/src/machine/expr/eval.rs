@@ -10,7 +10,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ValueKind};
 
 use super::filter::Given;
-use super::node::{Arguments, Block, For, Node, Operator, Target};
+use super::node::{Arguments, Block, For, Node, Operator, Placed, Target};
 use super::value::article;
 use super::{EvalError, Scope};
 use crate::limits::FUEL_MAX;
@@ -20,7 +20,7 @@ pub(super) type Result<T> = std::result::Result<T, EvalError>;
 /// The error of this message.
 #[cold]
 pub(super) fn fail<T>(message: impl Into<String>) -> Result<T> {
-    Err(EvalError { message: message.into() })
+    Err(EvalError { message: message.into(), at: None })
 }
 
 /// One evaluation.
@@ -255,49 +255,61 @@ impl<'a> Eval<'a> {
         self.object(fields)
     }
 
-    /// Renders parts of a template.
-    pub(super) fn render(&mut self, blocks: &[Block], out: &mut String) -> Result<()> {
-        for block in blocks {
-            self.spend(1)?;
-            match block {
-                Block::Text(text) => {
-                    self.check_text(out.len() + text.len())?;
-                    self.spend_bytes(text.len())?;
-                    out.push_str(text);
-                }
-                Block::Emit(node) => {
-                    let value = self.value(node)?;
-                    self.write(&value, out)?;
-                }
-                Block::If(condition, then, otherwise) => {
-                    let chosen = if self.truth(condition)? { then } else { otherwise };
-                    self.render(chosen, out)?;
-                }
-                Block::For(each) => self.for_each(each, out)?,
-                Block::Set(target, node) => {
-                    let value = self.value(node)?;
-                    self.bind(target, value)?;
-                }
-                Block::Capture(target, body) => {
-                    let outside = self.locals.len();
-                    let mut text = String::new();
-                    self.render(body, &mut text)?;
-                    self.locals.truncate(outside);
-                    let text = self.text(text)?;
-                    self.bind(target, text)?;
-                }
-                Block::With(bound, body) => {
-                    let outside = self.locals.len();
-                    for (target, node) in bound {
-                        let value = self.value(node)?;
-                        self.bind(target, value)?;
-                    }
-                    self.render(body, out)?;
-                    self.locals.truncate(outside);
-                }
-            }
+    /// Renders parts of a template. An error says where in the template it arose.
+    pub(super) fn render(&mut self, blocks: &[Placed], out: &mut String) -> Result<()> {
+        for placed in blocks {
+            self.render_block(&placed.block, out).map_err(|error| EvalError {
+                at: error.at.or(Some((placed.line, placed.column))),
+                ..error
+            })?;
         }
         Ok(())
+    }
+
+    fn render_block(&mut self, block: &Block, out: &mut String) -> Result<()> {
+        self.spend(1)?;
+        match block {
+            Block::Text(text) => {
+                self.check_text(out.len() + text.len())?;
+                self.spend_bytes(text.len())?;
+                out.push_str(text);
+                Ok(())
+            }
+            Block::Emit(node) => {
+                let value = self.value(node)?;
+                self.write(&value, out)
+            }
+            Block::If(condition, then, otherwise) => {
+                let chosen = if self.truth(condition)? { then } else { otherwise };
+                self.render(chosen, out)
+            }
+            Block::For(each) => self.for_each(each, out),
+            Block::Set(target, node) => {
+                let value = self.value(node)?;
+                self.bind(target, value)
+            }
+            Block::Capture(target, body) => {
+                let mut text = String::new();
+                self.scoped(|eval| eval.render(body, &mut text))?;
+                let text = self.text(text)?;
+                self.bind(target, text)
+            }
+            Block::With(bound, body) => self.scoped(|eval| {
+                for (target, node) in bound {
+                    let value = eval.value(node)?;
+                    eval.bind(target, value)?;
+                }
+                eval.render(body, out)
+            }),
+        }
+    }
+
+    /// Runs `inside`, then forgets the local variables it bound.
+    fn scoped<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outside = self.locals.len();
+        let result = inside(self);
+        self.locals.truncate(outside);
+        result
     }
 
     fn for_each(&mut self, each: &For, out: &mut String) -> Result<()> {

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use minijinja::Value;
 use minijinja::machinery::{Span, ast};
 
-use super::node::{Arguments, Block, For, Node, Operator, Target};
+use super::node::{Arguments, Block, For, Node, Operator, Placed, Target};
 use super::{CompileError, Names, filter, test};
 use crate::diagnostic::closest;
+
+/// Names of local variables in scope at once. They are looked up one by one.
+const LOCALS_MAX: usize = 256;
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -30,8 +34,13 @@ fn refuse<T>(span: Span, message: impl Into<String>) -> Result<T> {
 }
 
 impl Lower {
-    pub(super) fn blocks(&mut self, stmts: &[ast::Stmt<'_>]) -> Result<Vec<Block>> {
-        stmts.iter().map(|stmt| self.block(stmt)).collect()
+    pub(super) fn blocks(&mut self, stmts: &[ast::Stmt<'_>]) -> Result<Vec<Placed>> {
+        let placed = stmts.iter().map(|stmt| {
+            let span = span(stmt);
+            let (line, column) = (u32::from(span.start_line), u32::from(span.start_col) + 1);
+            Ok(Placed { block: self.block(stmt)?, line, column })
+        });
+        placed.collect()
     }
 
     fn block(&mut self, stmt: &ast::Stmt<'_>) -> Result<Block> {
@@ -116,7 +125,12 @@ impl Lower {
             return refuse(var.span(), "`event` always means the event being taken");
         }
         let name: Arc<str> = Arc::from(var.id);
-        self.locals.push(name.clone());
+        if !self.locals.contains(&name) {
+            self.locals.push(name.clone());
+        }
+        if self.locals.len() > LOCALS_MAX {
+            return refuse(var.span(), format!("there are more than {LOCALS_MAX} variables"));
+        }
         Ok(name)
     }
 
@@ -319,9 +333,33 @@ fn not_offered<T>(statement: &str, span: Span) -> Result<T> {
     refuse(span, format!("`{{% {statement} %}}` is not offered in texts of a workflow"))
 }
 
-fn note(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
+/// Where the expression of a statement stands, or else the statement.
+fn span(stmt: &ast::Stmt<'_>) -> Span {
+    match stmt {
+        ast::Stmt::EmitExpr(emit) => emit.expr.span(),
+        ast::Stmt::IfCond(choice) => choice.expr.span(),
+        ast::Stmt::ForLoop(each) => each.iter.span(),
+        ast::Stmt::Set(set) => set.expr.span(),
+        ast::Stmt::Template(it) => it.span(),
+        ast::Stmt::EmitRaw(it) => it.span(),
+        ast::Stmt::WithBlock(it) => it.span(),
+        ast::Stmt::SetBlock(it) => it.span(),
+        ast::Stmt::AutoEscape(it) => it.span(),
+        ast::Stmt::FilterBlock(it) => it.span(),
+        ast::Stmt::Block(it) => it.span(),
+        ast::Stmt::Import(it) => it.span(),
+        ast::Stmt::FromImport(it) => it.span(),
+        ast::Stmt::Extends(it) => it.span(),
+        ast::Stmt::Include(it) => it.span(),
+        ast::Stmt::Macro(it) => it.span(),
+        ast::Stmt::CallBlock(it) => it.span(),
+        ast::Stmt::Do(it) => it.span(),
+    }
+}
+
+fn note(names: &mut IndexSet<String>, name: &str) {
+    if !names.contains(name) {
+        names.insert(name.to_owned());
     }
 }
 

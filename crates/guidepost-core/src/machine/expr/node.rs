@@ -84,7 +84,15 @@ pub(super) enum Operator {
     Concat,
 }
 
-/// A part of a template.
+/// A part of a template, and where it begins.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) block: Block,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+/// What a part of a template is.
 #[derive(Debug)]
 pub(super) enum Block {
     /// As it stands.
@@ -92,15 +100,15 @@ pub(super) enum Block {
     /// `{{ a }}`
     Emit(Node),
     /// `{% if %}`
-    If(Node, Vec<Block>, Vec<Block>),
+    If(Node, Vec<Placed>, Vec<Placed>),
     /// `{% for %}`
     For(Box<For>),
     /// `{% set a = b %}`
     Set(Target, Node),
     /// `{% set a %}…{% endset %}`
-    Capture(Target, Vec<Block>),
+    Capture(Target, Vec<Placed>),
     /// `{% with a = b %}…{% endwith %}`
-    With(Vec<(Target, Node)>, Vec<Block>),
+    With(Vec<(Target, Node)>, Vec<Placed>),
 }
 
 /// A loop of a template.
@@ -109,9 +117,9 @@ pub(super) struct For {
     pub(super) target: Target,
     pub(super) items: Node,
     pub(super) condition: Option<Node>,
-    pub(super) body: Vec<Block>,
+    pub(super) body: Vec<Placed>,
     /// What is rendered if there is no item.
-    pub(super) otherwise: Vec<Block>,
+    pub(super) otherwise: Vec<Placed>,
 }
 
 /// Local variables a value is bound to.

@@ -163,23 +163,35 @@ fn templates_have_loops_conditions_and_variables() {
     assert_eq!(render("{# note #}{% raw %}{{ x }}{% endraw %}").as_deref(), Ok("{{ x }}"));
 }
 
+fn set(names: &[&str]) -> IndexSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn an_error_in_a_template_says_where() {
+    let template =
+        Template::compile("Dear {{ name }},\n{% if budget > 1 %}\n  {{ nam }}{% endif %}").unwrap();
+    let error = template.render(&scope()).unwrap_err();
+    assert_eq!(error.to_string(), "`nam` is undefined (line 3, column 6)");
+}
+
 #[test]
 fn names_tell_what_is_used() {
     let names =
         Expr::compile("event.score > a and event['b'] and in_state('X.Y') or lead.a").unwrap();
     assert!(names.uses_event());
     let expected = Names {
-        attributes: vec!["a".to_owned(), "lead".to_owned()],
+        attributes: set(&["a", "lead"]),
         event: true,
-        event_fields: vec!["score".to_owned(), "b".to_owned()],
-        states: vec!["X.Y".to_owned()],
+        event_fields: set(&["score", "b"]),
+        states: set(&["X.Y"]),
     };
     assert_eq!(names.names(), &expected);
     let names = Template::compile(
         "{% set y = z %}{% for x in xs %}{{ x.a ~ y ~ loop.index }}{% endfor %}{{ x }}",
     )
     .unwrap();
-    assert_eq!(names.names().attributes, ["z", "xs", "x"]);
+    assert_eq!(names.names().attributes, set(&["z", "xs", "x"]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Actions: our short forms, names, and XState's objects with a type.
 
 use super::super::Dialect;
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::Reader;
 use super::value::{Sight, span_of};
@@ -43,23 +43,12 @@ impl<'t> Reader<'t, '_> {
             actions.extend(defined.unwrap_or_default());
             return;
         }
-        if !self.unbound_actions.iter().any(|known| known == name) {
+        if self.unbound_actions.insert(name.to_owned()) {
             let message = format!("the action `{name}` has no definition; it will do nothing");
-            let mut problem = unknown(
-                Diagnostic::warning(code::UNBOUND, tree.at, message),
-                name,
-                self.root
-                    .get("actions")
-                    .and_then(Tree::as_object)
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|e| &*e.key),
-            );
-            if problem.hint.is_none() {
-                problem = problem.with_hint("define it under `actions`");
-            }
-            self.problems.add(problem);
-            self.unbound_actions.push(name.to_owned());
+            let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
+            let known = self.definitions.keys().filter(|(section, _)| *section == "actions");
+            let advice = || Some("define it under `actions`".to_owned());
+            self.problems.add_unknown(problem, name, known.map(|(_, name)| *name), advice);
         }
         actions.push(Action::Unbound(name.to_owned()));
     }
@@ -89,7 +78,7 @@ impl<'t> Reader<'t, '_> {
         if !BUILT_IN.contains(&&*entry.key) {
             let message = format!("there is no action `{}`", entry.key);
             let problem = Diagnostic::error(code::UNKNOWN_KEY, entry.at, message);
-            self.problems.add(unknown(problem, &entry.key, BUILT_IN));
+            self.problems.add_unknown(problem, &entry.key, BUILT_IN, || None);
             return;
         }
         actions.extend(self.built_in(&entry.key, &entry.value, sight));
@@ -223,13 +212,10 @@ impl<'t> Reader<'t, '_> {
     pub(super) fn unknown_delay(&mut self, name: &str, at: crate::diagnostic::Position) {
         let message =
             format!("`{name}` is neither a length of time nor a delay that `delays` defines");
-        let delays = self.root.get("delays").and_then(Tree::as_object).unwrap_or_default();
         let problem = Diagnostic::error(code::SPAN, at, message);
-        let mut problem = unknown(problem, name, delays.iter().map(|delay| &*delay.key));
-        if problem.hint.is_none() {
-            problem = problem.with_hint("write it as `30s` or `72h`, or define it under `delays`");
-        }
-        self.problems.add(problem);
+        let known = self.definitions.keys().filter(|(section, _)| *section == "delays");
+        let advice = || Some("write it as `30s` or `72h`, or define it under `delays`".to_owned());
+        self.problems.add_unknown(problem, name, known.map(|(_, name)| *name), advice);
     }
 }
 

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::{Reader, keys};
 use crate::diagnostic::Diagnostic;
@@ -238,7 +238,7 @@ impl<'t> Reader<'t, '_> {
                 None => {
                     let problem =
                         Diagnostic::error(code::SCHEMA, at, format!("there is no type `{name}`"));
-                    self.problems.add(unknown(problem, name, TYPES));
+                    self.problems.add_unknown(problem, name, TYPES, || None);
                 }
             }
         }

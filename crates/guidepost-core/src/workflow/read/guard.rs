@@ -1,15 +1,21 @@
 //! Guards: expressions, names, and XState's combinations of them.
 
 use super::super::Dialect;
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Kind, Tree};
 use super::Reader;
 use super::value::Sight;
 use crate::diagnostic::Diagnostic;
+use crate::limits::ALIAS_NODES_MAX;
 use crate::machine::{Guard, StateIx};
 
 /// How many names deep guards and actions may lead: what leads deeper leads in a circle.
 pub(super) const NESTING_MAX: usize = 16;
+
+/// Whether a type of guard is a combination of others, so that a guard of that name is written as `{ name: … }`.
+pub(in crate::workflow) fn is_combination(kind: &str) -> bool {
+    matches!(kind.strip_prefix("xstate.").unwrap_or(kind), "and" | "or" | "not" | "stateIn")
+}
 
 impl<'t> Reader<'t, '_> {
     /// A guard of a transition of the state `source`.
@@ -82,6 +88,9 @@ impl<'t> Reader<'t, '_> {
         if let Some(expr) = marked.get("$expr") {
             return self.expr(expr, "$expr", sight).map(Guard::Expr);
         }
+        if let Some(name) = tree.get("name").and_then(Tree::as_text) {
+            return self.guard_named(tree, name, source, sight);
+        }
         let Some(kind) = tree.get("type").and_then(Tree::as_text) else {
             self.error(code::SHAPE, tree.at, "a guard that is an object needs a `type`");
             return None;
@@ -89,18 +98,10 @@ impl<'t> Reader<'t, '_> {
         match kind.strip_prefix("xstate.").unwrap_or(kind) {
             "and" => Some(Guard::All(self.guards_of(tree, source, sight))),
             "or" => Some(Guard::Any(self.guards_of(tree, source, sight))),
-            "not" => {
-                let mut inner = self.guards_of(tree, source, sight);
-                match (inner.pop(), inner.is_empty()) {
-                    (Some(guard), true) => Some(Guard::Not(Box::new(guard))),
-                    (_, _) => {
-                        self.error(code::SHAPE, tree.at, "`not` takes one guard");
-                        None
-                    }
-                }
-            }
+            "not" => self.not(tree, source, sight),
             "stateIn" => self.state_in(tree, source),
-            name => {
+            _ => {
+                let name = kind;
                 if tree.get("params").is_some_and(|params| !params.is_null()) {
                     let message = format!("the parameters of the guard `{name}` are not passed on");
                     let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
@@ -111,6 +112,16 @@ impl<'t> Reader<'t, '_> {
                 self.guard_named(tree, name, source, sight)
             }
         }
+    }
+
+    fn not(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Option<Guard> {
+        let several = tree.get("guards").and_then(Tree::as_list);
+        if several.is_some_and(|guards| guards.len() != 1) {
+            self.error(code::SHAPE, tree.at, "`not` takes one guard");
+            return None;
+        }
+        let inner = self.guards_of(tree, source, sight).pop()?;
+        Some(Guard::Not(Box::new(inner)))
     }
 
     fn guards_of(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Vec<Guard> {
@@ -134,18 +145,17 @@ impl<'t> Reader<'t, '_> {
         if found.is_none() {
             let message = format!("`stateIn` asks about `{path}`, which does not exist");
             let problem = Diagnostic::error(code::UNKNOWN_TARGET, value.at, message);
-            let names: Vec<&str> = self.outline.names(source).collect();
-            self.problems.add(unknown(problem, path, names));
+            self.problems.add_unknown(problem, path, self.outline.names(source), || None);
         }
         found.map(Guard::InState)
     }
 
     /// The definition of this name in a section of the root.
     pub(super) fn defined(&self, section: &str, name: &str) -> Option<&'t Tree> {
-        self.root.get(section)?.get(name)
+        self.definitions.get(&(section, name)).copied()
     }
 
-    /// Reads the definition of a name, unless it leads in a circle.
+    /// Reads the definition of a name, unless it leads in a circle or names have multiplied too often.
     pub(super) fn inside<T>(
         &mut self,
         tree: &Tree,
@@ -157,6 +167,13 @@ impl<'t> Reader<'t, '_> {
                 "`{name}` is defined by itself, or by more than {NESTING_MAX} names in a row"
             );
             self.error(code::CYCLE, tree.at, message);
+            return None;
+        }
+        self.expanded += 1;
+        if self.expanded > ALIAS_NODES_MAX {
+            let message =
+                format!("names stand for more than {ALIAS_NODES_MAX} guards, actions and delays");
+            self.error(code::TOO_LARGE, tree.at, message);
             return None;
         }
         self.nesting += 1;

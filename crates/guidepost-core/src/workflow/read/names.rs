@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Kind, Tree};
 use super::Reader;
 use crate::diagnostic::{Diagnostic, Position};
@@ -51,6 +51,9 @@ impl Place {
 
     /// The place of the first mention of a name.
     fn of_name(&self, name: &str) -> Position {
+        if self.indent.is_none() {
+            return self.at;
+        }
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let found = self.text.match_indices(name).find(|(start, _)| {
             let before = self.text[..*start].chars().next_back();
@@ -111,7 +114,7 @@ impl Reader<'_, '_> {
                     let at = mention.place.of_name(state);
                     let problem = Diagnostic::error(code::UNKNOWN_TARGET, at, message);
                     let paths = machine.states.iter().map(|state| state.id.as_str());
-                    self.problems.add(unknown(problem, state, paths));
+                    self.problems.add_unknown(problem, state, paths, || None);
                 }
             }
             self.check_event_fields(machine, &mention);
@@ -123,13 +126,11 @@ impl Reader<'_, '_> {
         let message = format!("the name `{name}` is unknown here");
         let problem = Diagnostic::error(code::UNKNOWN_NAME, mention.place.of_name(name), message);
         let known = self.known.iter().map(String::as_str).chain(mention.locals.iter().copied());
-        let mut problem = unknown(problem, name, known.chain(["event"]));
-        if problem.hint.is_none() {
-            problem.hint = Some(format!(
+        self.problems.add_unknown(problem, name, known.chain(["event"]), || {
+            Some(format!(
                 "declare it under `attributes`, or write `event.{name}` if the event carries it"
-            ));
-        }
-        self.problems.add(problem);
+            ))
+        });
     }
 
     /// An event may carry more than is declared, so a field nobody declared is only a warning.
@@ -145,7 +146,7 @@ impl Reader<'_, '_> {
                 let at = mention.place.of_name(field);
                 let problem = Diagnostic::warning(code::UNKNOWN_FIELD, at, message);
                 let fields = described.fields.keys().map(String::as_str);
-                self.problems.add(unknown(problem, field, fields));
+                self.problems.add_unknown(problem, field, fields, || None);
             }
         }
     }

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value as Json};
 
 use super::super::Dialect;
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::outline::Outlined;
 use super::transition::Read;
 use super::value::Sight;
-use super::{Places, Reader, Shape, keys};
+use super::{Places, Reader, SECTIONS, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::AttributeName;
 use crate::machine::{
@@ -86,19 +86,22 @@ impl<'t> Reader<'t, '_> {
             (0, Dialect::Guidepost) => (&keys::ROOT, &[]),
             (0, Dialect::XState) => (&keys::ROOT, &keys::XSTATE_ROOT),
             (_, Dialect::Guidepost) => (&[], &[]),
-            (_, Dialect::XState) => (&["key", "order", "data"], &[]),
+            (_, Dialect::XState) => (&["key", "order", "data", "transitions"], &[]),
         };
         let whose = if ix == 0 { "a workflow" } else { "a state" };
         self.check_keys(fields, &[&keys::STATE, &work, &keys::WORK, root, xstate], whose);
     }
 
     fn kind(&mut self, ix: StateIx, tree: &'t Tree, at: Position, shape: Shape) -> StateKind {
-        if let Some(history) = tree.get("history").filter(|_| shape != Shape::History) {
+        // XState's own dumps write what a state does not have as null or false.
+        let given =
+            |key: &str| tree.get(key).filter(|it| !it.is_null() && it.as_bool() != Some(false));
+        if let Some(history) = given("history").filter(|_| shape != Shape::History) {
             let message = "only a state of `type: history` has a `history`";
             self.error(code::HISTORY, history.at, message);
         }
         let needs_initial = shape == Shape::Compound;
-        if let Some(initial) = tree.get("initial").filter(|_| !needs_initial) {
+        if let Some(initial) = given("initial").filter(|_| !needs_initial) {
             let message = "only a state with inner states, one of them active, has an `initial`";
             self.error(code::INITIAL, initial.at, message);
         }
@@ -158,9 +161,9 @@ impl<'t> Reader<'t, '_> {
         let whose = if ix == 0 { "the workflow".to_owned() } else { format!("state `{outer}`") };
         let message = format!("{whose} begins in `{name}`, which does not exist inside it");
         let problem = Diagnostic::error(code::INITIAL, item.at, message);
-        let children = self.outline.get(ix).children.clone();
-        let names = children.iter().map(|child| self.outline.get(*child).id.name());
-        self.problems.add(unknown(problem, name, names));
+        let children = self.outline.get(ix).children.iter();
+        let names = children.map(|child| self.outline.get(*child).id.name());
+        self.problems.add_unknown(problem, name, names, || None);
         None
     }
 
@@ -342,8 +345,8 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// Definitions by name that nothing uses are read all the same, so that their problems are found.
-    pub(super) fn definitions(&mut self) {
-        for section in ["guards", "actions", "delays"] {
+    pub(super) fn check_definitions(&mut self) {
+        for section in SECTIONS {
             let Some(tree) = self.root.get(section) else { continue };
             for Entry { value, .. } in self.fields(tree, section) {
                 match section {

@@ -1,7 +1,7 @@
 //! Transitions: `on`, `always`, `after`, `onDone`, `onError`.
 
 use super::super::Dialect;
-use super::super::problems::{code, unknown};
+use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::value::{Sight, span_of};
 use super::{Outline, Reader, Shape, keys};
@@ -234,12 +234,12 @@ impl<'t> Reader<'t, '_> {
         let message = format!("{whose} has the target `{name}`, which does not exist");
         let problem = Diagnostic::error(code::UNKNOWN_TARGET, at, message);
         let bare = name.trim_start_matches(['#', '.']);
-        let mut problem = unknown(problem, bare, self.outline.names(source));
-        if problem.hint.is_none() {
-            let elsewhere = self.outline.states.iter().find(|state| state.id.name() == bare);
-            problem.hint = elsewhere.map(|state| format!("write its full path: `{}`", state.id));
-        }
-        self.problems.add(problem);
+        let outline = &self.outline;
+        let elsewhere = || {
+            let found = outline.states.iter().find(|state| state.id.name() == bare)?;
+            Some(format!("write its full path: `{}`", found.id))
+        };
+        self.problems.add_unknown(problem, bare, outline.names(source), elsewhere);
         None
     }
 

@@ -6,6 +6,7 @@ use crate::id::AttributeName;
 use crate::machine::{Action, Computed, Delay, FactKind, Guard, Machine, Requirement, Send};
 use crate::time::Span;
 use crate::workflow::Dialect;
+use crate::workflow::read::is_combination;
 
 /// Actions as a list; null for none.
 pub(super) fn actions(machine: &Machine, dialect: Dialect, actions: &[Action]) -> Json {
@@ -129,6 +130,7 @@ pub(super) fn guard(machine: &Machine, dialect: Dialect, it: &Guard) -> Json {
             }
         },
         Guard::Unbound(name) => match dialect {
+            Dialect::Guidepost if is_combination(name) => json!({ "name": name }),
             Dialect::Guidepost => json!({ "type": name }),
             Dialect::XState => json!(name),
         },
