@@ -16,7 +16,7 @@ use std::sync::Arc;
 use check::{Acknowledged, check};
 use child::Child;
 use guidepost_core::id::RunNo;
-use guidepost_store::Store;
+use guidepost_store::{Store, StoreError};
 
 /// Numbers that look random and are the same in every run of the test.
 struct Draw(u64);
@@ -101,7 +101,9 @@ fn eight_processes_on_one_file_are_killed_at_any_instant() {
 /// Two stores, as two processes have them, decide at the same rev, time and again; how many thought that they had won, and
 /// what is wrong in the end.
 async fn race(url: &str, rounds: u32, looks_at_revs: bool) -> (u32, Vec<String>) {
-    let stores = [(); 2].map(|()| guidepost_store::open(url).unwrap());
+    // Who wins has nothing to do with syncs, and without them there is time for more rounds.
+    let url = format!("{url}?durability=process");
+    let stores = [(); 2].map(|()| guidepost_store::open(&url).unwrap());
     let run = create_runs(&stores[0], 1).await[0];
     let mut winners = 0;
     let mut acknowledged = Acknowledged::default();
@@ -124,6 +126,20 @@ async fn race(url: &str, rounds: u32, looks_at_revs: bool) -> (u32, Vec<String>)
         }
     }
     (winners, check(&stores[0], &acknowledged).await)
+}
+
+#[test]
+fn a_file_that_stays_busy_is_a_clear_error() {
+    let (_keep, url) = new_file();
+    let store = guidepost_store::open(&url).unwrap();
+    let run = block_on(create_runs(&store, 1))[0];
+    let other = rusqlite::Connection::open(&url).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let present = block_on(counter::load(store.as_ref(), run));
+    let outcome = block_on(counter::step(store.as_ref(), run, present.clone()));
+    assert!(matches!(outcome, Err(StoreError::Busy { seconds: 5, .. })), "{outcome:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    block_on(counter::step(store.as_ref(), run, present)).unwrap();
 }
 
 #[test]
