@@ -9,14 +9,20 @@
 //!
 //! `testing::conformance` (feature `testing`) is the definition of this trait; every backend passes it unchanged.
 
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod chain;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod clock;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod filter;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod fold;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod payload;
 mod place;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod refuse;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

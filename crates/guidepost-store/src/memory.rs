@@ -3,6 +3,7 @@
 //! One lock guards all of it, so that each method is one transaction. Nothing survives the process.
 
 mod catalogue;
+mod matches;
 mod runs;
 
 use std::collections::BTreeMap;

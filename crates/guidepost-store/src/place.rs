@@ -20,13 +20,14 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         }
         _ => ("sqlite", url),
     };
-    match scheme {
+    match (scheme, rest) {
         #[cfg(feature = "sqlite")]
-        "sqlite" | "file" => Ok(Arc::new(Sqlite::open(&Location::parse(rest)?)?)),
+        ("sqlite" | "file", path) => Ok(Arc::new(Sqlite::open(&Location::parse(path)?)?)),
         #[cfg(feature = "memory")]
-        "memory" if rest.is_empty() => Ok(Arc::new(crate::memory::Memory::new())),
-        other => Err(StoreError::BadUrl {
-            url: url.to_owned(),
+        ("memory", "") => Ok(Arc::new(crate::memory::Memory::new())),
+        (other, _) => Err(StoreError::BadUrl {
+            // The rest of a URL may hold a password.
+            url: format!("{other}:…"),
             what: format!("this program has no backend `{other}`"),
         }),
     }

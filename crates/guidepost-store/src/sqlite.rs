@@ -8,6 +8,7 @@ mod catalogue;
 mod fault;
 mod location;
 mod outcome;
+mod payload;
 mod read;
 mod readers;
 mod row;

@@ -1,3 +1,5 @@
 //! For tests of backends, and of what is built on them.
 
 pub mod conformance;
+#[cfg(feature = "sqlite")]
+pub mod disk;

@@ -1,4 +1,4 @@
-//! Whoever can write the file can change history behind Guidepost's back; `verify` finds it.
+//! B21, R7: whoever can write the file can change history behind Guidepost's back; `verify` finds it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

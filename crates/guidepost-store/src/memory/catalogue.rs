@@ -6,8 +6,9 @@ use guidepost_core::id::Version;
 use guidepost_core::time::Timestamp;
 use indexmap::IndexMap;
 
+use super::matches::has_words;
 use super::runs::Runs;
-use crate::filter::{has_words, page, page_items, words};
+use crate::filter::{page, page_items, words};
 use crate::{
     Defined, NewVersion, OBSERVED, Page, Rewording, Source, StateWording, StoreError,
     VersionSummary, Wanted, Workflow, WorkflowBody, WorkflowFilter, WorkflowSummary,

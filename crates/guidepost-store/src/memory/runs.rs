@@ -9,8 +9,9 @@ use guidepost_core::recorded::Fact;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 
+use super::matches::{has_words, is_state, meets};
 use crate::chain::{self, Hash, Link, Payload};
-use crate::filter::{has_words, is_state, meets, page, page_items, words};
+use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
 use crate::payload;
 use crate::{
@@ -217,7 +218,7 @@ impl Held {
             let last = added.last().or(self.records.last());
             let before = last.map_or_else(|| chain::genesis(self.head.id), |kept| kept.hash);
             let seq = last.map_or(Seq(1), |kept| kept.entry.seq.next());
-            let (kind, bytes) = payload::of_entry(&body).map_err(|reason| StoreError::Damaged {
+            let (kind, bytes) = payload_of(&body).map_err(|reason| StoreError::Damaged {
                 run: self.head.no,
                 what: reason.to_string(),
             })?;
@@ -340,6 +341,17 @@ impl Kept {
             EntryBody::Fact { by, observed, body } => {
                 Some(Fact { at: None, observed: *observed, by: by.clone(), body: body.clone() })
             }
+        }
+    }
+}
+
+/// An entry's kind and payload.
+fn payload_of(body: &EntryBody) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+    match body {
+        EntryBody::Record(record) => Ok((record.kind(), record.body()?)),
+        EntryBody::Fact { by, observed, body } => {
+            let fact = Fact { at: None, observed: *observed, by: by.clone(), body: body.clone() };
+            Ok((body.kind(), payload::of_fact(&fact)?))
         }
     }
 }

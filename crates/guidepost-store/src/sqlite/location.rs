@@ -11,12 +11,14 @@ pub struct Location {
     pub path: PathBuf,
     /// [`Durability::Disk`], or [`Durability::Process`] for writes that a loss of power may undo.
     pub durability: Durability,
+    /// The SQLite VFS it goes through; `None` for the platform's own.
+    pub vfs: Option<String>,
 }
 
 impl Location {
     /// A file that keeps every acknowledged write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), durability: Durability::Disk }
+        Self { path: path.into(), durability: Durability::Disk, vfs: None }
     }
 
     /// Reads the part of a URL after `sqlite:`: a path, and `?durability=process` or `?durability=disk` if need be.
@@ -36,7 +38,7 @@ impl Location {
             "durability=process" => Durability::Process,
             other => return Err(bad(format!("the option `{other}` is unknown"))),
         };
-        Ok(Self { path: PathBuf::from(path), durability })
+        Ok(Self { durability, ..Self::new(path) })
     }
 
     /// The URL that leads here.
@@ -63,7 +65,7 @@ mod tests {
             ("g.db?durability=process", "g.db", Durability::Process),
         ] {
             let location = Location::parse(text).unwrap();
-            assert_eq!(location, Location { path: path.into(), durability });
+            assert_eq!(location, Location { durability, ..Location::new(path) });
             let url = location.url();
             assert_eq!(Location::parse(url.strip_prefix("sqlite:").unwrap()).unwrap(), location);
         }

@@ -8,12 +8,12 @@ use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::{Fault, damaged};
+use super::payload;
 use super::row::{self, int};
 use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
 use crate::{
     Entry, Head, HistoryPage, Loaded, Page, RunFilter, RunSummary, StoreError, Verified, chain,
-    payload,
 };
 
 /// A row of the view `run`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::fault::tell;
 use super::{BUSY_SECONDS, Location};
@@ -43,7 +43,12 @@ pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
 
 /// Opens a connection to a file that is up to date.
 pub(super) fn connect(location: &Location) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(&location.path)?;
+    let connection = match &location.vfs {
+        None => Connection::open(&location.path)?,
+        Some(vfs) => {
+            Connection::open_with_flags_and_vfs(&location.path, OpenFlags::default(), vfs.as_str())?
+        }
+    };
     connection.busy_timeout(Duration::from_secs(BUSY_SECONDS))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let synchronous = match location.durability {

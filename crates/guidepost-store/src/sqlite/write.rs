@@ -121,7 +121,7 @@ impl Sealable {
         Ok(Self {
             kind: record.kind(),
             at: payload::record_at(record),
-            has_changes: !payload::changes(record).is_empty(),
+            has_changes: !super::payload::changes(record).is_empty(),
             payload: Payload::new(record.body().map_err(unwritable)?),
         })
     }

@@ -66,6 +66,21 @@ impl Fixture {
         run
     }
 
+    /// Starts a run with a value of so many bytes that stays, and takes so many steps that change another.
+    pub async fn run_with_large_data(&self, bytes: usize, steps: usize) -> RunNo {
+        self.define().await;
+        let set =
+            |name: &str, value: serde_json::Value| Change::set(&AttributeName::from(name), value);
+        let large = begin(at(1), vec![set("large", "x".repeat(bytes).into())]);
+        let run = done(self.store.create(&self.tenant, new_run("writer"), large).await).run;
+        for step in 0..steps {
+            let to = if step % 2 == 0 { "Score" } else { "Ingest" };
+            let changes = vec![set("small", step.into())];
+            done(self.step(run, Step { changes, ..Step::to(to) }).await);
+        }
+        run
+    }
+
     /// The run as it is.
     pub(super) async fn load(&self, run: RunNo) -> Loaded {
         let loaded = done(self.store.load(&self.tenant, &RunRef::No(run)).await);

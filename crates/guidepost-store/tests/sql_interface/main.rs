@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod sql;
+mod file;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::record::{Cause, Record, Transitioned};
@@ -14,7 +14,7 @@ use guidepost_store::{
     WorkflowBody,
 };
 
-use sql::{File, LEAD};
+use file::{File, LEAD};
 
 /// S0.4, S0.5, S0.6, S0.7: the four tables begin with exactly these columns.
 #[test]
@@ -488,7 +488,7 @@ fn a_move_by_sql_makes_a_decision_stale() {
 #[test]
 fn a_file_made_by_the_documents_own_statements_is_adopted() {
     let file = File::bare();
-    file.shell(include_str!("sql/agent_state_schema.sql"));
+    file.shell(include_str!("agent_state_schema.sql"));
     file.shell(LEAD);
     file.shell("UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 18");
     file.with_store(async |store, tenant| {
@@ -509,7 +509,7 @@ fn a_file_made_by_the_documents_own_statements_is_adopted() {
 #[test]
 fn a_bare_file_that_contradicts_itself_is_left_as_it_is() {
     let file = File::bare();
-    file.shell(include_str!("sql/agent_state_schema.sql"));
+    file.shell(include_str!("agent_state_schema.sql"));
     file.shell(LEAD);
     file.shell("UPDATE agent_instance SET current_state_id = 99 WHERE agent_id = 18");
     match guidepost_store::open(file.url()) {
