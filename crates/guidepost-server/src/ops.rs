@@ -8,6 +8,7 @@
 //! at their due time, and moves made by SQL are made good.
 
 mod advance;
+mod bounds;
 mod catalog;
 mod control_run;
 mod current;
@@ -21,6 +22,7 @@ mod log;
 mod observed;
 mod packet;
 mod read_run;
+mod refusal;
 mod rows;
 mod send_event;
 mod sensitive;
@@ -39,13 +41,14 @@ use guidepost_store::Store;
 
 pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition};
-pub use self::error::{Kind, LastMove, NotDone, OpError, Problem, Refusal};
+pub use self::error::{Kind, OpError, Problem};
 pub use self::history::{HistoryItem, ReadHistory};
 pub use self::list_runs::{FindRuns, RunHit};
 pub use self::list_workflows::{FindWorkflows, WorkflowHit};
 pub use self::log::{Log, LogEntry, Logged};
 pub use self::packet::{OpenAction, Packet, PendingTimer};
 pub use self::read_run::{ReadRun, Reading, What};
+pub use self::refusal::{LastMove, NotDone, Refusal};
 pub use self::send_event::{Moved, SendEvent};
 pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
 pub use self::standing::{RunName, Standing, StateNow};

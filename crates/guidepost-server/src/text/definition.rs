@@ -7,6 +7,7 @@ use guidepost_core::diagnostic::Diagnostic;
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{line, name, sentence, wording};
 use super::lists::arguments;
+use super::names;
 use crate::ops::{Definition, WorkflowView};
 
 /// Letters of a problem, and of a guideline in an outline.
@@ -36,7 +37,7 @@ pub fn definition(definition: &Definition) -> String {
 /// A workflow with its states and transitions.
 #[must_use]
 pub fn workflow(view: &WorkflowView) -> String {
-    let mut text = super::standing::workflow(&view.workflow, view.version);
+    let mut text = names::workflow(&view.workflow, view.version);
     if !view.input.is_empty() {
         let _ = write!(text, " {}", arguments(&view.input));
     }
