@@ -8,6 +8,7 @@ mod support;
 mod control;
 mod define;
 mod find;
+mod flaky;
 mod inject;
 mod log;
 mod read;
