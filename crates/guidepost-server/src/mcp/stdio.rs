@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 /// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Values in one message at most: numbers, texts, lists and objects. Parsed, each takes up to some 250 bytes, so that
-/// together they stay below 64 MiB. What agents send has hundreds.
-pub const VALUES_MAX: usize = 150_000;
+/// Values in one message at most: numbers, texts, lists and objects. While they are parsed, each takes up to some 600
+/// bytes, so that together they stay below 64 MiB. What agents send has hundreds.
+pub const VALUES_MAX: usize = 80_000;
 
 /// Messages that wait to be written, at most; whoever sends more waits for the reader.
 const QUEUE_MAX: usize = 64;
