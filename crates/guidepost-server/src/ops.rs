@@ -6,8 +6,56 @@
 //!
 //! Every operation that reads or moves a run first *settles* it: timers that came due while no process was running fire
 //! at their due time, and moves made by SQL are made good.
+//!
+//! ```
+//! use guidepost_core::id::{Rev, RunRef};
+//! use guidepost_server::ops::{Allowed, Define, Ops, SendEvent, StartRun};
+//! use guidepost_server::text;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ops = Ops::new(guidepost_store::open("memory:")?);
+//! let definition = "
+//! name: tea
+//! initial: boil
+//! states:
+//!   boil: { guideline: Boil the water., on: { boiled: steep } }
+//!   steep: { after: { 3m: done } }
+//!   done: { type: final }
+//! ";
+//! ops.define(&Define {
+//!     text: definition.to_owned(),
+//!     file: "tea.yaml".to_owned(),
+//!     save: true,
+//!     allowed: Allowed::Everything,
+//!     caller: "ada".to_owned(),
+//! })
+//! .await?;
+//!
+//! let start = StartRun { workflow: Some("tea".to_owned()), ..StartRun::default() };
+//! let started = ops.start_run(&start).await?;
+//! assert_eq!(started.standing.next[0].event.as_str(), "boiled");
+//!
+//! let event = SendEvent {
+//!     run: RunRef::from("r-1"),
+//!     event: "boiled".to_owned(),
+//!     data: Default::default(),
+//!     rev: Some(started.standing.rev),
+//!     note: None,
+//!     caller: "ada".to_owned(),
+//! };
+//! let moved = ops.send_event(&event).await?;
+//! assert!(text::moved(&moved).starts_with("ok rev 3: boil -> steep"));
+//!
+//! // A repeat, as after a time-out, changes nothing and gets the same answer.
+//! let again = ops.send_event(&event).await?;
+//! assert_eq!((again.after, again.is_repeat), (Rev(3), true));
+//! # Ok(())
+//! # }
+//! ```
 
 mod advance;
+mod bounds;
 mod catalog;
 mod control_run;
 mod current;
@@ -21,6 +69,7 @@ mod log;
 mod observed;
 mod packet;
 mod read_run;
+mod refusal;
 mod rows;
 mod send_event;
 mod sensitive;
@@ -39,13 +88,14 @@ use guidepost_store::Store;
 
 pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition};
-pub use self::error::{Kind, LastMove, NotDone, OpError, Problem, Refusal};
+pub use self::error::{Kind, OpError, Problem};
 pub use self::history::{HistoryItem, ReadHistory};
 pub use self::list_runs::{FindRuns, RunHit};
 pub use self::list_workflows::{FindWorkflows, WorkflowHit};
 pub use self::log::{Log, LogEntry, Logged};
 pub use self::packet::{OpenAction, Packet, PendingTimer};
 pub use self::read_run::{ReadRun, Reading, What};
+pub use self::refusal::{LastMove, NotDone, Refusal};
 pub use self::send_event::{Moved, SendEvent};
 pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
 pub use self::standing::{RunName, Standing, StateNow};

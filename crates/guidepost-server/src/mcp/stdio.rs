@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 /// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Values in one message at most: numbers, texts, lists and objects. Parsed, each takes up to some 250 bytes, so that
-/// together they stay below 64 MiB. What agents send has hundreds.
-pub const VALUES_MAX: usize = 150_000;
+/// Values in one message at most: numbers, texts, lists and objects. While they are parsed, each takes up to some 600
+/// bytes, so that together they stay below 64 MiB. What agents send has hundreds.
+pub const VALUES_MAX: usize = 80_000;
 
 /// Messages that wait to be written, at most; whoever sends more waits for the reader.
 const QUEUE_MAX: usize = 64;
@@ -220,7 +220,39 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What messages are made of.
+    const PIECES: [&[u8]; 9] = [
+        br#"{"jsonrpc":"2.0","#,
+        br#""id":1,"#,
+        br#""method":"tools/call","#,
+        br#""params":{"name":"x","arguments":{}}}"#,
+        b"[",
+        b"{}",
+        br#"\""#,
+        b"\0\xff",
+        b"1e999",
+    ];
+
+    /// Bytes that are sometimes a message, and mostly pieces of one.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::sample::select(&PIECES[..]);
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// F3: whatever arrives is a message, a refusal or nothing.
+        #[test]
+        fn f3_no_line_is_too_much(line in prop_oneof![pieces(), prop::collection::vec(any::<u8>(), 0..64)]) {
+            if let Some(Err(broken)) = parse(&line) {
+                let answer = serde_json::to_value(broken.answer()).unwrap();
+                prop_assert!(answer["error"]["code"].is_i64(), "{answer}");
+            }
+        }
+    }
 
     #[test]
     fn values_in_texts_do_not_count() {

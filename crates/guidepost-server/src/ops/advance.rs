@@ -3,15 +3,13 @@
 use guidepost_core::id::{Rev, RunRef};
 use guidepost_core::input::{Evidence, Input};
 use guidepost_core::kernel;
-use guidepost_core::limits::DATA_BYTES_MAX;
 use guidepost_core::record::Record;
-use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
 use super::history::transition_of;
-use super::{LastMove, NotDone, OpError, Ops, Refusal};
+use super::{LastMove, NotDone, OpError, Ops, Refusal, bounds};
 
 /// A run after an input, and what that did.
 pub(super) struct Advanced {
@@ -65,7 +63,7 @@ impl Ops {
             let records = decision.records.clone();
             let digest = request.seen.map(|(_, digest)| digest);
             let batch = current.batch(decision, digest, now)?;
-            check_size(&batch.run)?;
+            bounds::check_run(&batch.run)?;
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     let rev = current.run.rev;
@@ -144,18 +142,4 @@ impl Ops {
             at: step.at,
         }))
     }
-}
-
-/// Refuses data that would make a run larger than a run may be.
-pub(super) fn check_size(run: &Run) -> Result<(), OpError> {
-    // The exact weight takes a walk over all of the data, which only a large run is worth.
-    let about = run.snapshot_weight + run.change_weight;
-    if about < DATA_BYTES_MAX as u64 / 2 || run.data.weight() <= DATA_BYTES_MAX as u64 {
-        return Ok(());
-    }
-    Err(OpError::TooLarge {
-        what: "the run's data",
-        size: format!("{} bytes", run.data.weight()),
-        max: format!("{DATA_BYTES_MAX} bytes"),
-    })
 }

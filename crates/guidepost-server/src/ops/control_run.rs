@@ -5,7 +5,7 @@ use guidepost_core::input::{By, Control, Input};
 use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::advance::Request;
-use super::{Moved, OpError, Ops, error};
+use super::{Moved, OpError, Ops, bounds};
 
 /// An intervention.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,8 @@ impl Ops {
     ///
     /// [`OpError::NotDone`] if the run is not in a status for it, and the failures of the store.
     pub async fn control_run(&self, request: &ControlRun) -> Result<Moved, OpError> {
-        error::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
-        error::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
+        bounds::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
+        bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
         let nothing = Request { seen: None, sent: Vec::new(), event: String::new() };
         let advanced = self
             .advance(&request.run, &nothing, |_, at| Input::Control {

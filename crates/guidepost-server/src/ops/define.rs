@@ -9,7 +9,7 @@ use guidepost_store::{NewVersion, Source, StoreError};
 use serde::Serialize;
 
 use super::observed::OBSERVED;
-use super::{OpError, Ops, error, rows};
+use super::{OpError, Ops, bounds, rows};
 
 /// A definition to check, and to save if it is sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Ops {
     /// [`OpError::BadDefinition`] with every problem, [`OpError::ForbiddenWork`], [`OpError::TooLarge`], and the failures
     /// of the store. Then nothing is saved.
     pub async fn define(&self, request: &Define) -> Result<Definition, OpError> {
-        error::check_text("the definition", Some(&request.text), DEFINITION_BYTES_MAX)?;
+        bounds::check_text("the definition", Some(&request.text), DEFINITION_BYTES_MAX)?;
         let compiled = workflow::compile(request.text.as_bytes(), &request.file);
         let Some(machine) = compiled.machine else {
             return Err(OpError::BadDefinition {

@@ -3,11 +3,11 @@
 use guidepost_core::diagnostic::{Diagnostic, Explain};
 use guidepost_core::id::{Rev, StateId, Version};
 use guidepost_core::kernel::{Legal, Rejected};
-use guidepost_core::limits::DEPTH_MAX;
-use guidepost_core::time::Timestamp;
 use guidepost_store::StoreError;
 use serde::Serialize;
 use serde_json::Value as Json;
+
+use super::{NotDone, Refusal};
 
 /// Why an operation did not do what it was asked. Nothing was changed, unless the message says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -113,53 +113,6 @@ pub enum OpError {
         /// The attributes there are.
         known: Vec<String>,
     },
-}
-
-/// An input the run did not take, and how the run stands.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{refusal}")]
-pub struct NotDone {
-    /// Why.
-    pub refusal: Refusal,
-    /// The run's short id; empty if it was not created.
-    pub run: String,
-    /// The rev it is at.
-    pub rev: Rev,
-    /// The innermost states it is in.
-    pub states: Vec<StateId>,
-    /// What is legal now.
-    pub next: Vec<Legal>,
-    /// The names of the fields that were sent.
-    pub sent: Vec<String>,
-    /// What moved the run last, if the sender's rev was old.
-    pub moved: Option<LastMove>,
-}
-
-/// Why a run did not take an input.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    /// The kernel refused it.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// The sender claims to have seen what has not happened.
-    #[error("rev {seen} does not exist yet: the run is at rev {present}")]
-    RevAhead {
-        /// The rev sent.
-        seen: Rev,
-        /// The rev the run is at.
-        present: Rev,
-    },
-}
-
-/// The move that made a rev old.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LastMove {
-    /// The event.
-    pub event: String,
-    /// Who sent it; empty if nobody did.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// What sort of failure it is, for exit codes and HTTP statuses.
@@ -279,18 +232,8 @@ fn store_kind(error: &StoreError) -> Kind {
     }
 }
 
-impl NotDone {
-    fn problems(&self) -> Vec<Json> {
-        match &self.refusal {
-            Refusal::Rejected(
-                Rejected::BadData { problems, .. } | Rejected::BadStart { problems },
-            ) => as_json(problems),
-            Refusal::Rejected(_) | Refusal::RevAhead { .. } => Vec::new(),
-        }
-    }
-}
-
-fn as_json<T: Serialize>(items: &[T]) -> Vec<Json> {
+/// Each item as JSON.
+pub(super) fn as_json<T: Serialize>(items: &[T]) -> Vec<Json> {
     items.iter().filter_map(|item| serde_json::to_value(item).ok()).collect()
 }
 
@@ -360,44 +303,4 @@ impl Explain for OpError {
 /// A count with its noun: `1 problem`, `2 problems`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// Refuses a text that is too long.
-pub(super) fn check_text(
-    what: &'static str,
-    text: Option<&str>,
-    max: usize,
-) -> Result<(), OpError> {
-    match text.map(str::len) {
-        Some(bytes) if bytes > max => Err(too_large(what, bytes, max)),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Refuses JSON that is too long or nested too deeply.
-pub(super) fn check_json(
-    what: &'static str,
-    fields: &serde_json::Map<String, Json>,
-    max: usize,
-) -> Result<(), OpError> {
-    if !fields.values().all(|value| is_shallow(value, DEPTH_MAX)) {
-        let (size, max) = ("more levels".to_owned(), format!("{DEPTH_MAX} levels"));
-        return Err(OpError::TooLarge { what, size, max });
-    }
-    // Serialising is the only measure that agrees with what is stored.
-    let bytes = serde_json::to_vec(fields).map_or(usize::MAX, |text| text.len());
-    if bytes > max { Err(too_large(what, bytes, max)) } else { Ok(()) }
-}
-
-fn is_shallow(value: &Json, levels: usize) -> bool {
-    match value {
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
-        Json::Array(_) | Json::Object(_) if levels == 0 => false,
-        Json::Array(items) => items.iter().all(|item| is_shallow(item, levels - 1)),
-        Json::Object(fields) => fields.values().all(|item| is_shallow(item, levels - 1)),
-    }
-}
-
-fn too_large(what: &'static str, bytes: usize, max: usize) -> OpError {
-    OpError::TooLarge { what, size: count(bytes, "byte"), max: count(max, "byte") }
 }

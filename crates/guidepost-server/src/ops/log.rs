@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::{OpError, Ops, error};
+use super::{OpError, Ops, bounds};
 
 /// Facts to record.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +85,9 @@ impl Ops {
 }
 
 fn fact(entry: &LogEntry, caller: &str) -> Result<Fact, OpError> {
-    error::check_json("an entry's data", &entry.data, PAYLOAD_BYTES_MAX)?;
-    error::check_text("an entry's text", Some(&entry.text), PAYLOAD_BYTES_MAX)?;
-    error::check_text("an entry's ref", entry.r#ref.as_deref(), PAYLOAD_BYTES_MAX)?;
+    bounds::check_json("an entry's data", &entry.data, PAYLOAD_BYTES_MAX)?;
+    bounds::check_text("an entry's text", Some(&entry.text), PAYLOAD_BYTES_MAX)?;
+    bounds::check_text("an entry's ref", entry.r#ref.as_deref(), PAYLOAD_BYTES_MAX)?;
     let body = body(entry)?;
     Ok(Fact { at: entry.at, observed: false, by: caller.to_owned(), body })
 }

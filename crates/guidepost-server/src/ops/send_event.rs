@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::advance::{Advanced, Request};
-use super::{OpError, Ops, Standing, digest, error};
+use super::{OpError, Ops, Standing, bounds, digest};
 
 /// An event to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,10 +53,10 @@ impl Ops {
     /// [`OpError::NotDone`] if the event is not legal now, with what is; [`OpError::TooLarge`]; and the failures of the
     /// store.
     pub async fn send_event(&self, event: &SendEvent) -> Result<Moved, OpError> {
-        error::check_text("the event's name", Some(&event.event), NAME_BYTES_MAX)?;
-        error::check_text("the note", event.note.as_deref(), TEXT_BYTES_MAX)?;
-        error::check_text("the caller's name", Some(&event.caller), NAME_BYTES_MAX)?;
-        error::check_json("the event's data", &event.data, PAYLOAD_BYTES_MAX)?;
+        bounds::check_text("the event's name", Some(&event.event), NAME_BYTES_MAX)?;
+        bounds::check_text("the note", event.note.as_deref(), TEXT_BYTES_MAX)?;
+        bounds::check_text("the caller's name", Some(&event.caller), NAME_BYTES_MAX)?;
+        bounds::check_json("the event's data", &event.data, PAYLOAD_BYTES_MAX)?;
         let request = Request {
             seen: event.rev.map(|rev| (rev, digest_of(event))),
             sent: event.data.keys().cloned().collect(),

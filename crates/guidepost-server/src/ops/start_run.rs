@@ -9,10 +9,9 @@ use guidepost_store::{NewRun, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::advance::check_size;
 use super::current::batch;
 use super::observed::OBSERVED;
-use super::{NotDone, OpError, Ops, Refusal, Standing, digest, error};
+use super::{NotDone, OpError, Ops, Refusal, Standing, bounds, digest};
 
 /// A run to start.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -69,7 +68,7 @@ impl Ops {
             .map_err(|rejected| not_started(rejected.into(), request))?;
         let batch = batch(&workflow.machine, Run::default(), decision, None, now)
             .map_err(|what| StoreError::Damaged { run: RunNo(0), what })?;
-        check_size(&batch.run)?;
+        bounds::check_run(&batch.run)?;
         let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
         let new = NewRun {
             id: self.world.new_run_id(),
@@ -114,10 +113,10 @@ fn not_started(refusal: Refusal, request: &StartRun) -> OpError {
 }
 
 fn check(request: &StartRun) -> Result<(), OpError> {
-    error::check_json("the input", &request.input, PAYLOAD_BYTES_MAX)?;
-    error::check_text("the goal", request.goal.as_deref(), TEXT_BYTES_MAX)?;
-    error::check_text("the key", request.key.as_deref(), NAME_BYTES_MAX)?;
-    error::check_text("the agent's name", request.agent.as_deref(), NAME_BYTES_MAX)?;
-    error::check_text("the session's name", request.session.as_deref(), NAME_BYTES_MAX)?;
-    error::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)
+    bounds::check_json("the input", &request.input, PAYLOAD_BYTES_MAX)?;
+    bounds::check_text("the goal", request.goal.as_deref(), TEXT_BYTES_MAX)?;
+    bounds::check_text("the key", request.key.as_deref(), NAME_BYTES_MAX)?;
+    bounds::check_text("the agent's name", request.agent.as_deref(), NAME_BYTES_MAX)?;
+    bounds::check_text("the session's name", request.session.as_deref(), NAME_BYTES_MAX)?;
+    bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)
 }

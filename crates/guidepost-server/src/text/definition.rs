@@ -7,6 +7,7 @@ use guidepost_core::diagnostic::Diagnostic;
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{line, name, sentence, wording};
 use super::lists::arguments;
+use super::names::{self, listed};
 use crate::ops::{Definition, WorkflowView};
 
 /// Letters of a problem, and of a guideline in an outline.
@@ -36,7 +37,7 @@ pub fn definition(definition: &Definition) -> String {
 /// A workflow with its states and transitions.
 #[must_use]
 pub fn workflow(view: &WorkflowView) -> String {
-    let mut text = super::standing::workflow(&view.workflow, view.version);
+    let mut text = names::workflow(&view.workflow, view.version);
     if !view.input.is_empty() {
         let _ = write!(text, " {}", arguments(&view.input));
     }
@@ -44,20 +45,12 @@ pub fn workflow(view: &WorkflowView) -> String {
         let _ = write!(text, ": {}", line(description, PROBLEM_MAX));
     }
     text.push('\n');
+    text.push_str(&ways_out(view, None, "in every state"));
     let lines = view.states.iter().map(|state| {
-        let mut lines = format!("{} ({})", name(&state.state), state.kind);
-        if let Some(guideline) = &state.guideline {
-            let _ = write!(lines, ": {}", wording(guideline, GUIDELINE_MAX));
-        }
-        for transition in
-            view.transitions.iter().filter(|t| t.from.as_deref() == Some(&state.state))
-        {
-            let to: Vec<String> = transition.to.iter().map(|path| name(path)).collect();
-            let event =
-                if transition.event.is_empty() { transition.kind } else { &transition.event };
-            let _ = write!(lines, "\n- {} -> {}", name(event), to.join(", "));
-        }
-        lines
+        let guideline = state.guideline.as_deref().map(|text| wording(text, GUIDELINE_MAX));
+        let guideline = guideline.map(|text| format!(": {text}")).unwrap_or_default();
+        let head = format!("{} ({}){guideline}", name(&state.state), state.kind);
+        ways_out(view, Some(&state.state), &head).trim_end().to_owned()
     });
     let (lines, count) = fitting(lines, REPLY_BYTES_MAX.saturating_sub(text.len() + 100));
     text.push_str(&lines);
@@ -65,6 +58,26 @@ pub fn workflow(view: &WorkflowView) -> String {
         let _ = writeln!(text, "{} more states", view.states.len() - count);
     }
     text
+}
+
+/// A state's transitions, a line each, below a line about the state; nothing for the root if it has none.
+fn ways_out(view: &WorkflowView, state: Option<&str>, head: &str) -> String {
+    let own = view.transitions.iter().filter(|transition| transition.from.as_deref() == state);
+    let lines: Vec<String> = own
+        .map(|transition| {
+            let event =
+                if transition.event.is_empty() { transition.kind } else { &transition.event };
+            format!(
+                "- {} -> {}\n",
+                name(event),
+                listed(transition.to.iter().map(|to| name(to)), "nowhere")
+            )
+        })
+        .collect();
+    if lines.is_empty() && state.is_none() {
+        return String::new();
+    }
+    format!("{head}\n{}", lines.concat())
 }
 
 /// Problems of a definition, a line each, as many as a reply holds.

@@ -69,17 +69,29 @@ fn label(state: &State) -> String {
 }
 
 fn arrows(text: &mut String, machine: &Machine, from: StateIx, transition: &Transition) {
-    // Mermaid has no root to draw an arrow from, and no arrow without an end.
-    if from == Machine::ROOT {
-        return;
-    }
     let name = escaped(&trigger(machine.state(from), transition));
-    for target in &transition.targets {
-        match name.as_str() {
-            "" => line(text, 1, format_args!("s{from} --> s{target}")),
-            name => line(text, 1, format_args!("s{from} --> s{target}: {name}")),
+    for source in sources(machine, from) {
+        for target in &transition.targets {
+            match name.as_str() {
+                "" => line(text, 1, format_args!("s{source} --> s{target}")),
+                name => line(text, 1, format_args!("s{source} --> s{target}: {name}")),
+            }
         }
     }
+}
+
+/// Where the arrows of a state's transitions begin. Mermaid cannot draw one from the root, so that what the root takes is
+/// drawn from each state in it that can be left.
+fn sources(machine: &Machine, from: StateIx) -> Vec<StateIx> {
+    if from != Machine::ROOT {
+        return vec![from];
+    }
+    let children = machine.state(from).children.iter().copied();
+    let can_be_left = |child: &StateIx| match machine.state(*child).kind {
+        StateKind::Atomic | StateKind::Compound { .. } | StateKind::Parallel => true,
+        StateKind::Final | StateKind::History { .. } => false,
+    };
+    children.filter(can_be_left).collect()
 }
 
 /// What makes a transition a candidate, in words; empty for nothing.

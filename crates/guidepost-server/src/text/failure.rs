@@ -9,7 +9,8 @@ use guidepost_core::machine::schema::Mismatch;
 use super::budget::{REPLY_BYTES_MAX, capped};
 use super::definition::problems;
 use super::foreign::{line, name, sentence, word};
-use super::standing::{EVENT_MAX, legal_line, states};
+use super::names::states;
+use super::next::{EVENT_MAX, legal_line};
 use crate::ops::{LastMove, NotDone, OpError, Refusal};
 
 /// Letters of one sentence.

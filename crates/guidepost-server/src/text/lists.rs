@@ -8,7 +8,7 @@ use guidepost_store::Page;
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{line, name, quoted, word};
-use super::standing::{listed, states, workflow};
+use super::names::{listed, states, workflow};
 use crate::ops::{RunHit, WorkflowHit};
 
 /// Letters of a goal or a description in a list.

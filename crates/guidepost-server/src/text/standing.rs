@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::id::{StateId, Version};
-use guidepost_core::kernel::Legal;
 use guidepost_core::machine::WorkKind;
-use guidepost_core::run::{Driver, Status};
+use guidepost_core::run::Status;
 use guidepost_store::Durability;
 use serde_json::{Map, Value as Json};
 
 use super::budget::{REPLY_BYTES_MAX, fitting};
 use super::foreign::{QUOTED_MAX, line, name, quoted, value, word, wording};
+use super::names::{listed, states, workflow};
+use super::next::{legal_line, next};
 use super::packet;
 use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
 
@@ -31,15 +31,6 @@ const FULL: Room = Room { wording: 900, wording_bytes: 2_000, data_bytes: 1_000 
 /// Letters of a goal, and of one value of the data.
 const GOAL_MAX: usize = 200;
 const VALUE_MAX: usize = 80;
-
-/// Bytes of the list of legal events. A state with more has them in the diagram.
-const NEXT_BYTES_MAX: usize = 2_000;
-
-/// Letters of an event with its arguments.
-pub(super) const EVENT_MAX: usize = 400;
-
-/// Letters of an event's description.
-const DESCRIPTION_MAX: usize = 160;
 
 /// Where a run is, what to do there, what it has and what is legal next.
 #[must_use]
@@ -117,48 +108,6 @@ pub fn waited(waited: &Waited) -> String {
         let _ = writeln!(text, "next: {}", legal_line(&now.next));
     }
     text
-}
-
-/// What is legal in a run, for the end of an error that is about something else.
-#[must_use]
-pub fn legal_now(standing: &Standing) -> String {
-    match standing.next.as_slice() {
-        [] => next(standing),
-        legal => format!("Legal now: {}. rev is {}.\n", legal_line(legal), standing.rev),
-    }
-}
-
-/// Legal events on one line: `approve {comment?}, reject {reason!}`.
-pub(super) fn legal_line(next: &[Legal]) -> String {
-    listed(next.iter().map(|legal| line(&legal.to_string(), EVENT_MAX)), "nothing")
-}
-
-/// Paths of states on one line.
-pub(super) fn states<'a>(paths: impl Iterator<Item = &'a StateId>) -> String {
-    listed(paths.map(|path| name(path.as_str())), "no state")
-}
-
-/// The first of some names, and how many more there are.
-pub(super) fn listed(names: impl Iterator<Item = String>, none: &str) -> String {
-    const SHOWN_MAX: usize = 12;
-    let mut shown: Vec<String> = names.collect();
-    if shown.is_empty() {
-        return none.to_owned();
-    }
-    let more = shown.len().saturating_sub(SHOWN_MAX);
-    shown.truncate(SHOWN_MAX);
-    if more > 0 {
-        shown.push(format!("{more} more"));
-    }
-    shown.join(", ")
-}
-
-/// A workflow's name with its version: `bugfix@3`.
-pub(super) fn workflow(workflow: &str, version: Option<Version>) -> String {
-    match version {
-        Some(version) => format!("{}@{version}", name(workflow)),
-        None => name(workflow),
-    }
 }
 
 fn head(standing: &Standing) -> String {
@@ -247,50 +196,6 @@ fn note(text: &mut String, durability: Option<Durability>) {
             line_of(text, "note", "all of this is lost when the process ends")
         }
     }
-}
-
-/// The end of every reply: what is legal now, or why nothing is.
-fn next(standing: &Standing) -> String {
-    if standing.next.is_empty() {
-        return format!("next: {}\n", why_nothing(standing));
-    }
-    let (lines, count) = fitting(standing.next.iter().map(event), NEXT_BYTES_MAX);
-    let mut text = format!("next:\n{lines}");
-    if count < standing.next.len() {
-        let _ =
-            writeln!(text, "  {} more: guidepost_read what=diagram", standing.next.len() - count);
-    }
-    text
-}
-
-fn why_nothing(standing: &Standing) -> &'static str {
-    let engine_works =
-        standing.driver == Driver::Engine && standing.states.iter().any(|now| now.work.is_some());
-    match standing.status {
-        Status::Completed => "nothing, the run is completed",
-        Status::Failed => "nothing, the run has failed",
-        Status::Cancelled => "nothing, the run is cancelled",
-        Status::Paused => "nothing until the run is resumed",
-        Status::Waiting => "nothing now; guidepost_wait tells when the run moved",
-        Status::Running if engine_works => {
-            "nothing, the engine is at work; guidepost_wait tells when it is done"
-        }
-        Status::Running => "nothing leads on from here; stop, or ask a person",
-    }
-}
-
-/// A legal event on a line of its own, with what its author says about it.
-fn event(legal: &Legal) -> String {
-    let mut text = format!("- {}", line(&legal.to_string(), EVENT_MAX));
-    if let Some(description) = legal.description.as_deref().filter(|text| !text.trim().is_empty()) {
-        let _ = write!(text, ": {}", line(description, DESCRIPTION_MAX));
-    }
-    if !legal.requires.is_empty() {
-        let facts: Vec<String> =
-            legal.requires.iter().map(|fact| line(&fact.to_string(), DESCRIPTION_MAX)).collect();
-        let _ = write!(text, " (needs on record: {})", facts.join(", "));
-    }
-    text
 }
 
 /// Where an input led: `review -> fix`.

@@ -245,3 +245,25 @@ async fn p3_a_reply_is_bounded() {
     }
     wire.close().await;
 }
+
+/// B6: the client dies before it hears the answer, and asks again in a new process.
+#[tokio::test]
+async fn b6_a_run_is_taken_up_after_a_crash() {
+    let fixture = Fixture::sqlite();
+    fixture.define(BUGFIX).await;
+    fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let step = json!({ "run": "r-1", "event": "submit", "rev": 2, "data": { "pr": "#1" } });
+    let mut first = Wire::connect(&fixture, Options::default()).await;
+    let call = json!({ "name": "guidepost_do", "arguments": step });
+    first
+        .message(&json!({ "jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": call }))
+        .await;
+    first.crash();
+
+    let mut second = Wire::connect(&fixture, Options::default()).await;
+    let text = second.done("guidepost_do", step).await;
+    assert!(text.starts_with("ok rev 3: fix -> review\n"), "{text}");
+    let text = second.done("guidepost_where", json!({ "run": "r-1", "detail": "full" })).await;
+    assert!(text.contains("rev 3") && text.contains("safe to repeat:"), "{text}");
+    second.close().await;
+}

@@ -148,3 +148,34 @@ async fn prompts_begin_and_resume() {
     }
     wire.close().await;
 }
+
+/// Somebody who is not waited for any more does not keep the server from its end.
+#[tokio::test]
+async fn a_wait_can_be_cancelled() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let call = json!({ "name": "guidepost_wait", "arguments": { "run": "r-1", "seconds": 55 } });
+    let wait = json!({ "jsonrpc": "2.0", "id": "w", "method": "tools/call", "params": call });
+    wire.message(&wait).await;
+    wire.request("ping", json!({})).await;
+    let began = std::time::Instant::now();
+    wire.notify("notifications/cancelled", json!({ "requestId": "w" })).await;
+    wire.close().await;
+    assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
+}
+
+/// What comes before the handshake is answered, or ends the connection, and nothing else.
+#[tokio::test]
+async fn what_comes_before_the_handshake_is_no_failure() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::open(&fixture, Options::default());
+    let early = wire.request("tools/list", json!({})).await;
+    assert_eq!(early["error"]["code"], -32602, "{early}");
+    wire.bytes(b"nonsense\n").await;
+    assert_eq!(wire.answer().await["error"]["code"], -32700);
+    let pong = wire.request("ping", json!({})).await;
+    assert!(pong["result"].is_object(), "{pong}");
+    wire.close().await;
+}

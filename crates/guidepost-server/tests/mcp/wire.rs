@@ -102,6 +102,11 @@ impl Wire {
         text
     }
 
+    /// Leaves in the middle of everything.
+    pub(crate) fn crash(self) {
+        self.serving.abort();
+    }
+
     /// Ends the input, and waits until the server has ended too.
     pub(crate) async fn close(mut self) -> Vec<Json> {
         let mut write = self.write.take().unwrap();

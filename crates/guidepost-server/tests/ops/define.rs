@@ -138,3 +138,15 @@ async fn s2_42_a_workflow_is_a_diagram() {
     "#]]
     .assert_eq(&text::workflow(&view));
 }
+
+#[tokio::test]
+async fn what_is_legal_in_every_state_is_shown_too() {
+    let fixture = Fixture::memory();
+    fixture.define(&BUGFIX.replace("initial: fix", "on: { abort: stopped }\ninitial: fix")).await;
+    let view = fixture.ops.show_workflow("bugfix").await.unwrap();
+    assert!(text::workflow(&view).contains("in every state\n- abort -> stopped\nfix (atomic)"));
+    for arrow in ["s1 --> s4: abort", "s2 --> s4: abort"] {
+        assert!(view.diagram.contains(arrow), "{}", view.diagram);
+    }
+    assert!(!view.diagram.contains("s0"), "{}", view.diagram);
+}

@@ -5,9 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agree;
 mod control;
 mod define;
 mod find;
+mod flaky;
 mod inject;
 mod log;
 mod read;

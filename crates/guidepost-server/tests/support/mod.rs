@@ -12,6 +12,7 @@ use guidepost_server::ops::{
     World,
 };
 use guidepost_server::text;
+use guidepost_store::Store;
 use serde_json::{Map, Value as Json};
 
 /// A workflow with a review: two ways back, two ends, one timer, one sensitive attribute.
@@ -93,7 +94,11 @@ impl Fixture {
 
     /// A second process over the same file.
     pub(crate) fn another(&self) -> Ops {
-        let store = guidepost_store::open(&self.url).unwrap();
+        self.over_store(guidepost_store::open(&self.url).unwrap())
+    }
+
+    /// The operations over another store, by the same clock.
+    pub(crate) fn over_store(&self, store: Arc<dyn Store>) -> Ops {
         Ops::new(store).with_world(Arc::<Fixed>::clone(&self.clock))
     }
 

@@ -1,0 +1,78 @@
+//! The end of every reply: what is legal now.
+
+use std::fmt::Write as _;
+
+use guidepost_core::kernel::Legal;
+use guidepost_core::run::{Driver, Status};
+
+use super::budget::fitting;
+use super::foreign::line;
+use super::names::listed;
+use crate::ops::Standing;
+
+/// Bytes of the list of legal events. A state with more has them in the diagram.
+const NEXT_BYTES_MAX: usize = 2_000;
+
+/// Letters of an event with its arguments.
+pub(super) const EVENT_MAX: usize = 400;
+
+/// Letters of an event's description.
+const DESCRIPTION_MAX: usize = 160;
+
+/// What is legal now, or why nothing is.
+pub(super) fn next(standing: &Standing) -> String {
+    if standing.next.is_empty() {
+        return format!("next: {}\n", why_nothing(standing));
+    }
+    let (lines, count) = fitting(standing.next.iter().map(event), NEXT_BYTES_MAX);
+    let mut text = format!("next:\n{lines}");
+    if count < standing.next.len() {
+        let _ =
+            writeln!(text, "  {} more: guidepost_read what=diagram", standing.next.len() - count);
+    }
+    text
+}
+
+fn why_nothing(standing: &Standing) -> &'static str {
+    let engine_works =
+        standing.driver == Driver::Engine && standing.states.iter().any(|now| now.work.is_some());
+    match standing.status {
+        Status::Completed => "nothing, the run is completed",
+        Status::Failed => "nothing, the run has failed",
+        Status::Cancelled => "nothing, the run is cancelled",
+        Status::Paused => "nothing until the run is resumed",
+        Status::Waiting => "nothing now; guidepost_wait tells when the run moved",
+        Status::Running if engine_works => {
+            "nothing, the engine is at work; guidepost_wait tells when it is done"
+        }
+        Status::Running => "nothing leads on from here; stop, or ask a person",
+    }
+}
+
+/// A legal event on a line of its own, with what its author says about it.
+fn event(legal: &Legal) -> String {
+    let mut text = format!("- {}", line(&legal.to_string(), EVENT_MAX));
+    if let Some(description) = legal.description.as_deref().filter(|text| !text.trim().is_empty()) {
+        let _ = write!(text, ": {}", line(description, DESCRIPTION_MAX));
+    }
+    if !legal.requires.is_empty() {
+        let facts: Vec<String> =
+            legal.requires.iter().map(|fact| line(&fact.to_string(), DESCRIPTION_MAX)).collect();
+        let _ = write!(text, " (needs on record: {})", facts.join(", "));
+    }
+    text
+}
+
+/// What is legal in a run, for the end of an error that is about something else.
+#[must_use]
+pub fn legal_now(standing: &Standing) -> String {
+    match standing.next.as_slice() {
+        [] => next(standing),
+        legal => format!("Legal now: {}. rev is {}.\n", legal_line(legal), standing.rev),
+    }
+}
+
+/// Legal events on one line: `approve {comment?}, reject {reason!}`.
+pub(super) fn legal_line(next: &[Legal]) -> String {
+    listed(next.iter().map(|legal| line(&legal.to_string(), EVENT_MAX)), "nothing")
+}
