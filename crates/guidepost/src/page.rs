@@ -113,11 +113,9 @@ fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
             listed.filter_map(Json::as_str).map(str::to_owned).collect()
         };
         trail.visited.extend(names("entered"));
-        trail.taken.insert(Taken {
-            from: item.body["from"].as_str().unwrap_or_default().to_owned(),
-            to: names("to"),
-            event: item.body["event"].as_str().unwrap_or_default().to_owned(),
-        });
+        let word = |key: &str| item.body[key].as_str().unwrap_or_default().to_owned();
+        let (from, cause, event) = (word("from"), word("cause"), word("event"));
+        trail.taken.insert(Taken { from, to: names("to"), cause, event });
     }
     for state in &standing.states {
         let path = state.state.as_str();

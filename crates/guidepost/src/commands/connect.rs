@@ -61,6 +61,8 @@ impl Agent {
         match self {
             Self::ClaudeCode => Some(format!("claude mcp add guidepost -- {rest}")),
             Self::Codex => Some(format!("codex mcp add guidepost -- {rest}")),
+            // Its command would take options meant for ours.
+            Self::Gemini if entry.args.len() > 1 => None,
             Self::Gemini => Some(format!("gemini mcp add guidepost {rest}")),
             Self::Cursor => None,
         }
