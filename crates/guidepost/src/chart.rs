@@ -191,7 +191,8 @@ fn label(state: &State, transition: &Transition) -> Vec<String> {
         Trigger::WorkFailed => "error".to_owned(),
     };
     let guard = transition.guard.as_ref().map(|guard| format!("[{}]", condition(guard)));
-    let requires = transition.requires.iter().map(|fact| format!("[{fact}]"));
+    // Beside lines there is little room, and the names are plain enough without their marks.
+    let requires = transition.requires.iter().map(|fact| format!("[{fact}]").replace('`', ""));
     let parts = std::iter::once(trigger).chain(guard).chain(requires);
     parts.filter(|part| !part.is_empty()).collect()
 }
