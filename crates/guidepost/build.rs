@@ -1,12 +1,13 @@
 //! Gathers the pages of `docs/errors/` into one list, so that a new page needs no line of code.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    println!("cargo::rerun-if-changed={}", pages.display());
+    writeln!(io::stdout(), "cargo::rerun-if-changed={}", pages.display())?;
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     if pages.is_dir() {
         for entry in fs::read_dir(&pages)? {

@@ -159,7 +159,7 @@ pub(crate) enum CheckFormat {
     /// For people
     #[default]
     Full,
-    /// One line each, as compilers do: FILE:LINE:COLUMN: error[CODE]: message
+    /// One line each, as compilers do
     Short,
     /// As GitHub Actions annotates files
     Github,

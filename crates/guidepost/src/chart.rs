@@ -94,7 +94,9 @@ pub(crate) struct Taken {
     pub(crate) from: String,
     /// The paths of its targets.
     pub(crate) to: Vec<String>,
-    /// The event's name; for other causes, the name the machine gives it.
+    /// Why, as records say it: `event`, `always`, `after`, `done`, `error` …
+    pub(crate) cause: String,
+    /// The event's name.
     pub(crate) event: String,
 }
 
@@ -189,7 +191,8 @@ fn label(state: &State, transition: &Transition) -> Vec<String> {
         Trigger::WorkFailed => "error".to_owned(),
     };
     let guard = transition.guard.as_ref().map(|guard| format!("[{}]", condition(guard)));
-    let requires = transition.requires.iter().map(|fact| format!("[{fact}]"));
+    // Beside lines there is little room, and the names are plain enough without their marks.
+    let requires = transition.requires.iter().map(|fact| format!("[{fact}]").replace('`', ""));
     let parts = std::iter::once(trigger).chain(guard).chain(requires);
     parts.filter(|part| !part.is_empty()).collect()
 }
@@ -239,10 +242,10 @@ fn was_taken(machine: &Machine, state: &State, transition: &Transition, trail: &
             && taken.to == to
             && match &transition.trigger {
                 Trigger::Event(descriptor) => descriptor.matches(&taken.event),
-                Trigger::Always => taken.event.is_empty() || !taken.event.contains("after"),
-                Trigger::After(_) => taken.event.contains("after"),
-                Trigger::Complete | Trigger::WorkDone => taken.event.contains("done"),
-                Trigger::WorkFailed => taken.event.contains("error"),
+                Trigger::Always => taken.cause == "always",
+                Trigger::After(_) => taken.cause == "after",
+                Trigger::Complete | Trigger::WorkDone => taken.cause == "done",
+                Trigger::WorkFailed => taken.cause == "error",
             }
     })
 }
@@ -281,14 +284,14 @@ fn add(nodes: &mut [Node], machine: &Machine, drawn: Drawn) {
             None => return,
         },
     };
-    if to != drawn.to && drawn.from.is_some() {
-        on_first(String::new(), format!(" → {}", machine.state(drawn.to).id.name()));
-    }
     // Regions stand side by side with no room between them; what leads into one from around them is said in words.
     if nodes[drawn.around as usize].shape == Shape::Regions {
         let target = machine.state(drawn.to).id.name();
         nodes[drawn.around as usize].lines.push(format!("{} → {target}", label.join(" ")));
         return;
+    }
+    if to != drawn.to && drawn.from.is_some() {
+        on_first(String::new(), format!(" → {}", machine.state(drawn.to).id.name()));
     }
     let edge = Edge { from, to: to as usize, label, mark: drawn.mark };
     nodes[drawn.around as usize].edges.push(edge);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use guidepost_core::id::Tenant;
 use guidepost_core::machine::Machine;
-use guidepost_core::workflow::{self, Compiled};
+use guidepost_core::workflow::{self, OpenWorkflow};
 use guidepost_server::ops::{Ops, WorkflowView};
 use guidepost_store::{Wanted, WorkflowBody};
 
@@ -37,46 +37,44 @@ impl Door {
             fs::create_dir_all(directory)
                 .map_err(|error| Failure::unwritable(&directory.display().to_string(), &error))?;
         }
-        let store = guidepost_store::open(&choice.url)?;
+        let store = guidepost_store::open(&choice.url).map_err(|error| {
+            let chosen_by = choice.why.as_str();
+            Failure::from(error).at(format!("{}, chosen by {chosen_by}", choice.url))
+        })?;
         Ok(Self { ops: Ops::new(store), caller: config::caller(global.caller.as_deref()), choice })
     }
 
-    /// The machine of a workflow in the version shown.
+    /// The machine of a workflow in the version shown; none for what is built in.
     ///
     /// # Errors
     ///
     /// If this release cannot use it, or the store fails.
-    pub(crate) async fn machine(&self, view: &WorkflowView) -> Result<Machine, Failure> {
+    pub(crate) async fn machine(&self, view: &WorkflowView) -> Result<Option<Machine>, Failure> {
         let compiled = match &view.source {
             Some(source) => workflow::compile(source.text.as_bytes(), &source.file),
-            None => self.open_workflow(&view.workflow).await?,
+            None => match self.rows(&view.workflow).await? {
+                Some(rows) => workflow::compile_open(&rows),
+                None => return Ok(None),
+            },
         };
-        compiled.machine.ok_or_else(|| {
-            let name = &view.workflow;
-            Failure::new(
-                Exit::Failed,
-                "GP0405",
-                format!("workflow `{name}` cannot be used by this release"),
-            )
-            .hint(format!("`guidepost show {name}` shows its text"))
-        })
+        match compiled.machine {
+            Some(machine) => Ok(Some(machine)),
+            None => {
+                let name = &view.workflow;
+                let what = format!("workflow `{name}` cannot be used by this release");
+                Err(Failure::new(Exit::Failed, "GP0405", what)
+                    .hint(format!("`guidepost show {name}` shows its text")))
+            }
+        }
     }
 
-    /// A workflow that is written as rows.
-    async fn open_workflow(&self, name: &str) -> Result<Compiled, Failure> {
+    /// The rows of a workflow that is written by SQL.
+    async fn rows(&self, name: &str) -> Result<Option<OpenWorkflow>, Failure> {
         let store = self.ops.store();
         let found = store.workflow(&Tenant::default(), name, Wanted::Current).await?;
-        match found.map(|found| found.body) {
-            Some(WorkflowBody::Open(rows)) => Ok(workflow::compile_open(&rows)),
-            Some(WorkflowBody::Versioned { source, .. }) => {
-                Ok(workflow::compile(source.text.as_bytes(), &source.file))
-            }
-            // Of workflows without a source, only the built-in one is not in the store.
-            None => Err(Failure::new(
-                Exit::NotFound,
-                "GP0401",
-                format!("workflow `{name}` is built in and has no picture"),
-            )),
-        }
+        Ok(found.and_then(|found| match found.body {
+            WorkflowBody::Open(rows) => Some(rows),
+            WorkflowBody::Versioned { .. } => None,
+        }))
     }
 }

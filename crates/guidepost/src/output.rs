@@ -91,9 +91,13 @@ impl Output {
         self.put(WARNING, text.as_ref());
     }
 
-    /// A document, exactly as it is: what a program wrote for programs.
+    /// A document for programs: exactly as it is, except on a terminal, where a person reads it.
     pub(crate) fn document(&mut self, text: &str) {
-        self.raw(text.as_bytes());
+        if io::stdout().is_terminal() {
+            self.raw(escaped(text).as_bytes());
+        } else {
+            self.raw(text.as_bytes());
+        }
         if !text.ends_with('\n') {
             self.raw(b"\n");
         }
@@ -172,7 +176,8 @@ impl Output {
             let _ = self.stderr.write_all(text.as_bytes());
         } else {
             let coloured = self.is_coloured.stdout;
-            self.document(&if coloured { text.ansi().to_string() } else { text.to_string() });
+            let text = if coloured { text.ansi().to_string() } else { text.to_string() };
+            self.raw(text.as_bytes());
         }
     }
 

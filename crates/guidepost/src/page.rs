@@ -18,13 +18,13 @@ const VALUE_MAX: usize = 2_000;
 /// A page about a run or a workflow.
 pub(crate) struct Page<'a> {
     workflow: &'a WorkflowView,
-    machine: &'a Machine,
+    machine: Option<&'a Machine>,
     run: Option<(&'a Standing, &'a [HistoryItem])>,
 }
 
 impl<'a> Page<'a> {
-    /// A page about a workflow.
-    pub(crate) fn of_workflow(workflow: &'a WorkflowView, machine: &'a Machine) -> Self {
+    /// A page about a workflow, with a picture if it has a machine.
+    pub(crate) fn of_workflow(workflow: &'a WorkflowView, machine: Option<&'a Machine>) -> Self {
         Self { workflow, machine, run: None }
     }
 
@@ -32,7 +32,7 @@ impl<'a> Page<'a> {
     pub(crate) fn of_run(
         standing: &'a Standing,
         workflow: &'a WorkflowView,
-        machine: &'a Machine,
+        machine: Option<&'a Machine>,
         history: &'a [HistoryItem],
     ) -> Self {
         Self { workflow, machine, run: Some((standing, history)) }
@@ -77,18 +77,20 @@ impl<'a> Page<'a> {
     }
 
     fn chart(&self, html: &mut String, trail: &Trail) {
+        // A run that is only recorded walks through nothing worth a picture.
+        let Some(machine) = self.machine else { return };
         html.push_str("<section><h2>Statechart</h2>");
         if !trail.visited.is_empty() {
             html.push_str(
                 "<p class=\"key\"><span class=\"now\">here now</span> <span class=\"past\">path taken</span></p>",
             );
         }
-        match Chart::new(self.machine, trail) {
+        match Chart::new(machine, trail) {
             Some(chart) => {
                 let _ = write!(html, "<div class=\"chart\">{}</div>", chart.svg());
             }
             None => {
-                let states = self.machine.states.len() - 1;
+                let states = machine.states.len() - 1;
                 let _ = write!(html, "<p>{states} states are too many for a picture.</p>");
             }
         }
@@ -113,11 +115,9 @@ fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
             listed.filter_map(Json::as_str).map(str::to_owned).collect()
         };
         trail.visited.extend(names("entered"));
-        trail.taken.insert(Taken {
-            from: item.body["from"].as_str().unwrap_or_default().to_owned(),
-            to: names("to"),
-            event: item.body["event"].as_str().unwrap_or_default().to_owned(),
-        });
+        let word = |key: &str| item.body[key].as_str().unwrap_or_default().to_owned();
+        let (from, cause, event) = (word("from"), word("cause"), word("event"));
+        trail.taken.insert(Taken { from, to: names("to"), cause, event });
     }
     for state in &standing.states {
         let path = state.state.as_str();

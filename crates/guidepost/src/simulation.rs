@@ -165,7 +165,9 @@ impl Simulation {
     fn granted(&self, event: &str, step: &mut Step) -> Vec<Evidence> {
         let needs = kernel::needs(&self.machine, &self.run, event);
         let granted = needs.into_iter().map(|(requirement, since)| {
-            step.problems.push(format!("{requirement} is required, and taken to be on record"));
+            step.problems.push(format!(
+                "{requirement}, which a transition for it requires, is taken to be on record"
+            ));
             let count = requirement.min;
             Evidence { requirement, since, count }
         });

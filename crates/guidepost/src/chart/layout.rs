@@ -13,8 +13,8 @@ pub(super) const DOT: f64 = 6.0;
 /// How far a line from a box to itself goes out.
 pub(super) const LOOP: f64 = 22.0;
 
-/// Height of such a line with its label.
-const LOOP_HEIGHT: f64 = 26.0;
+/// Least height of such a line with its label.
+const LOOP_HEIGHT: f64 = 22.0;
 
 /// A box's place.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,6 +76,8 @@ pub(super) fn lay_out(chart: &Chart) -> Picture {
             Shape::Group => group(chart, number, &insides),
             Shape::State | Shape::Final | Shape::History { .. } => leaf(&chart.nodes[number]),
         };
+        let height = &mut insides[number].size.1;
+        *height = height.max(loops_height(chart, number));
         if chart.nodes[number].shape == Shape::Regions {
             stretch(&chart.nodes[number], &mut insides);
         }
@@ -262,28 +264,154 @@ fn line(edge: &Edge, way: Way) -> Line {
     }
 }
 
+/// The height a box needs for its lines to itself.
+fn loops_height(chart: &Chart, number: usize) -> f64 {
+    let Some(parent) = chart.nodes[number].parent else { return 0.0 };
+    let edges = chart.nodes[parent].edges.iter();
+    edges.filter(|edge| is_loop(edge) && edge.to == number).map(loop_height).sum()
+}
+
+fn loop_height(edge: &Edge) -> f64 {
+    LOOP_HEIGHT.max(label_size(&edge.label).height + 2.0)
+}
+
 /// Lines from a child to itself, at its right side, one below the other.
 fn loops(node: &Node, insides: &[Inside], inside: &mut Inside) {
     for (child, x, y) in inside.children.clone() {
         let (width, height) = insides[child].size;
         let loops: Vec<&Edge> =
             node.edges.iter().filter(|edge| is_loop(edge) && edge.to == child).collect();
-        #[expect(clippy::cast_precision_loss, reason = "a box has few lines to itself")]
-        let between = (height / (loops.len() as f64 + 1.0)).min(LOOP_HEIGHT);
-        let mut middle = y + between.max(height / 2.0 - between);
+        let all: f64 = loops.iter().map(|edge| loop_height(edge)).sum();
+        let right = x + width;
+        let mut top = y + (height - all) / 2.0;
         for edge in loops {
-            let right = x + width;
-            let size = label_size(&edge.label);
+            let middle = top + loop_height(edge) / 2.0;
             let points = vec![
                 (right, middle - 6.0),
                 (right + LOOP, middle - 6.0),
                 (right + LOOP, middle + 6.0),
                 (right, middle + 6.0),
             ];
-            let label_at = (right + LOOP + size.width / 2.0 - 2.0, middle);
+            let label_at = (right + LOOP + label_size(&edge.label).width / 2.0 - 2.0, middle);
             let way = Way { points, label: label_at };
             inside.lines.push(Line { is_loop: true, ..line(edge, way) });
-            middle += between;
+            top += loop_height(edge);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::workflow;
+
+    use super::*;
+    use crate::chart::Trail;
+
+    /// States inside states, regions, history, loops, long ways, and lines that begin or end deep inside.
+    const RICH: &str = r##"
+name: rich
+initial: Plan
+states:
+  Plan:
+    initial: Read
+    states:
+      Read: { guideline: Read the issue and the code around it before anything else., on: { Understood: Draft } }
+      Draft: { on: { Drafted: Check, Unclear: Read, Again: Draft, Louder: Draft } }
+      Check: { on: { Good: Ready, Bad: Draft } }
+      Ready: { type: final }
+      Last: { type: history }
+    on: { Abort: Cancelled, Restart: .Read, Note: { actions: { log: noted } } }
+    onDone: Work
+  Work:
+    type: parallel
+    states:
+      Code:
+        initial: Write
+        states:
+          Write: { on: { Blocked: "#rich.Plan.Check", Compiles: Done } }
+          Done: { type: final }
+      Docs:
+        initial: Outline
+        states:
+          Outline: { on: { Done: Done } }
+          Done: { type: final }
+    on: { Rethink: "#rich.Plan.Last", Redo: .Code.Write, Abort: Cancelled }
+    onDone: Review
+    after: { 8h: Cancelled }
+  Review: { on: { Approve: Shipped, Reject: [{ target: Work, guard: "event.hard" }, { target: Plan }] } }
+  Shipped: { type: final }
+  Cancelled: { type: final }
+"##;
+
+    fn rich() -> (Chart, Picture) {
+        let compiled = workflow::compile(RICH.as_bytes(), "rich.yaml");
+        let machine = compiled.machine.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let chart = Chart::new(&machine, &Trail::default()).unwrap();
+        let picture = lay_out(&chart);
+        (chart, picture)
+    }
+
+    fn contains(outer: Rect, inner: Rect) -> bool {
+        outer.x <= inner.x
+            && outer.y <= inner.y
+            && outer.x + outer.width >= inner.x + inner.width
+            && outer.y + outer.height >= inner.y + inner.height
+    }
+
+    fn touches(a: Rect, b: Rect) -> bool {
+        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
+    }
+
+    fn labels(picture: &Picture) -> Vec<Rect> {
+        let labelled = picture.lines.iter().filter(|line| !line.label.is_empty());
+        let rects = labelled.map(|line| {
+            let Size { width, height } = label_size(&line.label);
+            let (x, y) = (line.label_at.0 - width / 2.0, line.label_at.1 - height / 2.0);
+            Rect { x, y, width, height }
+        });
+        rects.collect()
+    }
+
+    #[test]
+    fn boxes_lie_in_their_parents_and_beside_their_siblings() {
+        let (chart, picture) = rich();
+        for (number, node) in chart.nodes.iter().enumerate() {
+            let rect = picture.rects[number];
+            if let Some(parent) = node.parent {
+                assert!(contains(picture.rects[parent], rect), "{}", node.path);
+            }
+            for (at, one) in node.children.iter().enumerate() {
+                for other in &node.children[at + 1..] {
+                    assert!(!touches(picture.rects[*one], picture.rects[*other]), "{}", node.path);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_collide_with_nothing() {
+        let (chart, picture) = rich();
+        let labels = labels(&picture);
+        assert_eq!(labels.len(), 20);
+        let whole = picture.rects[0];
+        for (at, label) in labels.iter().enumerate() {
+            assert!(contains(whole, *label));
+            assert!(labels[at + 1..].iter().all(|other| !touches(*label, *other)), "{label:?}");
+            let leaves = chart.nodes.iter().zip(&picture.rects);
+            for (node, rect) in leaves.filter(|(node, _)| node.children.is_empty()) {
+                assert!(!touches(*label, *rect), "{label:?} {}", node.path);
+            }
+        }
+    }
+
+    #[test]
+    fn what_leads_into_regions_or_nowhere_is_said_in_words() {
+        let (chart, _) = rich();
+        let lines = |path: &str| {
+            let node = chart.nodes.iter().find(|node| node.path == path);
+            node.map(|node| node.lines.join("; ")).unwrap_or_default()
+        };
+        assert_eq!(lines("Work"), "Redo → Write");
+        assert_eq!(lines("Plan"), "Note /");
     }
 }

@@ -16,7 +16,7 @@ font:13px system-ui,-apple-system,'Segoe UI',sans-serif}
 .gp .past>.box{stroke:var(--past);stroke-width:2}.gp .now>.box{stroke:var(--now);stroke-width:2.4}.gp .now>.leaf{fill:var(--now-box)}
 .gp .way{fill:none;stroke:var(--edge);stroke-width:1.3}.gp .taken .way{stroke:var(--past);stroke-width:2.2}
 .gp .tip{fill:var(--edge)}.gp .taken .tip{fill:var(--past)}
-.gp .behind{fill:var(--paper);opacity:.9}.gp .label{font-size:12px;text-anchor:middle}.gp .taken .label{fill:var(--past);font-weight:600}
+.gp .behind{fill:var(--group)}.gp .label{font-size:12px;text-anchor:middle}.gp .taken .label{fill:var(--past);font-weight:600}
 .gp .dot{fill:var(--ink)}.gp .around{fill:var(--paper);stroke:var(--ink);stroke-width:1.5}";
 
 /// Draws the chart as it was laid out.

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 
 use self::entry::Entry;
@@ -21,6 +22,16 @@ use crate::write;
 enum Format {
     Json,
     Toml,
+}
+
+impl Format {
+    /// The configuration with the entry in it.
+    fn merge(self, text: &str, entry: &Entry) -> Result<String, String> {
+        match self {
+            Self::Json => merge::into_json(text, entry),
+            Self::Toml => merge::into_toml(text, entry),
+        }
+    }
 }
 
 impl Agent {
@@ -61,6 +72,8 @@ impl Agent {
         match self {
             Self::ClaudeCode => Some(format!("claude mcp add guidepost -- {rest}")),
             Self::Codex => Some(format!("codex mcp add guidepost -- {rest}")),
+            // Its command would take options meant for ours.
+            Self::Gemini if entry.args.len() > 1 => None,
             Self::Gemini => Some(format!("gemini mcp add guidepost {rest}")),
             Self::Cursor => None,
         }
@@ -97,18 +110,21 @@ pub(crate) fn run(
         .hint("name the file with --file")
     })?;
     if args.write {
-        make(args.agent, &entry, &file, out)
+        let made = make(args.agent, &entry, &file)?;
+        if out.is_json() {
+            out.json(&made);
+        } else {
+            tell(&made, args.agent.afterwards(), out);
+        }
     } else {
         print(args.agent, &entry, &file, out);
-        Ok(Exit::Ok)
     }
+    Ok(Exit::Ok)
 }
 
 fn print(agent: Agent, entry: &Entry, file: &Path, out: &mut Output) {
-    let text = match agent.format() {
-        Format::Json => merge::into_json("", entry).unwrap_or_default(),
-        Format::Toml => merge::into_toml("", entry).unwrap_or_default(),
-    };
+    // Merged into nothing, the entry stands alone.
+    let text = agent.format().merge("", entry).unwrap_or_default();
     if out.is_json() {
         out.json(&json!({ "agent": agent.name(), "file": file, "entry": entry, "text": text }));
         return;
@@ -121,7 +137,20 @@ fn print(agent: Agent, entry: &Entry, file: &Path, out: &mut Output) {
     out.note("or let Guidepost merge it into the file: add --write");
 }
 
-fn make(agent: Agent, entry: &Entry, file: &Path, out: &mut Output) -> Result<Exit, Failure> {
+/// What became of a configuration file.
+#[derive(Debug, Serialize)]
+struct Made {
+    agent: &'static str,
+    file: PathBuf,
+    /// Whether there was none before.
+    is_new: bool,
+    /// Whether it was written; if not, the entry was there already.
+    changed: bool,
+    /// Where the old one is kept.
+    backup: Option<PathBuf>,
+}
+
+fn make(agent: Agent, entry: &Entry, file: &Path) -> Result<Made, Failure> {
     let shown = file.display().to_string();
     let old = match fs::read_to_string(file) {
         Ok(text) => Some(text),
@@ -129,38 +158,40 @@ fn make(agent: Agent, entry: &Entry, file: &Path, out: &mut Output) -> Result<Ex
         Err(error) => return Err(Failure::unreadable(&shown, &error)),
     };
     let before = old.as_deref().unwrap_or_default();
-    let merged = match agent.format() {
-        Format::Json => merge::into_json(before, entry),
-        Format::Toml => merge::into_toml(before, entry),
-    };
-    let text = merged.map_err(|what| {
+    let new = agent.format().merge(before, entry).map_err(|what| {
         Failure::new(Exit::Failed, "GP0456", format!("the configuration was left alone: {what}"))
             .at(&shown)
             .hint("without --write the entry is printed, to be put in by hand")
     })?;
-    let is_changed = before != text;
-    let backup =
-        old.as_ref().filter(|_| is_changed).map(|_| write::beside(file, ".guidepost-backup"));
-    if let (Some(backup), Some(old)) = (&backup, &old) {
-        write::whole(backup, old.as_bytes())
-            .map_err(|error| Failure::unwritable(&backup.display().to_string(), &error))?;
+    let mut made = Made {
+        agent: agent.name(),
+        file: file.to_path_buf(),
+        is_new: old.is_none(),
+        changed: before != new,
+        backup: None,
+    };
+    if made.changed {
+        if old.is_some() {
+            let backup = write::beside(file, ".guidepost-backup");
+            // A copy keeps the permissions, too: there may be secrets in it.
+            fs::copy(file, &backup)
+                .map_err(|error| Failure::unwritable(&backup.display().to_string(), &error))?;
+            made.backup = Some(backup);
+        }
+        write::whole(file, new.as_bytes()).map_err(|error| Failure::unwritable(&shown, &error))?;
     }
-    if is_changed {
-        write::whole(file, text.as_bytes()).map_err(|error| Failure::unwritable(&shown, &error))?;
-    }
-    if out.is_json() {
-        out.json(&json!({ "agent": agent.name(), "file": file, "changed": is_changed, "backup": backup }));
-        return Ok(Exit::Ok);
-    }
-    if is_changed {
-        let verb = if old.is_some() { "added the entry to" } else { "wrote" };
-        out.line(format!("{verb} {shown}"));
-    } else {
-        out.line(format!("{shown} has the entry already"));
-    }
-    if let Some(backup) = backup {
+    Ok(made)
+}
+
+fn tell(made: &Made, afterwards: &str, out: &mut Output) {
+    let file = made.file.display();
+    out.line(match (made.changed, made.is_new) {
+        (true, true) => format!("wrote {file}"),
+        (true, false) => format!("added the entry to {file}"),
+        (false, _) => format!("{file} has the entry already"),
+    });
+    if let Some(backup) = &made.backup {
         out.line(format!("the old file is kept as {}", backup.display()));
     }
-    out.line(format!("next: {}", agent.afterwards()));
-    Ok(Exit::Ok)
+    out.line(format!("next: {afterwards}"));
 }

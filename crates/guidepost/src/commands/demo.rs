@@ -5,18 +5,18 @@
 
 mod agent;
 mod sql;
+mod talk;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Allowed, Define, Ops};
 use guidepost_server::text;
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
-use self::agent::{Agent, Reply};
+use self::talk::{Talk, show};
 use crate::args;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -106,112 +106,14 @@ async fn save_workflows(store: &Path, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The store's URL: a bare path might look like one of another kind.
+fn url(store: &Path) -> String {
+    format!("sqlite:{}", store.display())
+}
+
 /// The operations over the demo's store. They are let go before an agent comes, as one command ends before the next.
 fn open(store: &Path) -> Result<Ops, Failure> {
-    let store: Arc<_> = guidepost_store::open(&format!("sqlite:{}", store.display()))?;
-    Ok(Ops::new(store))
-}
-
-/// A conversation with the server, told as it goes.
-struct Talk<'a> {
-    agent: Agent,
-    out: &'a mut Output,
-    run: String,
-    rev: u64,
-}
-
-impl<'a> Talk<'a> {
-    async fn begin(store: &Path, name: &str, out: &'a mut Output) -> Result<Self, Failure> {
-        let agent = Agent::connect(store, name).await?;
-        Ok(Self { agent, out, run: String::new(), rev: 0 })
-    }
-
-    /// Says what comes next and why.
-    fn tell(&mut self, text: &str) {
-        self.out.gap();
-        self.out.line(text);
-    }
-
-    /// A call that is to be done.
-    async fn done(&mut self, tool: &'static str, arguments: Json) -> Result<Reply, Failure> {
-        let reply = self.call(tool, arguments).await?;
-        if reply.is_refused { Err(off_script(&reply)) } else { Ok(reply) }
-    }
-
-    /// A call that is to be refused.
-    async fn refused(&mut self, tool: &'static str, arguments: Json) -> Result<(), Failure> {
-        let reply = self.call(tool, arguments).await?;
-        if reply.is_refused { Ok(()) } else { Err(off_script(&reply)) }
-    }
-
-    async fn start(&mut self, workflow: &str, input: Json) -> Result<(), Failure> {
-        let arguments = json!({ "workflow": workflow, "input": input });
-        let reply = self.done("guidepost_start", arguments).await?;
-        self.run = word_after(&reply.text, "run ").unwrap_or_default().to_owned();
-        self.rev = rev_of(&reply.text);
-        Ok(())
-    }
-
-    /// An event that is to be taken.
-    async fn event(&mut self, event: &str, data: Json) -> Result<(), Failure> {
-        let arguments = self.event_arguments(event, data);
-        let reply = self.done("guidepost_do", arguments).await?;
-        self.rev = rev_of(&reply.text);
-        Ok(())
-    }
-
-    /// An event that is to be refused.
-    async fn illegal(&mut self, event: &str, data: Json) -> Result<(), Failure> {
-        let arguments = self.event_arguments(event, data);
-        self.refused("guidepost_do", arguments).await
-    }
-
-    fn event_arguments(&self, event: &str, data: Json) -> Json {
-        let mut arguments = json!({ "run": self.run, "event": event, "rev": self.rev });
-        if data.as_object().is_some_and(|data| !data.is_empty()) {
-            arguments["data"] = data;
-        }
-        arguments
-    }
-
-    async fn call(&mut self, tool: &'static str, arguments: Json) -> Result<Reply, Failure> {
-        let fields: Map<String, Json> = match arguments {
-            Json::Object(fields) => fields,
-            _ => Map::new(),
-        };
-        let shown: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.out.heading(format!("  > {tool} {}", shown.join(" ")));
-        let reply = self.agent.call(tool, fields).await?;
-        if reply.is_refused {
-            for line in reply.text.lines() {
-                self.out.refusal(format!("    {line}"));
-            }
-        } else {
-            show(&reply.text, self.out);
-        }
-        Ok(reply)
-    }
-}
-
-fn show(text: &str, out: &mut Output) {
-    for line in text.trim_end().lines() {
-        out.line(format!("    {line}"));
-    }
-}
-
-fn off_script(reply: &Reply) -> Failure {
-    Failure::new(Exit::Failed, "GP0459", "the demo went otherwise than its script has it")
-        .caused_by_text(&reply.text)
-}
-
-fn word_after<'t>(text: &'t str, before: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(before)?;
-    rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()
-}
-
-fn rev_of(text: &str) -> u64 {
-    word_after(text, "rev ").and_then(|rev| rev.parse().ok()).unwrap_or(0)
+    Ok(Ops::new(guidepost_store::open(&url(store))?))
 }
 
 async fn lead_qualification(store: &Path, out: &mut Output) -> Result<(), Failure> {

@@ -26,7 +26,11 @@ pub(crate) async fn run(
     } else {
         let door = Door::open(global)?;
         let view = door.ops.show_workflow(&args.what).await?;
-        door.machine(&view).await?
+        door.machine(&view).await?.ok_or_else(|| {
+            let name = &view.workflow;
+            Failure::new(Exit::NotFound, "GP0401", format!("workflow `{name}` is built in"))
+                .hint("name one of your own; `guidepost ls workflows` lists them")
+        })?
     };
     if args.xstate {
         out.document(&format!("{:#}", workflow::to_xstate(&machine)));

@@ -32,11 +32,11 @@ pub(crate) async fn run(args: &args::Show, door: &Door, out: &mut Output) -> Res
             let workflow = door.ops.show_workflow(&reference).await?;
             let machine = door.machine(&workflow).await?;
             let history = history::whole(door, &standing.name.run).await?;
-            out.document(&Page::of_run(&standing, &workflow, &machine, &history).html());
+            out.document(&Page::of_run(&standing, &workflow, machine.as_ref(), &history).html());
         }
         Shown::Workflow(view) if args.html => {
             let machine = door.machine(&view).await?;
-            out.document(&Page::of_workflow(&view, &machine).html());
+            out.document(&Page::of_workflow(&view, machine.as_ref()).html());
         }
         Shown::Run(standing) => answer(out, &standing, &text::standing(&standing)),
         Shown::Workflow(view) => answer(out, &view, &text::workflow(&view)),

@@ -46,7 +46,7 @@ fn the_sample_is_sound_and_can_be_played_to_its_end() {
 
         event Approved
           Approved: Checking -> Publishing
-          note: 1 action `tool_execution` is required, and taken to be on record
+          note: 1 action `tool_execution`, which a transition for it requires, is taken to be on record
           in: Publishing.Text.Uploading, Publishing.Picture.Choosing
           active: Publishing, Publishing.Text, Publishing.Text.Uploading, Publishing.Picture, Publishing.Picture.Choosing
           status: running, rev 4

@@ -312,11 +312,12 @@ fn a_page_shows_the_path_and_runs_nothing() {
     talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
     let script = r#"{"name":"<script>alert(1)</script>","type":"tool_execution"}"#;
     assert_eq!(talk.run(&["log", "r-1", "action", "--data", script]).exit, 0);
-    for what in ["r-1", "bugfix"] {
+    assert_eq!(talk.run(&["start", "--goal", "<b>tidy</b>"]).exit, 0);
+    for what in ["r-1", "bugfix", "r-2"] {
         let page = talk.run(&["show", what, "--html"]);
         assert_eq!(page.exit, 0, "{}", page.stderr);
         assert!(page.stdout.starts_with("<!doctype html>"));
-        for unwanted in ["<script", "http://", "https://", "url("] {
+        for unwanted in ["<script", "<b>", "http://", "https://", "url("] {
             // The name of SVG's namespace is an address, but nobody asks there.
             let page = page.stdout.replace("http://www.w3.org/2000/svg", "");
             assert!(!page.contains(unwanted), "{what}: {unwanted}");

@@ -32,6 +32,7 @@ fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
 
         $ guidepost where --store redis://x
         ! error[GP0311]: `redis://x` is no store: this program has no backend `redis`
+        !   --> redis://x, chosen by --store
         ! hint: expected a file path, `sqlite:PATH` or `memory:`
         exit 64
 
@@ -100,6 +101,7 @@ fn what_is_no_store_is_left_alone() {
     talk.expect(&expect![[r#"
         $ guidepost ls
         ! error[GP0311]: `sqlite:[HERE]/guidepost.db` is no store: the file is no SQLite database
+        !   --> [HERE]/guidepost.db, chosen by the nearest guidepost.db upward
         ! hint: expected a file path, `sqlite:PATH` or `memory:`
         exit 64
 

@@ -37,7 +37,7 @@ impl Agent {
         let mut server = Command::new(program)
             .arg("mcp")
             .arg("--store")
-            .arg(store)
+            .arg(super::url(store))
             .env("GUIDEPOST_AGENT", name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
