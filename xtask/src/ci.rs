@@ -38,7 +38,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
         );
     }
     checks.task("generated files", || codegen::run(project, true));
-    checks.task("workflows in documents", || snippets::check(project));
+    checks.task("what documents show", || snippets::check(project));
     if project.ask("cargo", &["deny", "--version"]).is_some() {
         checks.cargo("licences and advisories", &["deny", "check"], &[]);
     } else {

@@ -6,6 +6,7 @@ mod cli;
 mod errors;
 mod limits;
 mod schema;
+mod workflow_schema;
 
 use anyhow::{Context, Result};
 
@@ -49,6 +50,7 @@ fn documents(project: &Project) -> Result<Vec<File>> {
         File { path: "docs/errors/README.md".to_owned(), text: errors::document(&files) },
     ];
     documents.extend(schema::document(&files));
+    documents.push(workflow_schema::document(project)?);
     documents.extend(cli::document(project)?);
     Ok(documents)
 }

@@ -25,6 +25,7 @@ Tasks of the project. Usage: cargo xtask <task>
   ci                      test, then everything else a change must pass
   tidy                    check the rules that no compiler checks
   codegen [--check]       write the generated documents, or say which are stale
+  snippets                check that what documents show works
   bench [--quick] [--json]
                           measure against the floor: a bare SQLite transaction, a bare fold
   requirements            list which tests name which requirement
@@ -64,6 +65,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         "ci" => ci::run(&project)?,
         "tidy" => tidy::run(&project)?,
         "codegen" => codegen::run(&project, has("--check"))?,
+        "snippets" => snippets::check(&project)?,
         "bench" => bench::run(&project, has("--quick"), has("--json"))?,
         "requirements" => tidy::requirements::list(&project)?,
         "help" | "--help" | "-h" => {

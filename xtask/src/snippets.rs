@@ -1,4 +1,4 @@
-//! The workflows shown in documents are ones that Guidepost accepts.
+//! What documents show works: every workflow is accepted, and the README's tour can be walked as it stands.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -47,7 +47,43 @@ pub(crate) fn check(project: &Project) -> Result<bool> {
         }
     }
     println!("{} workflows in documents", snippets.len());
+    let readme = files.iter().find(|file| file.path == "README.md").context("no README")?;
+    Ok(walk(project, readme, &binary)? && is_ok)
+}
+
+/// Types the README's commands in order, in a folder with its workflow and a store of their own. Says whether all did as
+/// the README says.
+fn walk(project: &Project, readme: &File, binary: &str) -> Result<bool> {
+    let folder = project.target.join("xtask").join("tour");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).context("the tour needs a folder")?;
+    let workflow = snippets(readme).into_iter().next().context("the README shows no workflow")?;
+    std::fs::write(folder.join("lead.yaml"), workflow.text).context("the tour needs a file")?;
+    let mut is_ok = true;
+    let commands = commands(&readme.text);
+    for (command, expected) in &commands {
+        let typed = command.replacen("guidepost", "\"$GUIDEPOST\"", 1);
+        let mut shell = project.command("sh", &["-c", &typed]);
+        shell.current_dir(&folder).env("GUIDEPOST", binary).env("GUIDEPOST_AGENT", "reader");
+        let output = shell.env("GUIDEPOST_STORE", "tour.db").output().context("no shell")?;
+        if output.status.code() != Some(*expected) {
+            let said = [output.stdout, output.stderr].concat();
+            eprintln!("README.md: `{command}`: {}", String::from_utf8_lossy(&said).trim());
+            is_ok = false;
+        }
+    }
+    println!("{} commands in the README", commands.len());
     Ok(is_ok)
+}
+
+/// The commands of a document, each with the exit code it is said to have.
+fn commands(text: &str) -> Vec<(&str, i32)> {
+    let lines = text.lines().filter(|line| line.starts_with("guidepost "));
+    let split = lines.map(|line| line.split_once(" #").unwrap_or((line, "")));
+    let coded = split.map(|(command, comment)| {
+        (command.trim_end(), if comment.trim_start().starts_with("refused") { 2 } else { 0 })
+    });
+    coded.collect()
 }
 
 /// The whole workflows of a document: fenced as YAML, and naming where they begin.
@@ -74,6 +110,12 @@ fn snippets(file: &File) -> Vec<Snippet<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_found_with_what_is_said_of_them() {
+        let text = "```sh\ncargo run\nguidepost ls\nguidepost do r-1 X '{\"a\": 1}'   # refused: no\n```\n";
+        assert_eq!(commands(text), [("guidepost ls", 0), ("guidepost do r-1 X '{\"a\": 1}'", 2)]);
+    }
 
     #[test]
     fn whole_workflows_are_found_with_their_lines() {

@@ -41,7 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guidepost-server",
         ],
     ),
-    ("xtask", &[]),
+    // For the schema of workflow files, which an example of it prints.
+    ("xtask", &["guidepost-core"]),
 ];
 
 /// Crates that do no IO, so that what they depend on may not either.

@@ -36,12 +36,24 @@ const LEFTOVERS: &[(&str, &str)] = &[
     ("#[ignore", "assert the wrong behaviour and say so, or delete the test"),
 ];
 
+/// What is said of SQL elsewhere.
+const MISPLACED_SQL: &str = "SQL belongs to a backend of guidepost-store";
+
 /// Notes to oneself.
 const NOTES: &[&str] = &["TODO", "FIXME", "XXX"];
 
+/// Where files of SQL may be, besides backends and tests: the demo reads a store as any program of its users would.
+const DEMO: &str = "crates/guidepost/src/commands/demo/";
+
 pub(super) fn check(files: &[File]) -> Vec<Problem> {
     let sources = files.iter().filter(|file| file.path.ends_with(".rs"));
-    sources.flat_map(check_one).collect()
+    let mut problems: Vec<Problem> = sources.flat_map(check_one).collect();
+    let statements = files.iter().filter(|file| file.path.ends_with(".sql"));
+    let misplaced = statements.filter(|file| {
+        !may_hold_sql(&file.path) && !is_test_file(&file.path) && !file.path.starts_with(DEMO)
+    });
+    problems.extend(misplaced.map(|file| Problem::new(&file.path, 0, MISPLACED_SQL)));
+    problems
 }
 
 fn check_one(file: &File) -> Vec<Problem> {
@@ -64,7 +76,7 @@ fn check_one(file: &File) -> Vec<Problem> {
                 }
             }
             Kind::String if !is_test && !may_hold_sql(&file.path) && is_statement(piece.text) => {
-                report(piece.line, "SQL belongs to a backend of guidepost-store".to_owned());
+                report(piece.line, MISPLACED_SQL.to_owned());
             }
             Kind::String => {}
             Kind::Code => check_code(&piece, &file.path, tests_from, &mut report),
@@ -124,7 +136,10 @@ fn may_hold_sql(path: &str) -> bool {
 }
 
 fn may_print(path: &str) -> bool {
-    path == "crates/guidepost/src/output.rs" || path.starts_with("xtask/")
+    // A build script talks to cargo by printing.
+    path == "crates/guidepost/src/output.rs"
+        || path.starts_with("xtask/")
+        || path.ends_with("/build.rs")
 }
 
 /// Whether a string is a statement of SQL, or begins as one.
@@ -204,7 +219,9 @@ mod tests {
         let text = "//! Header.\nconst Q: &str = \"SELECT name FROM workflow\";\n";
         assert_eq!(complaints("crates/guidepost-server/src/ops.rs", text).len(), 1);
         assert_eq!(complaints("crates/guidepost-store/src/lib.rs", text).len(), 1);
+        assert_eq!(complaints("crates/guidepost-server/src/runs.sql", text).len(), 1);
         for allowed in [
+            "crates/guidepost-store/src/sqlite/queries/runs.sql",
             "crates/guidepost-store/src/sqlite.rs",
             "crates/guidepost-store/src/sqlite/runs.rs",
             "crates/guidepost-store/tests/sql.rs",
