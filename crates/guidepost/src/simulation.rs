@@ -76,6 +76,17 @@ impl Simulation {
                 ));
             }
         }
+        for (name, attribute) in &mut self.machine.attributes {
+            if attribute.required
+                && attribute.default.is_none()
+                && !data.contains_key(name.as_str())
+            {
+                attribute.required = false;
+                step.problems.push(format!(
+                    "`{name}` is missing, and a run could not start without it; --input '{{\"{name}\": …}}' gives it"
+                ));
+            }
+        }
         let start = Start { driver, data: data.clone(), by: by(), at: self.now };
         self.take(&Input::Start(start), &mut step);
         step
