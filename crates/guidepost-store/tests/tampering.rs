@@ -16,7 +16,8 @@ async fn with_history() -> (tempfile::TempDir, Arc<dyn Store>, RunNo, Connection
     let store = guidepost_store::open(path.to_str().unwrap()).unwrap();
     let run = Fixture::new(Arc::clone(&store)).run_with_history().await;
     let connection = Connection::open(&path).unwrap();
-    let guards = "DROP TRIGGER record_edit_refuse; DROP TRIGGER record_delete_refuse";
+    let guards = "DROP TRIGGER record_edit_refuse; DROP TRIGGER record_delete_refuse;
+                  DROP TRIGGER agent_edit_refuse";
     connection.execute_batch(guards).unwrap();
     for table in ["record", "action", "agent_instance", "snapshot"] {
         let copy = format!("CREATE TEMP TABLE copy_{table} AS SELECT * FROM {table}");

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Undo(StoreError),
     /// A statement failed; what the job wrote must be undone.
     Sql(rusqlite::Error),
+    /// The job has a bug; what it wrote must be undone.
+    Panicked,
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -35,6 +37,11 @@ impl Fault {
         match self {
             Self::Clean(error) | Self::Undo(error) => error,
             Self::Sql(error) => tell(error, location, "a statement failed"),
+            Self::Panicked => StoreError::Unavailable {
+                url: location.url(),
+                what: "a bug stopped the write, which was undone".to_owned(),
+                source: None,
+            },
         }
     }
 }

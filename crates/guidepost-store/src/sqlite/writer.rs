@@ -4,6 +4,7 @@
 //! hurts nobody in its group; should a statement fail midway nevertheless, the group is undone and its jobs are tried
 //! anew, one by one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -108,10 +109,12 @@ where
     F: FnMut(&Connection) -> Result<T, Fault> + Send,
 {
     fn perform(&mut self, db: &Connection) -> Performed {
-        let outcome = (self.write)(db);
+        // A bug in one job must not take the thread, and with it everybody's writes, along.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.write)(db)))
+            .unwrap_or_else(|_| Err(Fault::Panicked));
         let performed = match &outcome {
             Ok(_) | Err(Fault::Clean(_)) => Performed::Keep,
-            Err(Fault::Undo(_) | Fault::Sql(_)) => Performed::Undo,
+            Err(Fault::Undo(_) | Fault::Sql(_) | Fault::Panicked) => Performed::Undo,
         };
         self.outcome = Some(outcome);
         performed
@@ -219,5 +222,60 @@ impl Desk {
 
     fn refuse(&self, group: Vec<Box<dyn Job>>, mut error: impl FnMut() -> StoreError) {
         group.into_iter().for_each(|job| job.fail(error()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    #[tokio::test]
+    async fn a_job_that_panics_hurts_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let writer = Writer::start(schema::open(&location).unwrap(), location);
+        let insert = |db: &Connection, name: &str| -> Result<(), Fault> {
+            db.execute("INSERT INTO workflow (name) VALUES (?)", [name])?;
+            Ok(())
+        };
+        let (bad, good) = tokio::join!(
+            writer.write(move |db| {
+                insert(db, "bad")?;
+                assert!(db.is_autocommit(), "as bugs do");
+                Ok(())
+            }),
+            writer.write(move |db| insert(db, "good")),
+        );
+        assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
+        good.unwrap();
+        let names = writer.write(|db| {
+            let names =
+                db.query_row("SELECT group_concat(name) FROM workflow", [], |row| row.get(0));
+            Ok::<String, Fault>(names?)
+        });
+        assert_eq!(names.await.unwrap(), "good");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_undoes_its_own_job_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let writer = Writer::start(schema::open(&location).unwrap(), location);
+        let insert = |name: &'static str| {
+            writer.write(move |db| {
+                db.execute("INSERT INTO workflow (name) VALUES (?)", [name])?;
+                db.execute("INSERT INTO workflow (name) VALUES (? || '2')", [name])?;
+                Ok(())
+            })
+        };
+        let (a, again, b) = tokio::join!(insert("a"), insert("a"), insert("b"));
+        a.unwrap();
+        b.unwrap();
+        assert!(again.is_err());
+        let count = writer.write(|db| {
+            Ok::<i64, Fault>(db.query_row("SELECT count(*) FROM workflow", [], |row| row.get(0))?)
+        });
+        assert_eq!(count.await.unwrap(), 4);
     }
 }

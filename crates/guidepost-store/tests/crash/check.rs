@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use guidepost_core::id::{RunNo, Tenant};
 use guidepost_store::Store;
+use guidepost_store::sqlite::Location;
 
 use crate::counter;
 
@@ -26,6 +27,13 @@ impl Acknowledged {
 /// What is wrong, if anything is.
 pub(crate) async fn check(store: &Arc<dyn Store>, acknowledged: &Acknowledged) -> Vec<String> {
     let mut problems = Vec::new();
+    let path = Location::parse(store.describe().url.trim_start_matches("sqlite:")).unwrap().path;
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let sound: String =
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    if sound != "ok" {
+        problems.push(sound);
+    }
     for (run, numbers) in &acknowledged.0 {
         let run = RunNo(*run);
         let verified = match store.verify(&Tenant::default(), run).await {

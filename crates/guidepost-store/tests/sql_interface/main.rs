@@ -362,6 +362,7 @@ fn what_is_in_use_is_neither_deleted_nor_replaced() {
             ("UPDATE workflow_state SET name = 'New' WHERE state_id = 1", "keeps its name"),
             ("UPDATE workflow_state SET state_id = 9 WHERE state_id = 1", "keeps its state_id"),
             ("UPDATE agent_instance SET agent_id = 9 WHERE agent_id = 17", "keeps its agent_id"),
+            ("UPDATE agent_instance SET status = 'completed'", "follows from the history"),
             ("DELETE FROM record", "history is never deleted"),
         ] {
             file.refused(statement, reason);
@@ -379,6 +380,32 @@ fn deleting_takes_along_what_belongs_to_it() {
         assert_eq!(file.shell("SELECT name FROM workflow_transition"), "Summarized");
         file.shell("DELETE FROM agent_instance; DELETE FROM workflow");
         let left = "SELECT (SELECT count(*) FROM workflow_state), (SELECT count(*) FROM workflow_transition)";
+        assert_eq!(file.shell(left), "0|0");
+    });
+}
+
+/// S0.19e: whoever does switch foreign keys on gets the same answers.
+#[test]
+fn foreign_keys_may_be_on() {
+    File::each(|file| {
+        file.lead();
+        file.with_store(async |store, tenant| {
+            store.define(tenant, nested()).await.unwrap();
+        });
+        let on = "PRAGMA foreign_keys = ON;";
+        file.refused(&format!("{on} DELETE FROM workflow WHERE workflow_id = 1"), "has runs");
+        file.refused(&format!("{on} DELETE FROM workflow_state WHERE state_id = 1"), "occupied");
+        file.shell(&format!("{on} DELETE FROM workflow_state WHERE state_id = 4"));
+        assert_eq!(
+            file.shell("SELECT count(*) FROM workflow_transition WHERE workflow_id = 1"),
+            "2"
+        );
+        file.shell(&format!(
+            "{on} UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17"
+        ));
+        file.shell(&format!("{on} DELETE FROM agent_instance; DELETE FROM workflow"));
+        let left =
+            "SELECT (SELECT count(*) FROM workflow_state), (SELECT count(*) FROM workflow_version)";
         assert_eq!(file.shell(left), "0|0");
     });
 }

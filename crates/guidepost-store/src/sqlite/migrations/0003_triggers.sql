@@ -1,5 +1,6 @@
 -- What keeps the rows consistent when SQL statements write them. The stock shell leaves foreign keys off, so triggers do
--- everything. Guidepost's own writes pass by: a step changes `rev`, saving a definition sets `is_defining`.
+-- everything. Guidepost's own writes pass by: its writer runs no triggers at all, and were they run, a step changes `rev`
+-- and saving a definition sets `is_defining`.
 --
 -- SQLite has no computed error text. Where a message must name something, the error is raised by a JSON path that is
 -- none: its text ends up in the message. Such a text is never NULL, because a NULL path raises nothing.
@@ -162,6 +163,22 @@ BEFORE UPDATE OF agent_id ON agent_instance
 WHEN NEW.agent_id IS NOT OLD.agent_id
 BEGIN
     SELECT RAISE(ABORT, 'a run keeps its agent_id');
+END;
+
+-- Refuses edits by hand of what follows from a run's history.
+CREATE TRIGGER agent_edit_refuse
+BEFORE UPDATE OF tenant, run_id, version, driver, status, rev, seq, unsealed, head, leaves, state, state_rev, due_at,
+    changed_at, started_at, parent_no, root_no
+ON agent_instance
+WHEN NEW.rev = OLD.rev
+    AND (NEW.tenant IS NOT OLD.tenant OR NEW.run_id IS NOT OLD.run_id OR NEW.version IS NOT OLD.version
+         OR NEW.driver IS NOT OLD.driver OR NEW.status IS NOT OLD.status OR NEW.seq IS NOT OLD.seq
+         OR NEW.unsealed IS NOT OLD.unsealed OR NEW.head IS NOT OLD.head OR NEW.leaves IS NOT OLD.leaves
+         OR NEW.state IS NOT OLD.state OR NEW.state_rev IS NOT OLD.state_rev OR NEW.due_at IS NOT OLD.due_at
+         OR NEW.changed_at IS NOT OLD.changed_at OR NEW.started_at IS NOT OLD.started_at
+         OR NEW.parent_no IS NOT OLD.parent_no OR NEW.root_no IS NOT OLD.root_no)
+BEGIN
+    SELECT RAISE(ABORT, 'this column follows from the history of the run; move, pause or cancel the run instead');
 END;
 
 -- Cancels the run of a deleted agent, and keeps its history.
