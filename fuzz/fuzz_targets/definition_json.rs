@@ -8,9 +8,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let compiled = compile(bytes, "fuzz.json");
     if let Some(machine) = compiled.machine {
+        let _ = to_mermaid(&machine, &[]);
         let written = to_xstate(&machine).to_string();
         let again = compile(written.as_bytes(), "fuzz.json").machine.map(|again| again.hash);
         assert_eq!(again, Some(machine.hash), "{written}");
-        let _ = to_mermaid(&machine, &[]);
     }
 });

@@ -11,10 +11,11 @@ use serde_json::json;
 
 fuzz_target!(|source: &str| {
     let Ok(expr) = Expr::compile(source) else { return };
-    let data: Data = [("a", json!([1, "two", null])), ("b", json!("text")), ("c", json!({"d": 1.5}))]
-        .into_iter()
-        .map(|(name, value)| (AttributeName::from(name), value))
-        .collect();
+    let data: Data =
+        [("a", json!([1, "two", null])), ("b", json!("text")), ("c", json!({"d": 1.5}))]
+            .into_iter()
+            .map(|(name, value)| (AttributeName::from(name), value))
+            .collect();
     let event = value_of(&json!({"n": 3, "s": "x"}));
     let scope = Scope { data, event, active: Arc::from([StateId::from("A.B")]) };
     let _ = expr.eval(&scope);

@@ -1,5 +1,6 @@
 //! Laws of reading and writing definitions, over definitions nobody would write.
 
+use guidepost_core::machine::Machine;
 use guidepost_core::machine::expr::{Expr, Template};
 use guidepost_core::workflow::{compile, print, to_mermaid, to_xstate};
 use proptest::prelude::*;
@@ -168,6 +169,20 @@ fn definition() -> impl Strategy<Value = Json> {
     )
 }
 
+/// What is written, in either form, is read as the same structure with the same wording.
+fn same_when_written(machine: &Machine) -> Result<(), TestCaseError> {
+    for written in [print(machine), to_xstate(machine).to_string()] {
+        let again = compile(written.as_bytes(), "made up.yaml");
+        prop_assert!(again.machine.is_some(), "{:#?}\n{written}", again.diagnostics);
+        let again = again.machine.unwrap();
+        prop_assert_eq!(&machine.hash, &again.hash, "{}", written);
+        for (before, after) in machine.states.iter().zip(&again.states) {
+            prop_assert_eq!(&before.wording, &after.wording);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -177,20 +192,12 @@ proptest! {
         let errors: Vec<_> = compiled.diagnostics.iter().filter(|found| found.is_error()).collect();
         prop_assert!(errors.is_empty(), "{errors:#?}\n{definition:#}");
         let machine = compiled.machine.unwrap();
-        for written in [print(&machine), to_xstate(&machine).to_string()] {
-            let again = compile(written.as_bytes(), "made up.yaml");
-            prop_assert!(again.machine.is_some(), "{:#?}\n{written}", again.diagnostics);
-            let again = again.machine.unwrap();
-            prop_assert_eq!(&machine.hash, &again.hash, "{}", written);
-            for (before, after) in machine.states.iter().zip(&again.states) {
-                prop_assert_eq!(&before.wording, &after.wording);
-            }
-        }
+        same_when_written(&machine)?;
         let _ = to_mermaid(&machine, &[]);
     }
 
     #[test]
-    fn a_damaged_definition_gives_problems_and_never_a_panic(
+    fn a_damaged_definition_gives_problems_or_is_written_as_the_same_structure(
         at in 0_usize..4_000, cut in 0_usize..40, put in "[\\[\\]{}:,&*!|>'\"#%@`a-z0-9 \n\t-]{0,6}",
     ) {
         for text in [
@@ -206,6 +213,9 @@ proptest! {
             let compiled = compile(damaged.as_bytes(), "test.yaml");
             let has_errors = compiled.diagnostics.iter().any(|found| found.is_error());
             prop_assert_eq!(compiled.machine.is_none(), has_errors);
+            if let Some(machine) = compiled.machine {
+                same_when_written(&machine)?;
+            }
         }
     }
 

@@ -62,8 +62,8 @@ impl Writer<'_> {
         put("tags", if state.tags.is_empty() { Json::Null } else { json!(state.tags) });
         put("meta", state.meta.clone());
         self.put_history(ix, state, &mut put);
-        put("entry", actions(self.machine, self.dialect, &state.entry));
-        put("exit", actions(self.machine, self.dialect, &state.exit));
+        put("entry", actions(self.dialect, &state.entry));
+        put("exit", actions(self.dialect, &state.exit));
         put("output", self.output(state));
         self.put_transitions(ix, state, &mut keys);
         if let StateKind::Compound { initial } = &state.kind {
@@ -103,7 +103,7 @@ impl Writer<'_> {
             Machine::ROOT => path,
             _ => path.get(outer.len() + 1..).unwrap_or(path),
         };
-        let actions = actions(self.machine, self.dialect, &initial.actions);
+        let actions = actions(self.dialect, &initial.actions);
         if actions.is_null() { json!(below) } else { json!({"target": below, "actions": actions}) }
     }
 
@@ -191,7 +191,7 @@ impl Writer<'_> {
             put("requires", transition.requires.iter().map(requirement).collect());
         }
         put("reenter", if transition.reenter { json!(true) } else { Json::Null });
-        put("actions", actions(self.machine, self.dialect, &transition.actions));
+        put("actions", actions(self.dialect, &transition.actions));
         put("description", json!(transition.description));
         match (keys.len(), keys.get("target")) {
             (1, Some(target @ Json::String(_))) => target.clone(),

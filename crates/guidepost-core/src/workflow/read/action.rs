@@ -5,7 +5,7 @@ use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::Reader;
 use super::value::{Sight, span_of};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Position};
 use crate::id::{AttributeName, EventName};
 use crate::machine::{Action, Computed, Delay, Send};
 
@@ -209,7 +209,7 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    pub(super) fn unknown_delay(&mut self, name: &str, at: crate::diagnostic::Position) {
+    pub(super) fn unknown_delay(&mut self, name: &str, at: Position) {
         let message =
             format!("`{name}` is neither a length of time nor a delay that `delays` defines");
         let problem = Diagnostic::error(code::SPAN, at, message);

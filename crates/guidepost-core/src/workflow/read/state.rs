@@ -12,7 +12,8 @@ use super::{Places, Reader, SECTIONS, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::AttributeName;
 use crate::machine::{
-    Action, Initial, State, StateIx, StateKind, Transition, Trigger, Wording, WorkKind, Worker,
+    Action, Computed, Initial, State, StateIx, StateKind, Transition, Trigger, Wording, WorkKind,
+    Worker,
 };
 
 /// The keys that give a state its work.
@@ -255,12 +256,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// `output` of a final state, or of the machine.
-    fn state_result(
-        &mut self,
-        tree: &'t Tree,
-        shape: Shape,
-        ix: StateIx,
-    ) -> Option<crate::machine::Computed> {
+    fn state_result(&mut self, tree: &'t Tree, shape: Shape, ix: StateIx) -> Option<Computed> {
         let output = tree.get("output").filter(|_| shape == Shape::Final || ix == 0)?;
         self.result(output)
     }

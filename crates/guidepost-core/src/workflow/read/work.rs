@@ -7,8 +7,9 @@ use super::super::tree::{Entry, Kind, Tree};
 use super::super::write::OWN_WORK;
 use super::state::{WORK_KINDS, may_work};
 use super::transition::Read;
-use super::value::Sight;
+use super::value::{Sight, span_of};
 use super::{Reader, Shape, keys};
+use crate::diagnostic::Diagnostic;
 use crate::machine::{Retry, StateIx, Trigger, Work, WorkKind};
 use crate::time::Span;
 
@@ -84,7 +85,7 @@ impl<'t> Reader<'t, '_> {
             if keys::WORK.contains(&&*entry.key) {
                 let message =
                     format!("`{}` belongs to a state with work, and this one has none", entry.key);
-                let problem = crate::diagnostic::Diagnostic::error(code::WORK, entry.at, message);
+                let problem = Diagnostic::error(code::WORK, entry.at, message);
                 let problem = match &*entry.key {
                     "timeout" => problem.with_hint("to leave the state after a while, use `after`"),
                     "prompt" => {
@@ -188,7 +189,9 @@ impl<'t> Reader<'t, '_> {
                 "retry" if work.retry.is_none() => work.retry = self.retry(value),
                 "timeout" if work.timeout.is_none() => work.timeout = self.span(value, key),
                 _ if is_name && work.name.is_none() => {
-                    work.name = self.text(value, key).map(str::to_owned);
+                    // XState names a source as a text or as an object with a type.
+                    work.name =
+                        self.text(value.get("type").unwrap_or(value), key).map(str::to_owned);
                 }
                 _ if is_prompt && work.prompt.is_none() => {
                     work.prompt = self.template(value, key, sight);
@@ -202,6 +205,7 @@ impl<'t> Reader<'t, '_> {
                     if value.as_list().is_none() {
                         self.misshapen(value, key, "a list");
                     }
+                    self.check_templates(value, sight);
                     spec.insert(key.to_string(), value.to_json());
                 }
                 other => {
@@ -214,7 +218,7 @@ impl<'t> Reader<'t, '_> {
 
     /// How long to wait: a span, or an expression for one.
     fn wait(&mut self, tree: &'t Tree, sight: Sight<'_>) -> Option<Json> {
-        let is_span = tree.as_text().is_none_or(|text| super::value::span_of(text).is_some());
+        let is_span = tree.as_text().is_none_or(|text| span_of(text).is_some());
         if is_span {
             let span: Span = self.span(tree, "wait")?;
             return Some(Json::from(span.to_string()));

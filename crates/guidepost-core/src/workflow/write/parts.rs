@@ -9,14 +9,14 @@ use crate::workflow::Dialect;
 use crate::workflow::read::is_combination;
 
 /// Actions as a list; null for none.
-pub(super) fn actions(machine: &Machine, dialect: Dialect, actions: &[Action]) -> Json {
+pub(super) fn actions(dialect: Dialect, actions: &[Action]) -> Json {
     match actions {
         [] => Json::Null,
-        some => some.iter().map(|it| action(machine, dialect, it)).collect(),
+        some => some.iter().map(|it| action(dialect, it)).collect(),
     }
 }
 
-fn action(_: &Machine, dialect: Dialect, action: &Action) -> Json {
+fn action(dialect: Dialect, action: &Action) -> Json {
     match action {
         Action::Assign(assigned) => typed(dialect, "assign", assignment(dialect, assigned)),
         Action::Append(assigned) => typed(dialect, "append", assignment(dialect, assigned)),
