@@ -173,8 +173,9 @@ fn definition() -> impl Strategy<Value = Json> {
 fn same_when_written(machine: &Machine) -> Result<(), TestCaseError> {
     for written in [print(machine), to_xstate(machine).to_string()] {
         let again = compile(written.as_bytes(), "made up.yaml");
-        prop_assert!(again.machine.is_some(), "{:#?}\n{written}", again.diagnostics);
-        let again = again.machine.unwrap();
+        let Some(again) = again.machine else {
+            return Err(TestCaseError::fail(format!("{:#?}\n{written}", again.diagnostics)));
+        };
         prop_assert_eq!(&machine.hash, &again.hash, "{}", written);
         for (before, after) in machine.states.iter().zip(&again.states) {
             prop_assert_eq!(&before.wording, &after.wording);
