@@ -4,12 +4,13 @@ use guidepost_core::machine::Machine;
 use guidepost_core::workflow::{compile, print, to_xstate};
 
 /// Definitions that together use everything a definition can say.
-const DEFINITIONS: [&str; 5] = [
+const DEFINITIONS: [&str; 6] = [
     include_str!("../../../examples/lead-qualification.yaml"),
     include_str!("../../../examples/release.yaml"),
     include_str!("definitions/everything.yaml"),
     include_str!("definitions/steps.yaml"),
     include_str!("definitions/toggle.xstate.json"),
+    include_str!("definitions/dump.xstate.json"),
 ];
 
 #[track_caller]

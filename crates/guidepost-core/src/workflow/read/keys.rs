@@ -16,7 +16,7 @@ pub(super) const ROOT: [&str; 11] = [
 ];
 
 /// Keys only XState's own files have; they say nothing about the structure.
-pub(super) const XSTATE_ROOT: [&str; 7] = [
+pub(super) const XSTATE_ROOT: [&str; 9] = [
     "predictableActionArguments",
     "preserveActionOrder",
     "schemas",
@@ -24,7 +24,12 @@ pub(super) const XSTATE_ROOT: [&str; 7] = [
     "tsTypes",
     "strict",
     "actors",
+    "order",
+    "transitions",
 ];
+
+/// Keys of a state only XState's own files have.
+pub(super) const XSTATE_STATE: [&str; 4] = ["key", "order", "data", "transitions"];
 
 /// Keys of every state.
 pub(super) const STATE: [&str; 24] = [
@@ -86,8 +91,8 @@ pub(super) const INVOKE: [&str; 10] = [
 pub(super) const TRANSITION: [&str; 8] =
     ["target", "guard", "cond", "actions", "reenter", "description", "requires", "meta"];
 
-/// Keys of a transition only older XState files have.
-pub(super) const XSTATE_TRANSITION: [&str; 2] = ["internal", "in"];
+/// Keys of a transition only XState's own files have.
+pub(super) const XSTATE_TRANSITION: [&str; 4] = ["internal", "in", "source", "eventType"];
 
 /// Keywords of JSON Schema that describe a value.
 pub(in crate::workflow) const SCHEMA: [&str; 48] = [

@@ -87,7 +87,7 @@ impl<'t> Reader<'t, '_> {
             (0, Dialect::Guidepost) => (&keys::ROOT, &[]),
             (0, Dialect::XState) => (&keys::ROOT, &keys::XSTATE_ROOT),
             (_, Dialect::Guidepost) => (&[], &[]),
-            (_, Dialect::XState) => (&["key", "order", "data", "transitions"], &[]),
+            (_, Dialect::XState) => (&keys::XSTATE_STATE, &[]),
         };
         let whose = if ix == 0 { "a workflow" } else { "a state" };
         self.check_keys(fields, &[&keys::STATE, &work, &keys::WORK, root, xstate], whose);
@@ -129,7 +129,15 @@ impl<'t> Reader<'t, '_> {
         };
         let (name, actions) = match &given.kind {
             Kind::Object(fields) => {
-                self.check_keys(fields, &[&["target", "actions"]], "an initial transition");
+                let foreign: &[&str] = match self.dialect {
+                    Dialect::Guidepost => &[],
+                    Dialect::XState => &keys::XSTATE_TRANSITION,
+                };
+                self.check_keys(
+                    fields,
+                    &[&["target", "actions"], foreign],
+                    "an initial transition",
+                );
                 let actions = given.get("actions");
                 (
                     given.get("target"),

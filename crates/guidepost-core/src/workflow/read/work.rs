@@ -33,6 +33,8 @@ impl<'t> Reader<'t, '_> {
             .as_object()
             .unwrap_or_default()
             .iter()
+            // XState's own dumps write a state that invokes nothing with an empty list.
+            .filter(|entry| &*entry.key != "invoke" || !matches!(entry.value.as_list(), Some([])))
             .filter_map(|entry| {
                 let kind = WORK_KINDS.iter().find(|(key, _)| **key == *entry.key);
                 kind.map(|(_, kind)| (entry, *kind))
@@ -70,7 +72,6 @@ impl<'t> Reader<'t, '_> {
     fn single(&mut self, entry: &'t Entry) -> Option<&'t Tree> {
         match (&*entry.key, entry.value.as_list()) {
             ("invoke", Some([one])) => Some(one),
-            ("invoke", Some([])) => None,
             ("invoke", Some(_)) => {
                 let message = "a state has one piece of work; give each `invoke` a region of a parallel state";
                 self.error(code::WORK, entry.at, message);
