@@ -4,11 +4,13 @@
 //! hurts nobody in its group; should a statement fail midway nevertheless, the group is undone and its jobs are tried
 //! anew, one by one.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -27,6 +29,7 @@ pub(super) struct Writer {
     /// `None` only while the handle is dropped.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    callers: Arc<AtomicUsize>,
     is_read_only: Arc<AtomicBool>,
     location: Location,
 }
@@ -54,13 +57,20 @@ impl Writer {
     pub(super) fn start(connection: Connection, location: Location) -> Self {
         let (jobs, queue) = mpsc::channel();
         let is_read_only = Arc::new(AtomicBool::new(false));
-        let desk =
-            Desk { connection, location: location.clone(), is_read_only: is_read_only.clone() };
+        let callers = Arc::new(AtomicUsize::new(0));
+        let desk = Desk {
+            connection,
+            location: location.clone(),
+            is_read_only: Arc::clone(&is_read_only),
+            callers: Arc::clone(&callers),
+            crowd: Cell::new(0),
+            sync: Cell::new(Duration::ZERO),
+        };
         let thread = std::thread::Builder::new()
             .name("guidepost-writer".to_owned())
             .spawn(move || desk.work(&queue))
             .inspect_err(|reason| tracing::error!(%reason, "the writer thread cannot be started"));
-        Self { jobs: Some(jobs), thread: thread.ok(), is_read_only, location }
+        Self { jobs: Some(jobs), thread: thread.ok(), callers, is_read_only, location }
     }
 
     /// Writes in a transaction of the writer's choice, and waits until it is durable.
@@ -73,7 +83,8 @@ impl Writer {
             return Err(StoreError::ReadOnly { url: self.location.url() });
         }
         let (reply, outcome) = oneshot::channel();
-        let job = Box::new(Waiting { write, outcome: None, reply });
+        let seat = Seat::take(&self.callers);
+        let job = Box::new(Waiting { write, outcome: None, reply, _seat: seat });
         let stopped = || StoreError::Unavailable {
             url: self.location.url(),
             what: "the writer has stopped".to_owned(),
@@ -101,6 +112,23 @@ struct Waiting<T, F> {
     write: F,
     outcome: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
+    _seat: Seat,
+}
+
+/// Counts a caller for as long as its job is there.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(callers: &Arc<AtomicUsize>) -> Self {
+        callers.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(callers))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<T, F> Job for Waiting<T, F>
@@ -137,15 +165,39 @@ struct Desk {
     connection: Connection,
     location: Location,
     is_read_only: Arc<AtomicBool>,
+    /// How many callers wait now.
+    callers: Arc<AtomicUsize>,
+    /// How many waited when the last commit ended: its own, and those it kept waiting.
+    crowd: Cell<usize>,
+    /// How long the last commit took.
+    sync: Cell<Duration>,
 }
 
 impl Desk {
     fn work(self, queue: &mpsc::Receiver<Box<dyn Job>>) {
         while let Ok(first) = queue.recv() {
-            let mut group = vec![first];
-            group.extend(queue.try_iter().take(GROUP_MAX - 1));
-            self.serve(group);
+            self.serve(self.gather(first, queue));
         }
+    }
+
+    /// The jobs for one transaction: all that wait already, and those of callers who were here a moment ago and will be
+    /// back at once. Without waiting for them, callers fall into two halves that commit in turn, each at the price of all.
+    fn gather(
+        &self,
+        first: Box<dyn Job>,
+        queue: &mpsc::Receiver<Box<dyn Job>>,
+    ) -> Vec<Box<dyn Job>> {
+        let mut group = vec![first];
+        group.extend(queue.try_iter().take(GROUP_MAX - 1));
+        let expected = self.crowd.get().min(GROUP_MAX);
+        let until = Instant::now() + self.sync.get() / 2;
+        while group.len() < expected {
+            match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        group
     }
 
     /// Writes a group in one transaction; should that not do, each job in one of its own.
@@ -175,7 +227,11 @@ impl Desk {
                 return Err(group);
             }
         }
-        match self.connection.execute_batch("COMMIT") {
+        let begun = Instant::now();
+        let committed = self.connection.execute_batch("COMMIT");
+        self.sync.set(begun.elapsed());
+        self.crowd.set(self.callers.load(Ordering::Relaxed));
+        match committed {
             Ok(()) => group.into_iter().for_each(|job| job.reply(&self.location)),
             Err(error) => self.give_up(group, error),
         }
