@@ -45,7 +45,7 @@ impl Ops {
     ) -> Result<Advanced, OpError> {
         let mut name = String::new();
         let mut is_unknown = false;
-        for _ in 0..ATTEMPTS_MAX {
+        for attempt in 1..=ATTEMPTS_MAX {
             let mut current = self.current(run).await?;
             name = current.name();
             if let Some((rev, records)) = self.repeated(&current, request).await? {
@@ -69,7 +69,7 @@ impl Ops {
                     let rev = current.run.rev;
                     return Ok(Advanced { current, rev, records, is_repeat: false });
                 }
-                Err(OpError::Store(StoreError::Conflict { .. })) => {}
+                Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 // Whether it happened is unknown, but a request that can be told from others can be asked for.
                 Err(OpError::Store(StoreError::Unavailable { .. }))
                     if request.seen.is_some() && !is_unknown =>

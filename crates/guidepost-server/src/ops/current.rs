@@ -1,6 +1,7 @@
 //! A run as it is now: loaded, with its machine, and settled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use guidepost_core::id::{RunRef, StateId};
 use guidepost_core::input::Input;
@@ -16,8 +17,11 @@ use super::{OpError, Ops};
 const SETTLED_MAX: usize = 1_000;
 
 /// How often an operation starts again because somebody else moved the run. Each time somebody gets on, so a run that is
-/// moved this often within one call is in use by many.
-pub(super) const ATTEMPTS_MAX: usize = 16;
+/// moved this often within one call is in use by hundreds.
+pub(super) const ATTEMPTS_MAX: u32 = 50;
+
+/// The longest pause before it starts again. All pauses together stay below a few seconds.
+const PAUSE_MAX_MS: u64 = 64;
 
 /// How many runs with due timers a list settles before it is read.
 const DUE_MAX: usize = 100;
@@ -55,7 +59,7 @@ impl Ops {
     /// Loads a run and settles what came due while nobody looked.
     pub(super) async fn current(&self, run: &RunRef) -> Result<Current, OpError> {
         let mut current = self.load(run).await?;
-        let mut conflicts = 0;
+        let mut conflicts: u32 = 0;
         for settled in 0.. {
             let now = self.world.now();
             let Some(input) = unsettled(&current.run, now) else { break };
@@ -71,6 +75,7 @@ impl Ops {
                 Ok(()) => {}
                 Err(OpError::Store(StoreError::Conflict { .. })) if conflicts < ATTEMPTS_MAX => {
                     conflicts += 1;
+                    self.make_way(conflicts).await;
                     current = self.load(run).await?;
                 }
                 Err(error) => return Err(error),
@@ -105,6 +110,12 @@ impl Ops {
         current.head.seq = committed.seq;
         current.head.updated_at = at;
         Ok(())
+    }
+
+    /// Pauses before the next attempt, the longer and the more unlike others the more there were.
+    pub(super) async fn make_way(&self, attempts: u32) {
+        let longest = 2_u64.saturating_pow(attempts).min(PAUSE_MAX_MS);
+        tokio::time::sleep(Duration::from_millis(self.world.any_number() % longest)).await;
     }
 
     async fn load(&self, run: &RunRef) -> Result<Current, OpError> {

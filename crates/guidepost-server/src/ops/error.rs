@@ -85,7 +85,7 @@ pub enum OpError {
         /// The run.
         run: String,
         /// How often it was tried.
-        attempts: usize,
+        attempts: u32,
     },
     /// More timers are due than one call settles.
     #[error("run `{run}` has more due timers than one call settles; {settled} were settled")]

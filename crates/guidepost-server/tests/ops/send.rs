@@ -206,3 +206,35 @@ async fn of_two_writers_one_is_first() {
     assert_eq!(done, 1);
     assert_eq!(fixture.standing(&run).await.rev, Rev(3));
 }
+
+/// B6: many branches wait; each is resumed twice at the same moment, in any order, and goes on once.
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_every_waiting_branch_is_resumed_once() {
+    const BRANCHES: usize = 12;
+    let branch = |n| {
+        let states = format!("{{ Waits: {{ on: {{ go{n}: Went }} }}, Went: {{ type: final }} }}");
+        format!("  B{n}: {{ initial: Waits, states: {states} }}\n")
+    };
+    let branches: String = (0..BRANCHES).map(branch).collect();
+    let definition = format!("name: branches\ntype: parallel\nstates:\n{branches}");
+    let fixture = Fixture::sqlite();
+    fixture.define(&definition).await;
+    let run = fixture.start("branches", json!({})).await;
+    let rev = fixture.standing(&run).await.rev.0;
+    let mut senders = Vec::new();
+    for n in (0..BRANCHES).chain((0..BRANCHES).rev()) {
+        let ops = fixture.another();
+        let event = event_of(&run, &format!("go{n}"), json!({}), Some(rev));
+        senders.push(tokio::spawn(async move { ops.send_event(&event).await }));
+    }
+    let mut repeats = 0;
+    for sender in senders {
+        let moved = sender.await.unwrap().unwrap_or_else(|error| panic!("{}", text::error(&error)));
+        repeats += usize::from(moved.is_repeat);
+    }
+    assert_eq!(repeats, BRANCHES);
+    let standing = fixture.standing(&run).await;
+    assert!(standing.status.is_ended(), "{standing:?}");
+    let verified = fixture.ops.verify_run(&run.as_str().into()).await.unwrap();
+    assert!(verified.verified.problems.is_empty(), "{verified:?}");
+}

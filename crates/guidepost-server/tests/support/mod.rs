@@ -60,6 +60,10 @@ impl World for Fixed {
         Timestamp(START.0 + self.elapsed.load(Ordering::SeqCst))
     }
 
+    fn any_number(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7
+    }
+
     fn new_run_id(&self) -> RunId {
         let number = self.ids.fetch_add(1, Ordering::SeqCst);
         RunId(uuid::Uuid::from_u64_pair(0x0190_0000_0000_7000, 0x8000_0000_0000_0000 | number))
