@@ -7,7 +7,7 @@ use guidepost_core::id::Tenant;
 use guidepost_core::machine::Machine;
 use guidepost_core::workflow::{self, OpenWorkflow};
 use guidepost_server::ops::{Ops, WorkflowView};
-use guidepost_store::{Wanted, WorkflowBody};
+use guidepost_store::{Durability, Wanted, WorkflowBody};
 
 use crate::args::Global;
 use crate::config::{self, StoreChoice, Why};
@@ -38,8 +38,8 @@ impl Door {
                 .map_err(|error| Failure::unwritable(&directory.display().to_string(), &error))?;
         }
         let store = guidepost_store::open(&choice.url).map_err(|error| {
-            let chosen_by = choice.why.as_str();
-            Failure::from(error).at(format!("{}, chosen by {chosen_by}", choice.url))
+            // The URL is in the message as far as it holds no secret.
+            Failure::from(error).at(format!("the store chosen by {}", choice.why.as_str()))
         })?;
         Ok(Self { ops: Ops::new(store), caller: config::caller(global.caller.as_deref()), choice })
     }
@@ -76,5 +76,16 @@ impl Door {
             WorkflowBody::Open(rows) => Some(rows),
             WorkflowBody::Versioned { .. } => None,
         }))
+    }
+}
+
+/// What an acknowledged write survives, in words.
+pub(crate) fn in_words(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Disk => "disk: what was acknowledged survives loss of power",
+        Durability::Process => {
+            "process: what was acknowledged survives the process, not loss of power"
+        }
+        Durability::None => "none: everything is gone with the process",
     }
 }

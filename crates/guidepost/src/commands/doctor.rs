@@ -3,10 +3,9 @@
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
 use guidepost_server::ops::{FindRuns, FindWorkflows};
-use guidepost_store::Durability;
 use serde_json::{Map, Value as Json, json};
 
-use crate::door::Door;
+use crate::door::{self, Door};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
@@ -62,7 +61,7 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
     out.line(format!("guidepost   {}", env!("CARGO_PKG_VERSION")));
     out.line(format!("store       {}", store.url));
     out.line(format!("chosen by   {}", door.choice.why.as_str()));
-    out.line(format!("durability  {}", durability(store.durability)));
+    out.line(format!("durability  {}", door::in_words(store.durability)));
     out.line(format!("workflows   {}{}", workflows.items.len(), plus(workflows.next.as_deref())));
     let counted: Vec<String> =
         by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
@@ -86,14 +85,4 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
 
 fn plus(next: Option<&str>) -> &'static str {
     if next.is_some() { " and more" } else { "" }
-}
-
-fn durability(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Disk => "disk: what was acknowledged survives loss of power",
-        Durability::Process => {
-            "process: what was acknowledged survives the process, not loss of power"
-        }
-        Durability::None => "none: everything is gone with the process",
-    }
 }

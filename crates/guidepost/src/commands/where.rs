@@ -6,14 +6,14 @@ use guidepost_server::text;
 
 use super::answer;
 use crate::args;
-use crate::door::Door;
+use crate::door::{self, Door};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// Open runs listed at most.
 const RUNS_MAX: usize = 20;
 
-/// Tells where a run is; without one, lists the open runs, and says which store they are in.
+/// Tells where a run is; without one, lists the open runs, and says which store they are in and how safe they are there.
 ///
 /// # Errors
 ///
@@ -34,7 +34,8 @@ pub(crate) async fn run(
             let found = door.ops.open_runs(&door.caller, RUNS_MAX).await?;
             answer(out, &found, &text::open_runs(&found));
             let store = door.ops.store().describe();
-            out.note(format!("store: {} ({})", store.url, door.choice.why.as_str()));
+            out.note(format!("store: {}, chosen by {}", store.url, door.choice.why.as_str()));
+            out.note(format!("durability: {}", door::in_words(store.durability)));
         }
     }
     Ok(Exit::Ok)

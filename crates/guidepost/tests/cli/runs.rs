@@ -301,7 +301,8 @@ fn a_run_without_a_workflow_is_only_recorded() {
         1 open run
         r-1 observed rev 2 in Executing, agent tester: <<tidy the inbox>>
         next: guidepost_where with one of these
-        ! store: sqlite:[HERE]/guidepost.db (the nearest guidepost.db upward)
+        ! store: sqlite:[HERE]/guidepost.db, chosen by the nearest guidepost.db upward
+        ! durability: disk: what was acknowledged survives loss of power
 
     "#]]);
 }

@@ -18,21 +18,24 @@ fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
         $ guidepost where
         no open runs
         next: guidepost_find lists workflows, guidepost_start begins one
-        ! store: sqlite:[HERE]/.local/share/guidepost/guidepost.db (the user's data directory)
+        ! store: sqlite:[HERE]/.local/share/guidepost/guidepost.db, chosen by the user's data directory
+        ! durability: disk: what was acknowledged survives loss of power
 
         $ guidepost where
         no open runs
         next: guidepost_find lists workflows, guidepost_start begins one
-        ! store: sqlite:[HERE]/guidepost.db (the nearest guidepost.db upward)
+        ! store: sqlite:[HERE]/guidepost.db, chosen by the nearest guidepost.db upward
+        ! durability: disk: what was acknowledged survives loss of power
 
         $ guidepost where --store other.db
         no open runs
         next: guidepost_find lists workflows, guidepost_start begins one
-        ! store: sqlite:other.db (--store)
+        ! store: sqlite:other.db, chosen by --store
+        ! durability: disk: what was acknowledged survives loss of power
 
         $ guidepost where --store redis://x
-        ! error[GP0311]: `redis://x` is no store: this program has no backend `redis`
-        !   --> redis://x, chosen by --store
+        ! error[GP0311]: `redis:…` is no store: this program has no backend `redis`
+        !   --> the store chosen by --store
         ! hint: expected a file path, `sqlite:PATH` or `memory:`
         exit 64
 
@@ -101,7 +104,7 @@ fn what_is_no_store_is_left_alone() {
     talk.expect(&expect![[r#"
         $ guidepost ls
         ! error[GP0311]: `sqlite:[HERE]/guidepost.db` is no store: the file is no SQLite database
-        !   --> [HERE]/guidepost.db, chosen by the nearest guidepost.db upward
+        !   --> the store chosen by the nearest guidepost.db upward
         ! hint: expected a file path, `sqlite:PATH` or `memory:`
         exit 64
 
