@@ -6,7 +6,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::effect::Effect;
-use crate::id::{EventName, Rev, StateId, TimerId};
+use crate::id::{EventName, Rev, StateId};
 use crate::input::{By, Control, Event, Evidence, Input, Start, WorkDone, WorkFailed};
 use crate::kernel::{Legal, Rejected, decide, leaves, legal, needs};
 use crate::machine::{Machine, Requirement};
@@ -127,20 +127,30 @@ impl Simulator {
 
     /// Lets time pass, firing what comes due on the way in order of time, each at its due time.
     ///
+    /// A machine may set a new timer for every one that fires, so this may take as long as the span is.
+    ///
     /// # Errors
     ///
     /// [`Failure::Unfoldable`] only: a timer is never refused.
     pub fn advance(&mut self, span: Span) -> Result<Step, Failure> {
         let until = self.now.after(span);
         let mut all = Step::default();
-        while let Some((timer, due)) = self.next_timer(until) {
-            self.now = self.now.max(due);
-            let step = self.input(&Input::Timer { timer, at: due })?;
+        while let Some(step) = self.fire_next(until) {
+            let step = step?;
             all.records.extend(step.records);
             all.effects.extend(step.effects);
         }
         self.now = until;
         Ok(all)
+    }
+
+    /// Moves the clock to the next timer that is due by `until` and fires it; `None` if there is none.
+    pub fn fire_next(&mut self, until: Timestamp) -> Option<Result<Step, Failure>> {
+        let due = self.run.due().filter(|due| *due <= until)?;
+        let (timer, _) = self.run.timers.iter().find(|(_, timer)| timer.due == due)?;
+        let input = Input::Timer { timer: timer.clone(), at: due };
+        self.now = self.now.max(due);
+        Some(self.input(&input))
     }
 
     /// Decides an input and folds what it means.
@@ -179,12 +189,6 @@ impl Simulator {
     pub fn leaves(&self) -> Vec<StateId> {
         let leaves = leaves(&self.machine, &self.run);
         leaves.into_iter().map(|ix| self.machine.state(ix).id.clone()).collect()
-    }
-
-    fn next_timer(&self, until: Timestamp) -> Option<(TimerId, Timestamp)> {
-        self.run.due().filter(|due| *due <= until)?;
-        let timers = self.run.timers.iter();
-        timers.min_by_key(|(_, timer)| timer.due).map(|(id, timer)| (id.clone(), timer.due))
     }
 
     fn evidence(&self, event: &str) -> Vec<Evidence> {

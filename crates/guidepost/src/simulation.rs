@@ -3,10 +3,11 @@
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{EventName, StateId};
 use guidepost_core::input::{By, Event, Evidence, Input, Start, WorkDone, WorkFailed};
-use guidepost_core::kernel::{self, Decision, Rejected};
+use guidepost_core::kernel::{self, Rejected};
 use guidepost_core::machine::Machine;
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::run::{Driver, Run};
+use guidepost_core::simulator::{self, Failure, Simulator};
 use guidepost_core::time::{Span, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
@@ -19,11 +20,7 @@ const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000_000);
 const TIMERS_FIRED_MAX: usize = 1_000_000;
 
 /// A run being stepped through.
-pub(crate) struct Simulation {
-    machine: Machine,
-    run: Run,
-    now: Timestamp,
-}
+pub(crate) struct Simulation(Simulator);
 
 /// What one input did.
 #[derive(Debug, Default)]
@@ -40,6 +37,34 @@ pub(crate) struct Step {
     pub(crate) problems: Vec<String>,
 }
 
+impl Step {
+    /// Adds what an input did. Says whether it was taken.
+    fn tell(&mut self, outcome: Result<simulator::Step, Failure>) -> bool {
+        let decided = match outcome {
+            Ok(decided) => decided,
+            Err(Failure::Rejected(rejected)) => {
+                self.rejected = Some(rejected);
+                return false;
+            }
+            Err(Failure::Unfoldable(misfit)) => {
+                self.problems.push(misfit.to_string());
+                return false;
+            }
+        };
+        for record in &decided.records {
+            if let Record::Transitioned(moved) = record {
+                self.problems.extend(moved.problems.iter().cloned());
+            }
+            self.taken.extend(taken(record));
+        }
+        self.log.extend(decided.effects.into_iter().filter_map(|effect| match effect {
+            Effect::Log { message } => Some(message),
+            Effect::StartWork { .. } | Effect::CancelWork { .. } => None,
+        }));
+        true
+    }
+}
+
 impl Simulation {
     /// A run of this machine that has not begun.
     pub(crate) fn new(mut machine: Machine, inputs: &[Sent]) -> Self {
@@ -52,23 +77,23 @@ impl Simulation {
                 *bound = Some(*answer);
             }
         }
-        Self { machine, run: Run::default(), now: BEGIN }
+        Self(Simulator::new(machine, BEGIN))
     }
 
     /// The machine.
     pub(crate) fn machine(&self) -> &Machine {
-        &self.machine
+        &self.0.machine
     }
 
     /// The run as it stands.
     pub(crate) fn run(&self) -> &Run {
-        &self.run
+        &self.0.run
     }
 
     /// Begins the run.
     pub(crate) fn start(&mut self, driver: Driver, data: &Object) -> Step {
         let mut step = Step { input: json!({ "start": data }), ..Step::default() };
-        for (name, answer) in &mut self.machine.unbound_guards {
+        for (name, answer) in &mut self.0.machine.unbound_guards {
             if answer.is_none() {
                 *answer = Some(false);
                 step.problems.push(format!(
@@ -76,7 +101,7 @@ impl Simulation {
                 ));
             }
         }
-        for (name, attribute) in &mut self.machine.attributes {
+        for (name, attribute) in &mut self.0.machine.attributes {
             if attribute.required
                 && attribute.default.is_none()
                 && !data.contains_key(name.as_str())
@@ -87,7 +112,7 @@ impl Simulation {
                 ));
             }
         }
-        let start = Start { driver, data: data.clone(), by: by(), at: self.now };
+        let start = Start { driver, data: data.clone(), by: by(), at: self.0.now };
         self.take(&Input::Start(start), &mut step);
         step
     }
@@ -99,26 +124,26 @@ impl Simulation {
             Sent::Event { name, data } => {
                 let evidence = self.granted(name, &mut step);
                 let name = EventName::from(name.as_str());
-                let (data, by, at) = (data.clone(), by(), self.now);
+                let (data, by, at) = (data.clone(), by(), self.0.now);
                 let event = Event { name, data, rev: None, evidence, by, at };
                 self.take(&Input::Event(event), &mut step);
             }
             Sent::Done { state, output } => {
                 let state = self.state_meant(state);
                 let evidence = self.granted(&format!("done.{state}"), &mut step);
-                let (output, by, at) = (output.clone(), by(), self.now);
+                let (output, by, at) = (output.clone(), by(), self.0.now);
                 let done = WorkDone { state, visit: None, output, rev: None, evidence, by, at };
                 self.take(&Input::WorkDone(done), &mut step);
             }
             Sent::Failed { state, reason } => {
                 let state = self.state_meant(state);
-                let (reason, by, at) = (reason.clone(), by(), self.now);
+                let (reason, by, at) = (reason.clone(), by(), self.0.now);
                 let failed = WorkFailed { state, visit: None, reason, rev: None, by, at };
                 self.take(&Input::WorkFailed(failed), &mut step);
             }
             Sent::Advance(span) => self.advance(*span, &mut step),
             Sent::Guard { name, answer } => {
-                self.machine.unbound_guards.insert(name.clone(), Some(*answer));
+                self.0.machine.unbound_guards.insert(name.clone(), Some(*answer));
                 return None;
             }
         }
@@ -127,54 +152,27 @@ impl Simulation {
 
     /// Lets time pass, firing what comes due, in order, at its due time.
     fn advance(&mut self, span: Span, step: &mut Step) {
-        let until = self.now.after(span);
+        let until = self.0.now.after(span);
         for _ in 0..TIMERS_FIRED_MAX {
-            let Some(due) = self.run.due().filter(|due| *due <= until) else {
-                self.now = until;
+            let Some(fired) = self.0.fire_next(until) else {
+                self.0.now = until;
                 return;
             };
-            let first = self.run.timers.iter().find(|(_, timer)| timer.due == due);
-            let Some(timer) = first.map(|(timer, _)| timer.clone()) else { break };
-            self.now = due;
-            if !self.take(&Input::Timer { timer, at: due }, step) {
+            if !step.tell(fired) {
                 break;
             }
         }
-        step.problems.push(format!("timers did not come to rest; time stopped at {}", self.now));
+        step.problems.push(format!("timers did not come to rest; time stopped at {}", self.0.now));
     }
 
-    /// Decides and applies one input. Says whether it was taken.
-    fn take(&mut self, input: &Input, step: &mut Step) -> bool {
-        match kernel::decide(&self.machine, &self.run, input) {
-            Ok(decision) => self.apply(decision, step),
-            Err(rejected) => {
-                step.rejected = Some(rejected);
-                false
-            }
-        }
-    }
-
-    fn apply(&mut self, decision: Decision, step: &mut Step) -> bool {
-        if let Err(misfit) = self.run.apply_all(&decision.records) {
-            step.problems.push(misfit.to_string());
-            return false;
-        }
-        for record in &decision.records {
-            if let Record::Transitioned(moved) = record {
-                step.problems.extend(moved.problems.iter().cloned());
-            }
-            step.taken.extend(taken(record));
-        }
-        step.log.extend(decision.effects.into_iter().filter_map(|effect| match effect {
-            Effect::Log { message } => Some(message),
-            Effect::StartWork { .. } | Effect::CancelWork { .. } => None,
-        }));
-        true
+    /// Decides and applies one input.
+    fn take(&mut self, input: &Input, step: &mut Step) {
+        step.tell(self.0.input(input));
     }
 
     /// The facts an event's transitions require, taken as being on record: a simulation has no record to look into.
     fn granted(&self, event: &str, step: &mut Step) -> Vec<Evidence> {
-        let needs = kernel::needs(&self.machine, &self.run, event);
+        let needs = kernel::needs(&self.0.machine, &self.0.run, event);
         let granted = needs.into_iter().map(|(requirement, since)| {
             step.problems.push(format!(
                 "{requirement}, which a transition for it requires, is taken to be on record"
@@ -187,8 +185,8 @@ impl Simulation {
 
     /// The state of this path; else the active state of this name, if there is one only.
     fn state_meant(&self, state: &str) -> StateId {
-        if self.machine.find(state).is_none() {
-            let mut named = self.run.active.keys().filter(|active| active.name() == state);
+        if self.0.machine.find(state).is_none() {
+            let mut named = self.0.run.active.keys().filter(|active| active.name() == state);
             if let (Some(found), None) = (named.next(), named.next()) {
                 return found.clone();
             }
@@ -197,15 +195,13 @@ impl Simulation {
     }
 
     /// The active states, in document order.
-    pub(crate) fn active(&self) -> Vec<&StateId> {
-        let states = self.machine.states.iter().map(|state| &state.id);
-        states.filter(|id| self.run.active.contains_key(*id)).collect()
+    pub(crate) fn active(&self) -> Vec<StateId> {
+        self.0.active()
     }
 
     /// The innermost active states, in document order.
-    pub(crate) fn leaves(&self) -> Vec<&StateId> {
-        let leaves = kernel::leaves(&self.machine, &self.run).into_iter();
-        leaves.map(|ix| &self.machine.state(ix).id).collect()
+    pub(crate) fn leaves(&self) -> Vec<StateId> {
+        self.0.leaves()
     }
 }
 

@@ -128,12 +128,12 @@ fn as_text(simulation: &Simulation, step: &Step, out: &mut Output) {
 
 fn standing(simulation: &Simulation, out: &mut Output) {
     let run = simulation.run();
-    let listed = |states: Vec<&guidepost_core::id::StateId>| -> String {
+    let listed = |states: &[guidepost_core::id::StateId]| -> String {
         states.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ")
     };
-    out.line(format!("  in: {}", listed(simulation.leaves())));
+    out.line(format!("  in: {}", listed(&simulation.leaves())));
     if simulation.active().len() > simulation.leaves().len() {
-        out.line(format!("  active: {}", listed(simulation.active())));
+        out.line(format!("  active: {}", listed(&simulation.active())));
     }
     out.line(format!("  status: {}, rev {}", run.status, run.rev));
     if !run.data.is_empty() {
