@@ -1,6 +1,6 @@
 //! Everything in one SQLite file, which any number of processes may use at once.
 //!
-//! One [`writer`] thread per store puts all waiting writes into one durable transaction; reads go past it on connections of
+//! One thread per store puts all waiting writes into one durable transaction; reads go past it on connections of
 //! their own. Nothing is cached from one call to the next, since other processes, and people with a shell, write too.
 //! `migrations/` is the schema, which is an interface of its own; `queries/` has one file per statement.
 
