@@ -1,3 +1,5 @@
+//! What expressions and templates give, and how they are refused.
+
 use std::sync::Arc;
 
 use minijinja::Value;
