@@ -207,7 +207,12 @@ impl Explain for Rejected {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotLegal { legal, .. } | Self::Stale { legal, .. } if legal.is_empty() => {
+            Self::NotLegal { legal, .. }
+            | Self::Guarded { legal, .. }
+            | Self::Stale { legal, .. }
+            | Self::NoSuchWork { legal, .. }
+                if legal.is_empty() =>
+            {
                 "no event is legal now".to_owned()
             }
             Self::NotLegal { legal, .. }

@@ -5,7 +5,6 @@
 
 mod budget;
 mod definition;
-pub mod diagram;
 mod failure;
 pub mod foreign;
 mod history;

@@ -21,6 +21,7 @@ fn length(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().len()
 }
 
+/// B4: what is stored grows with what changes, not with what is there.
 #[tokio::test]
 async fn storage_grows_with_change() {
     let large = 200_000;

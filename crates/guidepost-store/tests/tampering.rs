@@ -35,6 +35,7 @@ async fn problems(store: &Arc<dyn Store>, run: RunNo) -> Vec<String> {
         .collect()
 }
 
+/// B21: a history that was changed is told from one that was not.
 #[tokio::test]
 async fn every_way_to_change_a_history_is_found() {
     let (_keep, store, run, connection) = with_history().await;

@@ -254,12 +254,15 @@ pub(crate) struct Show {
     after_help = "Examples:\n  guidepost graph workflow.yaml\n  guidepost graph bugfix\n  guidepost graph --xstate workflow.yaml > machine.json"
 )]
 pub(crate) struct Graph {
-    /// A file, or a workflow in the store (bugfix, bugfix@3)
-    #[arg(value_name = "FILE|WORKFLOW")]
+    /// A file, a workflow in the store (bugfix, bugfix@3), or a run (r-7)
+    #[arg(value_name = "FILE|WORKFLOW|RUN")]
     pub(crate) what: String,
     /// XState v5 JSON instead of Mermaid
     #[arg(long)]
     pub(crate) xstate: bool,
+    /// Of a run: the way it went, instead of its workflow with where it is
+    #[arg(long, conflicts_with = "xstate")]
+    pub(crate) path: bool,
 }
 
 /// Arguments of `simulate`.

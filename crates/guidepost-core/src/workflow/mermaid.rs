@@ -58,12 +58,14 @@ pub struct Taken<'a> {
 }
 
 /// The way a run went, as a `stateDiagram-v2`: each way it took once, in the order of the first time. A way back to a
-/// state it had been in before is marked as a retry; a run that is over leads to the end.
+/// state it had been in before is marked as a retry; a run that is over leads to the end. `first` is where it began.
 #[must_use]
-pub fn path_diagram(taken: &[Taken<'_>], is_over: bool) -> String {
+pub fn path_diagram(first: &str, taken: &[Taken<'_>], is_over: bool) -> String {
     let mut out = "stateDiagram-v2\n".to_owned();
-    let Some(first) = taken.first() else { return out };
-    let mut names: Vec<&str> = Vec::new();
+    if first.is_empty() {
+        return out;
+    }
+    let mut names: Vec<&str> = vec![first];
     for name in taken.iter().flat_map(|step| [step.from, step.to]) {
         if !names.contains(&name) {
             names.push(name);
@@ -77,8 +79,8 @@ pub fn path_diagram(taken: &[Taken<'_>], is_over: bool) -> String {
     for (name, id) in names.iter().zip(&ids).filter(|(name, id)| name != id) {
         let _ = writeln!(out, "    state \"{}\" as {id}", escaped(name));
     }
-    let _ = writeln!(out, "    [*] --> {}", id(first.from));
-    let mut been = vec![first.from];
+    let _ = writeln!(out, "    [*] --> {}", id(first));
+    let mut been = vec![first];
     let mut drawn: Vec<&Taken<'_>> = Vec::new();
     for step in taken {
         // The first time a way is taken says whether it led back.
@@ -94,8 +96,9 @@ pub fn path_diagram(taken: &[Taken<'_>], is_over: bool) -> String {
         }
         been.push(step.to);
     }
-    if let Some(last) = taken.last().filter(|_| is_over) {
-        let _ = writeln!(out, "    {} --> [*]", id(last.to));
+    if is_over {
+        let last = taken.last().map_or(first, |step| step.to);
+        let _ = writeln!(out, "    {} --> [*]", id(last));
     }
     out
 }
@@ -127,19 +130,30 @@ impl<'a> Diagram<'a> {
         diagram
     }
 
+    /// Where the arrows of a state's transitions begin. Mermaid draws none from the root, so what the root takes is drawn
+    /// from each state in it that can be left.
+    fn drawn_from(&self, source: StateIx) -> Vec<StateIx> {
+        if source != Machine::ROOT {
+            return vec![source];
+        }
+        let children = self.machine.state(source).children.iter().copied();
+        let can_be_left = |child: &StateIx| match self.machine.state(*child).kind {
+            StateKind::Atomic | StateKind::Compound { .. } | StateKind::Parallel => true,
+            StateKind::Final | StateKind::History { .. } => false,
+        };
+        children.filter(can_be_left).collect()
+    }
+
     fn add_arrows(&mut self, source: StateIx, state: &State, transition: &Transition) {
         let label = label(self.machine, state, transition);
-        for target in &transition.targets {
-            let to = &self.ids[*target as usize];
-            let line = if source == Machine::ROOT {
-                format!("%% from anywhere --> {to}: {label}")
-            } else {
-                let from = &self.ids[source as usize];
-                let colon = if label.is_empty() { "" } else { ": " };
-                format!("{from} --> {to}{colon}{label}")
-            };
-            let around = self.around(source, *target);
-            self.arrows[around as usize].push(line);
+        let colon = if label.is_empty() { "" } else { ": " };
+        for source in self.drawn_from(source) {
+            for target in &transition.targets {
+                let (from, to) = (&self.ids[source as usize], &self.ids[*target as usize]);
+                let line = format!("{from} --> {to}{colon}{label}");
+                let around = self.around(source, *target);
+                self.arrows[around as usize].push(line);
+            }
         }
     }
 
@@ -337,7 +351,9 @@ states:
                     state "Odd#58; name" as s_10
                     state "End" as s_11
                     s_11 --> [*]
-                    %% from anywhere --> s_11: Stop
+                    Work --> s_11: Stop
+                    Pause --> s_11: Stop
+                    s_10 --> s_11: Stop
                     Work --> s_11: done
                     Pause --> Hist: done
                     Pause --> s_10: failed
@@ -349,6 +365,7 @@ states:
         );
     }
 
+    /// S2.42: a state diagram from transitions, with the way back marked.
     #[test]
     fn the_way_of_a_run_is_drawn_from_its_transitions() {
         let way = |steps: &[(&'static str, &'static str, &'static str)]| {
@@ -373,7 +390,7 @@ states:
                 validating --> completed: quality_passed
                 completed --> [*]
         "#]];
-        expected.assert_eq(&path_diagram(&taken, true));
+        expected.assert_eq(&path_diagram("initializing", &taken, true));
         let expected = expect![[r#"
             stateDiagram-v2
                 state "a b" as s_0
@@ -381,7 +398,7 @@ states:
                 [*] --> s_0
                 s_0 --> s_1: x#58; y
         "#]];
-        expected.assert_eq(&path_diagram(&way(&[("a b", "end", "x: y")]), false));
-        assert_eq!(path_diagram(&[], true), "stateDiagram-v2\n");
+        expected.assert_eq(&path_diagram("a b", &way(&[("a b", "end", "x: y")]), false));
+        assert_eq!(path_diagram("", &[], true), "stateDiagram-v2\n");
     }
 }

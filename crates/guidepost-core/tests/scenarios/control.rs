@@ -57,3 +57,30 @@ fn a_cancelled_run_is_over() {
         "#]],
     );
 }
+
+#[test]
+fn where_a_run_is_and_what_it_is_doing_are_two_things() {
+    // S2.45b: `researching` is a state, `running` and `waiting` are statuses; neither is taken for the other.
+    check(
+        r#"
+name: t
+initial: researching
+states:
+  researching: { on: { Next: waiting } }
+  waiting: { on: { Next: validating } }
+  validating: { ask: { type: text }, onDone: completed }
+  completed: {}
+---
+start
+send Next
+send Next
+send done {"answer": "yes"}
+"#,
+        expect![[r#"
+            start -> in researching; next: Next
+            send Next -> in waiting; next: Next
+            send Next -> in validating; waiting; work validating#1; next: done {answer!}
+            send done {"answer": "yes"} -> in completed; /validating = "yes"
+        "#]],
+    );
+}

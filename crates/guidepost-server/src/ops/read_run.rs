@@ -1,15 +1,19 @@
 //! Reading a part of a run's record.
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunRef, StateId};
+use guidepost_core::record::{Cause, Transitioned};
+use guidepost_core::workflow::{Taken, path_diagram, to_mermaid};
 use guidepost_store::{HistoryPage, Page};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::{Current, leaf_ids};
-use super::history::record_number;
+use super::history::{record_number, transition_of};
 use super::standing::shown_data;
 use super::{HistoryItem, OpError, Ops, ReadHistory};
-use crate::text::diagram;
+
+/// Transitions that a diagram of a run's way shows at most. More are no longer a picture.
+const WAY_RECORDS_MAX: usize = 500;
 
 /// A part of a run's record to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +22,8 @@ pub struct ReadRun {
     pub run: RunRef,
     /// Which part.
     pub what: What,
-    /// For data, a place in it: `lead.name` or `/lead/name`. For one record, its id.
+    /// For data, a place in it: `lead.name` or `/lead/name`. For one record, its id. For a diagram, `path` for the way
+    /// the run went instead of the workflow it is in.
     pub path: Option<String>,
     /// At most so many records.
     pub limit: usize,
@@ -83,11 +88,37 @@ impl Ops {
                 }
             }
             What::Diagram => {
-                let Current { run, machine, .. } = self.current(&read.run).await?;
-                let diagram = diagram::of(&machine, &leaf_ids(&machine, &run));
+                let current = self.current(&read.run).await?;
+                let diagram = match read.path.as_deref() {
+                    None | Some("") => {
+                        to_mermaid(&current.machine, &leaf_ids(&current.machine, &current.run))
+                    }
+                    Some("path") => self.way_taken(&current).await?,
+                    Some(other) => {
+                        return Err(OpError::BadArgument {
+                            what: format!("`{other}` is no diagram of a run"),
+                            hint: Some("`path` draws the way it went".to_owned()),
+                        });
+                    }
+                };
                 Ok(Reading::Diagram { diagram })
             }
         }
+    }
+
+    /// The way a run went, as a diagram: its last transitions, at most [`WAY_RECORDS_MAX`].
+    async fn way_taken(&self, current: &Current) -> Result<String, OpError> {
+        let page = HistoryPage {
+            newest_first: true,
+            kinds: vec!["transitioned".to_owned()],
+            beyond: None,
+            limit: WAY_RECORDS_MAX,
+        };
+        let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
+        let steps: Vec<&Transitioned> = found.iter().rev().filter_map(transition_of).collect();
+        let taken: Vec<Taken<'_>> = steps.iter().filter_map(|step| way_of(step)).collect();
+        let first = steps.first().and_then(|step| step.entered.last());
+        Ok(path_diagram(first.map_or("", StateId::as_str), &taken, current.run.status.is_ended()))
     }
 
     async fn page(&self, read: &ReadRun, kinds: &[&str]) -> Result<Reading, OpError> {
@@ -114,6 +145,17 @@ impl Ops {
             None => Err(OpError::NoSuchRecord { run: current.name(), record: id.to_owned() }),
         }
     }
+}
+
+/// The way a transition led: from the innermost state it left to the innermost it entered. None if it left none, as when
+/// the run began, or entered none.
+fn way_of(step: &Transitioned) -> Option<Taken<'_>> {
+    let (from, to) = (step.exited.first()?.as_str(), step.entered.last()?.as_str());
+    let label = match step.cause {
+        Cause::Event | Cause::Placed => step.event.as_str(),
+        Cause::Initial | Cause::Always | Cause::After | Cause::Done | Cause::Error => "",
+    };
+    Some(Taken { from, to, label })
 }
 
 /// The data at a place, also if it is sensitive: whoever names a place means it.

@@ -2,12 +2,12 @@
 
 use guidepost_core::id::Version;
 use guidepost_core::kernel::Argument;
-use guidepost_core::machine::Machine;
+use guidepost_core::machine::{Delay, Machine, State, Transition, Trigger};
+use guidepost_core::workflow::to_mermaid;
 use guidepost_store::{Source, StateWording, VersionSummary};
 use serde::Serialize;
 
 use super::{OpError, Ops, list_workflows, rows};
-use crate::text::diagram;
 
 /// A workflow in one version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -94,7 +94,7 @@ impl Ops {
             transitions: transitions(machine),
             source: found.source,
             versions,
-            diagram: diagram::of(machine, &[]),
+            diagram: to_mermaid(machine, &[]),
         })
     }
 }
@@ -123,7 +123,7 @@ fn transitions(machine: &Machine) -> Vec<TransitionView> {
     for state in &machine.states {
         for (row, transition) in rows::of_state(machine, state) {
             views.push(TransitionView {
-                event: diagram::trigger(state, transition),
+                event: trigger(state, transition),
                 kind: row.kind,
                 from: row.from,
                 to: row.to,
@@ -132,4 +132,18 @@ fn transitions(machine: &Machine) -> Vec<TransitionView> {
         }
     }
     views
+}
+
+/// What makes a transition a candidate, in words; empty for nothing.
+fn trigger(state: &State, transition: &Transition) -> String {
+    match &transition.trigger {
+        Trigger::Event(descriptor) => descriptor.to_string(),
+        Trigger::Always => String::new(),
+        Trigger::After(delay) => match state.delays.get(*delay as usize) {
+            Some(Delay::Fixed(span)) => format!("after {span}"),
+            Some(Delay::Computed(_)) | None => "after a time".to_owned(),
+        },
+        Trigger::Complete | Trigger::WorkDone => "done".to_owned(),
+        Trigger::WorkFailed => "failed".to_owned(),
+    }
 }

@@ -1,5 +1,6 @@
 //! Reading a run's record.
 
+use expect_test::expect;
 use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Kind, ReadHistory, ReadRun, Reading, What};
@@ -115,7 +116,47 @@ async fn answers_are_json_without_nulls() {
         let Reading::Diagram { diagram } = fixture.ops.read_run(&read).await.unwrap() else {
             panic!()
         };
-        assert!(diagram.contains("class s1 here"), "{diagram}");
+        assert!(diagram.contains("class fix active"), "{diagram}");
+    })
+    .await;
+}
+
+/// S2.42: the way a run went is a diagram, made from its transitions.
+#[tokio::test]
+async fn s2_42_the_way_a_run_went_is_a_diagram() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        for (event, data) in [
+            ("submit", json!({ "pr": "#1" })),
+            ("reject", json!({ "reason": "no test" })),
+            ("submit", json!({ "pr": "#2" })),
+            ("approve", json!({})),
+        ] {
+            fixture.send(&run, event, data, None).await.unwrap();
+        }
+        let read = |path: &str| ReadRun {
+            run: RunRef::from(run.as_str()),
+            what: What::Diagram,
+            path: Some(path.to_owned()),
+            limit: 1,
+            cursor: None,
+        };
+        let Reading::Diagram { diagram } = fixture.ops.read_run(&read("path")).await.unwrap()
+        else {
+            panic!("a diagram was asked for")
+        };
+        expect![[r#"
+            stateDiagram-v2
+                [*] --> fix
+                fix --> review: submit
+                review --> fix: reject (retry)
+                review --> merged: approve
+                merged --> [*]
+        "#]]
+        .assert_eq(&diagram);
+        let error = fixture.ops.read_run(&read("map")).await.unwrap_err();
+        assert_eq!(error.to_string(), "`map` is no diagram of a run");
     })
     .await;
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::workflow;
+use guidepost_server::ops::{ReadRun, Reading, What};
 use serde_json::json;
 
 use crate::args::{self, Global};
@@ -21,6 +23,9 @@ pub(crate) async fn run(
     global: &Global,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
+    if args.what.parse::<RunNo>().is_ok() {
+        return of_run(args, global, out).await;
+    }
     let machine = if is_file(&args.what) {
         DefinitionFile::read(Path::new(&args.what))?.machine(out)?
     } else {
@@ -41,6 +46,24 @@ pub(crate) async fn run(
         out.json(&json!({ "workflow": machine.name, "diagram": diagram }));
     } else {
         out.document(&diagram);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints a run's workflow with where the run is, or the way it went.
+async fn of_run(args: &args::Graph, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let door = Door::open(global)?;
+    let read = ReadRun {
+        run: RunRef::from(args.what.as_str()),
+        what: What::Diagram,
+        path: args.path.then(|| "path".to_owned()),
+        limit: 1,
+        cursor: None,
+    };
+    let reading = door.ops.read_run(&read).await?;
+    match reading {
+        Reading::Diagram { diagram } if !out.is_json() => out.document(&diagram),
+        reading => out.json(&json!(reading)),
     }
     Ok(Exit::Ok)
 }
