@@ -290,6 +290,13 @@ fn decide_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision,
 }
 
 fn take_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, Rejected> {
+    if run.status.is_ended()
+        && let Some(seen) = event.rev.filter(|seen| *seen != run.rev)
+    {
+        // Whoever looked before the end is told that it came, not that the event was wrong.
+        let step = Macrostep::new(machine, run, event.at)?;
+        return Err(step.stale(event.name.clone(), seen));
+    }
     expect_running(run)?;
     if let Some(decision) = work::reported_by(machine, run, event)? {
         return Ok(decision);
@@ -297,6 +304,7 @@ fn take_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, R
     let mut step = Macrostep::new(machine, run, event.at)?;
     step.sent_by(&event.by).proven_by(&event.evidence);
     let occurrence = Occurrence::event(event.name.clone(), &event.data);
+    step.expect_unmoved(&occurrence, event.rev)?;
     if let Some(described) = machine.events.get(&event.name)
         && step.is_answered(&occurrence)
     {
@@ -330,6 +338,11 @@ fn decide_timer(
             let ix = ix.ok_or_else(|| Rejected::Misfit { state: state.clone() })?;
             Occurrence::after(machine, ix, *delay)
         }
+        TimerFires::WorkDone { state } => {
+            let ix = machine.find(state.as_str());
+            let ix = ix.ok_or_else(|| Rejected::Misfit { state: state.clone() })?;
+            Occurrence::work_done(machine, ix, &serde_json::Map::new())
+        }
         TimerFires::Event { name, data } => {
             Occurrence::event(name.clone(), data.as_object().unwrap_or(&serde_json::Map::new()))
         }
@@ -338,8 +351,11 @@ fn decide_timer(
     if step.has_moved() {
         return step.finish(Livelock::Pause);
     }
-    let fired = TimerFired { timer: timer.clone(), at };
-    Ok(Decision { records: vec![fired.into()], effects: Vec::new() })
+    let mut records: Vec<Record> = vec![TimerFired { timer: timer.clone(), at }.into()];
+    if let TimerFires::WorkDone { state } = &pending.fires {
+        records.push(work::waited(run, state, at).into());
+    }
+    Ok(Decision { records, effects: Vec::new() })
 }
 
 fn expect_running(run: &Run) -> Result<(), Rejected> {

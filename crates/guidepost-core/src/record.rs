@@ -284,6 +284,11 @@ pub enum TimerFires {
         /// Which of the state's delays, counted from 0 in document order.
         delay: u32,
     },
+    /// Ends the work of a state that only waits, unless that was left in the meantime.
+    WorkDone {
+        /// The state.
+        state: StateId,
+    },
     /// Sends an event.
     Event {
         /// Its name.
@@ -303,6 +308,9 @@ pub struct WorkEnded {
     pub visit: Visit,
     /// Whether it ended well.
     pub ok: bool,
+    /// Whether the run can then go on only by a person, a time or an outside event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -296,6 +296,7 @@ impl Run {
                 let active = self.active.get_mut(&ended.state);
                 let state = ended.state.clone();
                 active.ok_or(Unfoldable::NotActive { rev, state })?.work_ended = true;
+                self.status = resting(ended.waiting);
                 self.change(&ended.changes, rev)?;
             }
             Record::Placed(placed) => {
@@ -348,6 +349,15 @@ impl Run {
         }
     }
 
+    /// Whether moves by SQL wait to be settled: there are some, and the run takes inputs.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        match self.status {
+            Status::Running | Status::Waiting => !self.placed.is_empty(),
+            Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => false,
+        }
+    }
+
     /// Whether a snapshot of the data is due: the changes since the last one outweigh it, so that what is stored grows with
     /// change and what must be read back does not.
     #[must_use]
@@ -372,7 +382,9 @@ impl Run {
         }
         if !self.timers.is_empty() && !step.exited.is_empty() {
             self.timers.retain(|_, timer| match &timer.fires {
-                TimerFires::After { state, .. } => !step.exited.contains(state),
+                TimerFires::After { state, .. } | TimerFires::WorkDone { state } => {
+                    !step.exited.contains(state)
+                }
                 TimerFires::Event { .. } => true,
             });
         }
@@ -419,5 +431,6 @@ impl Run {
         self.status = status;
         self.paused = None;
         self.timers.clear();
+        self.placed.clear();
     }
 }

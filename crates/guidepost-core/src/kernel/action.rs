@@ -8,7 +8,8 @@ use crate::id::{AttributeName, TimerId, Visit};
 use crate::kernel::macrostep::Macrostep;
 use crate::kernel::occurrence::Occurrence;
 use crate::limits::TIMERS_MAX;
-use crate::machine::{Action, Computed, Delay, Machine, Send, StateIx};
+use crate::machine::expr::Expr;
+use crate::machine::{Action, Computed, Delay, Machine, Send, StateIx, WorkKind};
 use crate::record::{TimerFires, TimerSet};
 use crate::time::Span;
 
@@ -110,23 +111,41 @@ impl Macrostep<'_> {
         }
     }
 
+    /// Sets the timer that ends the work of a state that waits for a time.
+    pub(super) fn set_wait(&mut self, ix: StateIx) {
+        let machine = self.machine;
+        let state = machine.state(ix);
+        let waits = state.work.as_ref().filter(|work| work.kind == WorkKind::Wait);
+        let Some(time) = waits.and_then(|work| work.spec.get("for")) else { return };
+        let computed = match time.as_str().map(Expr::compile) {
+            Some(Ok(expr)) if span_of(time).is_none() => self.delay(&Delay::Computed(expr)),
+            Some(_) | None => span_of(time),
+        };
+        match computed {
+            Some(span) => {
+                let id = format!("wait:{}#{}", state.id, self.visit(ix));
+                let fires = TimerFires::WorkDone { state: state.id.clone() };
+                self.set_timer(TimerId::from(id), span, fires);
+            }
+            None => self.problems.push(format!("{time} is no time to wait for")),
+        }
+    }
+
     fn set_timer(&mut self, id: TimerId, span: Span, fires: TimerFires) {
-        if self.run.timers.len() + self.timers.len() >= TIMERS_MAX {
+        let is_new = !self.run.timers.contains_key(&id);
+        if is_new && self.run.timers.len() + self.timers_set >= TIMERS_MAX {
             self.problems.push(format!("more than {TIMERS_MAX} timers are pending"));
             return;
         }
+        self.timers_set += 1;
         self.timers.retain(|timer| timer.id != id);
         self.timers.push(TimerSet { id, due: self.at.after(span), fires });
     }
 
-    /// A timer id for a delayed event without a name: no pending timer has it.
+    /// A timer id for a delayed event without a name. No other has it: every decision raises the rev, and within one the
+    /// timers are counted.
     fn unnamed_timer(&self) -> TimerId {
-        let number = self.run.rev.0 + 1;
-        let ids = (0..).map(|n: usize| TimerId::from(format!("send:{number}.{n}")));
-        let is_free = |id: &TimerId| {
-            !self.run.timers.contains_key(id) && self.timers.iter().all(|timer| timer.id != *id)
-        };
-        ids.into_iter().find(is_free).unwrap_or_else(|| TimerId::from("send"))
+        TimerId::from(format!("send:{}.{}", self.run.rev.next(), self.timers_set))
     }
 
     fn delay(&mut self, delay: &Delay) -> Option<Span> {
@@ -141,11 +160,7 @@ impl Macrostep<'_> {
                 return None;
             }
         };
-        let span = match &value {
-            Json::Number(number) => number.as_u64().map(Span::from_millis),
-            Json::String(text) => text.parse().ok(),
-            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
-        };
+        let span = span_of(&value);
         if span.is_none() {
             self.problems
                 .push(format!("delay `{}` gives {value}, which is no time", expr.source()));
@@ -191,6 +206,15 @@ impl Machine {
         let guards = self.unbound_guards.iter().filter(|(_, answer)| answer.is_none());
         let guards = guards.map(|(name, _)| name.clone());
         guards.chain(self.unbound_actions.iter().cloned()).collect()
+    }
+}
+
+/// A length of time: a number is milliseconds, a text a span such as `2h`.
+fn span_of(value: &Json) -> Option<Span> {
+    match value {
+        Json::Number(number) => number.as_u64().map(Span::from_millis),
+        Json::String(text) => text.parse().ok(),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

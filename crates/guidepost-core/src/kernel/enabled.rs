@@ -96,6 +96,25 @@ impl Macrostep<'_> {
             })
     }
 
+    /// Refuses an event whose sender looked before a state that answers it was entered or left, whatever it carries.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::Stale`].
+    pub(super) fn expect_unmoved(
+        &self,
+        occurrence: &Occurrence,
+        seen: Option<Rev>,
+    ) -> Result<(), Rejected> {
+        let Some(seen) = seen.filter(|seen| *seen != self.run.rev) else { return Ok(()) };
+        let answering =
+            select::by_occurrence(self.machine, &self.active, occurrence, &mut |_| true);
+        if self.is_stale(&answering, occurrence, seen) {
+            return Err(self.stale(occurrence.name.clone(), seen));
+        }
+        Ok(())
+    }
+
     /// Refuses a work result whose sender looked before the state was entered.
     ///
     /// # Errors

@@ -67,6 +67,7 @@ impl Macrostep<'_> {
             self.forget_scope();
             self.act(&state.entry);
             self.set_delays(ix);
+            self.set_wait(ix);
             if state.work.is_some() {
                 let visit = self.visit(ix);
                 self.effects.push(Effect::StartWork { state: state.id.clone(), visit });

@@ -122,6 +122,9 @@ pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
             let mut sure: Vec<&Descriptor> = Vec::new();
             for transition in &state.transitions {
                 let Trigger::Event(descriptor) = &transition.trigger else { continue };
+                if is_internal(descriptor) {
+                    continue;
+                }
                 let is_shadowed = taken.iter().chain(&sure).any(|known| *known == descriptor);
                 let truth = transition
                     .guard
@@ -136,12 +139,37 @@ pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
                 let entry = found.entry(descriptor.to_string());
                 let entry = entry.or_insert_with(|| of_descriptor(machine, ix, descriptor));
                 add(entry, machine, transition, truth);
+                if !machine.events.contains_key(descriptor.to_string().as_str()) {
+                    let around = machine.ancestors(leaf).take_while(|outer| *outer >= ix);
+                    std::iter::once(leaf).chain(around).for_each(|ix| add_kept(entry, machine, ix));
+                }
             }
             taken.extend(sure);
         }
     }
     let offers = work_offers(machine, run, &active);
     offers.into_iter().chain(found.into_values()).collect()
+}
+
+/// Whether only the machine itself raises what a descriptor names.
+fn is_internal(descriptor: &Descriptor) -> bool {
+    match descriptor {
+        Descriptor::Exact(name) | Descriptor::Prefix(name) => name.as_str().starts_with("xstate."),
+        Descriptor::Any => false,
+    }
+}
+
+/// Adds the fields that a state keeps of an event, as far as nothing else describes what the event carries.
+fn add_kept(legal: &mut Legal, machine: &Machine, ix: StateIx) {
+    let state = machine.state(ix);
+    if state.work.is_some() {
+        return;
+    }
+    for kept in outputs(machine, state) {
+        if legal.arguments.iter().all(|known| known.name != kept.name) {
+            legal.arguments.push(Argument { required: false, ..kept });
+        }
+    }
 }
 
 fn of_descriptor(machine: &Machine, ix: StateIx, descriptor: &Descriptor) -> Legal {

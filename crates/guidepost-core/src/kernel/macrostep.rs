@@ -66,6 +66,8 @@ pub(super) struct Macrostep<'a> {
     pub(super) ended_work: Option<StateIx>,
     pub(super) is_complete: bool,
     pub(super) output: Json,
+    /// Timers set in this macrostep, whatever became of them.
+    pub(super) timers_set: usize,
     /// Whether the data or what history states remember was changed.
     pub(super) is_disturbed: bool,
     microsteps: usize,
@@ -111,6 +113,7 @@ impl<'a> Macrostep<'a> {
             ended_work: None,
             is_complete: false,
             output: Json::Null,
+            timers_set: 0,
             is_disturbed: false,
             microsteps: 0,
             trail: Vec::new(),
@@ -207,6 +210,14 @@ impl<'a> Macrostep<'a> {
         self.active = StateSet::default();
         let entering = Entering::placed(self.machine, target);
         self.enter_all(Cause::Placed, "placed", Machine::ROOT, vec![target], left, entering);
+    }
+
+    /// Leaves everything for a state that the machine does not have: a move by SQL within another workflow, which a later
+    /// one made good.
+    pub(super) fn pass(&mut self, left: &[StateId]) {
+        self.active = StateSet::default();
+        let (from, nothing) = (Machine::ROOT, Entering::default());
+        self.enter_all(Cause::Placed, "placed", from, Vec::new(), left, nothing);
     }
 
     /// Takes one transition because an SQL statement did.
@@ -479,7 +490,7 @@ impl<'a> Macrostep<'a> {
         Ok(())
     }
 
-    fn is_work_ended(&self, ix: StateIx) -> bool {
+    pub(super) fn is_work_ended(&self, ix: StateIx) -> bool {
         !self.entered.contains(&ix)
             && self.run.active.get(&self.machine.state(ix).id).is_some_and(|a| a.work_ended)
     }

@@ -73,13 +73,13 @@ impl Occurrence {
     }
 
     pub(super) fn work_done(machine: &Machine, ix: StateIx, output: &Map<String, Json>) -> Self {
-        let name = format!("xstate.done.actor.{}", xstate_id(machine, ix));
+        let name = format!("xstate.done.actor.{}", actor_id(machine, ix));
         let data = Map::from_iter([("output".to_owned(), Json::Object(output.clone()))]);
         Self::internal(Happening::WorkDone(ix), name, data)
     }
 
     pub(super) fn work_failed(machine: &Machine, ix: StateIx, reason: &str) -> Self {
-        let name = format!("xstate.error.actor.{}", xstate_id(machine, ix));
+        let name = format!("xstate.error.actor.{}", actor_id(machine, ix));
         let data = Map::from_iter([("error".to_owned(), Json::String(reason.to_owned()))]);
         Self::internal(Happening::WorkFailed(ix), name, data)
     }
@@ -95,5 +95,14 @@ fn xstate_id(machine: &Machine, ix: StateIx) -> String {
         machine.name.clone()
     } else {
         format!("{}.{}", machine.name, machine.state(ix).id)
+    }
+}
+
+/// The id of the work of a state, as XState names it: the one it was given, else its place.
+fn actor_id(machine: &Machine, ix: StateIx) -> String {
+    let work = machine.state(ix).work.as_ref();
+    match work.and_then(|work| work.spec.get("id")).and_then(Json::as_str) {
+        Some(id) => id.to_owned(),
+        None => format!("0.{}", xstate_id(machine, ix)),
     }
 }

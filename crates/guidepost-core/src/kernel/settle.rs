@@ -7,30 +7,30 @@ use crate::id::StateId;
 use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::select::Candidate;
 use crate::kernel::{Decision, Rejected};
-use crate::machine::{Machine, StateIx, Trigger};
+use crate::machine::{Machine, Trigger};
 use crate::record::Placed;
 use crate::run::Run;
 use crate::time::Timestamp;
 
 pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Decision, Rejected> {
-    let Some(first) = run.placed.first() else {
+    let Some(last) = run.placed.last().filter(|_| run.is_unsettled()) else {
         return Ok(Decision::default());
     };
-    // A run that was put into another workflow may be in states this machine does not have.
-    let mut step = if first.from.is_none() {
-        Macrostep::outside(machine, run, at)
-    } else {
-        Macrostep::new(machine, run, at)?
-    };
+    if machine.find(last.to.as_str()).is_none() {
+        return Err(Rejected::Misfit { state: last.to.clone() });
+    }
+    // A run that was put into another workflow may be in states this machine does not have, and so may its first moves.
+    let mut step =
+        Macrostep::new(machine, run, at).unwrap_or_else(|_| Macrostep::outside(machine, run, at));
     let mut left: Vec<StateId> = run.active.keys().cloned().collect();
     for placed in &run.placed {
-        let target = find(machine, &placed.to)?;
-        match move_of(machine, placed, target) {
-            Some(candidate) if step.active.contains(candidate.source) => {
+        match (machine.find(placed.to.as_str()), move_of(machine, placed)) {
+            (Some(_), Some(candidate)) if step.active.contains(candidate.source) => {
                 let event = placed.event.clone().unwrap_or_else(|| "".into());
                 step.place_by(candidate, event);
             }
-            Some(_) | None => step.place(target, &left),
+            (Some(target), _) => step.place(target, &left),
+            (None, _) => step.pass(&left),
         }
         left = step.active_ids();
     }
@@ -38,12 +38,9 @@ pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Deci
     step.finish(Livelock::Pause)
 }
 
-fn find(machine: &Machine, state: &StateId) -> Result<StateIx, Rejected> {
-    machine.find(state.as_str()).ok_or_else(|| Rejected::Misfit { state: state.clone() })
-}
-
 /// The transition a statement took.
-fn move_of<'a>(machine: &'a Machine, placed: &Placed, target: StateIx) -> Option<Candidate<'a>> {
+fn move_of<'a>(machine: &'a Machine, placed: &Placed) -> Option<Candidate<'a>> {
+    let target = machine.find(placed.to.as_str())?;
     let event = placed.event.as_ref()?;
     let source = machine.find(placed.from.as_ref()?.as_str())?;
     let mut transitions = machine.state(source).transitions.iter();

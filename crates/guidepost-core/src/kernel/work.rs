@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::id::{AttributeName, StateId, Visit};
 use crate::input::{Event, WorkDone, WorkFailed};
-use crate::kernel::legal::{Outcome, is_offered, legal, offered};
+use crate::kernel::legal::{Outcome, is_offered, legal, offered, waits};
 use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::occurrence::Occurrence;
 use crate::kernel::start::mismatches;
@@ -13,6 +13,7 @@ use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, StateIx, WorkKind};
 use crate::record::WorkEnded;
 use crate::run::Run;
+use crate::time::Timestamp;
 
 /// Decides an event that reports the end of a state's work, if it is one: `done` and `failed` are events to those who do
 /// the work.
@@ -78,10 +79,12 @@ pub(super) fn done(
         return step.finish(livelock);
     }
     let changes = std::mem::take(&mut step.changes);
+    let waiting = waits(machine, &step.active, |other| other == ix || step.is_work_ended(other));
     let ended = WorkEnded {
         state: done.state.clone(),
         visit,
         ok: true,
+        waiting,
         reason: None,
         changes,
         by: done.by.caller.clone(),
@@ -110,6 +113,7 @@ pub(super) fn failed(
         state: failed.state.clone(),
         visit,
         ok: false,
+        waiting: false,
         reason: Some(failed.reason.clone()),
         changes: Vec::new(),
         by: failed.by.caller.clone(),
@@ -119,6 +123,20 @@ pub(super) fn failed(
     let reason = format!("the work of `{}` failed: {}", failed.state, failed.reason);
     let over = crate::record::Failed { reason, at: failed.at };
     Ok(Decision { records: vec![ended.into(), over.into()], effects: Vec::new() })
+}
+
+/// The end of a wait that no transition answers.
+pub(super) fn waited(run: &Run, state: &StateId, at: Timestamp) -> WorkEnded {
+    WorkEnded {
+        state: state.clone(),
+        visit: run.active.get(state).map_or(Visit(1), |active| active.visit),
+        ok: true,
+        waiting: false,
+        reason: None,
+        changes: Vec::new(),
+        by: String::new(),
+        at,
+    }
 }
 
 /// The state whose work is going on in this visit.

@@ -85,3 +85,33 @@ send@3 GO
         "#]],
     );
 }
+
+#[test]
+fn staleness_comes_before_what_the_event_carries_and_before_the_end() {
+    check(
+        r#"
+name: t
+events: { Scored: { data: { score: { type: number, required: true } } } }
+initial: a
+states:
+  a: { on: { Yes: end, No: end, Scored: b } }
+  b: { on: { Scored: end } }
+  end: { type: final }
+---
+start
+send@2 Scored {"score": 1}
+send@2 Scored
+send@3 Scored {"score": 1}
+send@3 Scored {"score": 1}
+send Scored
+"#,
+        expect![[r#"
+            start -> in a; next: Yes, No, Scored {score!}
+            send@2 Scored {"score": 1} -> in b; next: Scored {score!}
+            send@2 Scored -> rejected: rev 2 is old: the run is at rev 3
+            send@3 Scored {"score": 1} -> in end; completed
+            send@3 Scored {"score": 1} -> rejected: rev 3 is old: the run is at rev 5
+            send Scored -> rejected: the run is completed
+        "#]],
+    );
+}

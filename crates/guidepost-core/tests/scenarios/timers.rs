@@ -163,3 +163,77 @@ wait 2m
         "#]],
     );
 }
+
+#[test]
+fn a_state_that_waits_is_done_when_its_time_has_come() {
+    check(
+        r#"
+name: t
+attributes: { pause: { type: string, default: 2m } }
+initial: a
+states:
+  a: { wait: 10s, onDone: b, on: { SKIP: b } }
+  b: { wait: pause, onDone: c }
+  c: { wait: 1s }
+---
+start
+wait 9s
+wait 1s
+wait 2m
+wait 1s
+"#,
+        expect![[r#"
+            start -> in a; waiting; /pause = "2m"; timer wait:a#1 in 10s; work a#1; next: SKIP
+            wait 9s -> in a; waiting; next: SKIP
+            wait 1s -> in b; waiting; timer wait:b#1 in 2m; work b#1
+            wait 2m -> in c; waiting; timer wait:c#1 in 1s; work c#1
+            wait 1s -> in c
+        "#]],
+    );
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { wait: 10s, onDone: b, on: { SKIP: c } }
+  b: {}
+  c: {}
+---
+start
+send SKIP
+wait 10s
+"#,
+        expect![[r#"
+            start -> in a; waiting; timer wait:a#1 in 10s; work a#1; next: SKIP
+            send SKIP -> in c; cancel work a#1
+            wait 10s -> in c
+        "#]],
+    );
+}
+
+#[test]
+fn delayed_events_without_a_name_never_take_each_others_place() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { on: { go: b } }
+  b: { entry: [{ send: { event: first, delay: 1s } }], always: c }
+  c: { entry: [{ send: { event: second, delay: 2s } }], on: { first: d, second: e } }
+  d: { on: { second: e } }
+  e: {}
+---
+start
+send go
+wait 1s
+wait 1s
+"#,
+        expect![[r#"
+            start -> in a; next: go
+            send go -> in c; timer send:3.0 in 1s; timer send:3.1 in 2s; next: first, second
+            wait 1s -> in d; next: second
+            wait 1s -> in e
+        "#]],
+    );
+}

@@ -167,3 +167,42 @@ send done {"n": 3}
         "#]],
     );
 }
+
+#[test]
+fn an_event_of_xstates_name_for_the_end_of_work_is_taken() {
+    let machine = r#"{"id":"m","initial":"a","states":{
+        "a":{"invoke":{"src":"load","id":"f"},"on":{"xstate.done.actor.f":"b","xstate.error.actor.f":"c"}},
+        "b":{},"c":{}}}"#;
+    check(&format!("{machine}\n---\nstart\ndone a {{}}\n"), expect![[r#"
+        start -> in a; work a#1; next: done, failed {reason!}
+        done a {} -> in b
+    "#]]);
+    check(&format!("{machine}\n---\nstart\nfailed a no net\n"), expect![[r#"
+        start -> in a; work a#1; next: done, failed {reason!}
+        failed a no net -> in c
+    "#]]);
+}
+
+#[test]
+fn after_an_answer_nothing_waits_for_a_run_is_at_work_again() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { ask: { type: text }, on: { NEXT: b } }
+  b: {}
+---
+start
+send done {"answer": "yes"}
+pause
+resume
+"#,
+        expect![[r#"
+            start -> in a; waiting; work a#1; next: NEXT
+            send done {"answer": "yes"} -> in a; /a = "yes"; next: NEXT
+            pause -> in a; paused
+            resume -> in a; next: NEXT
+        "#]],
+    );
+}

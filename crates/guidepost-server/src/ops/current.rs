@@ -128,7 +128,7 @@ impl Ops {
 
 /// What is to be made good: moves by SQL first, then the timer that has been due the longest.
 fn unsettled(run: &Run, now: Timestamp) -> Option<Input> {
-    if !run.placed.is_empty() {
+    if run.is_unsettled() {
         return Some(Input::Settle { at: now });
     }
     let due = run.due().filter(|due| *due <= now)?;

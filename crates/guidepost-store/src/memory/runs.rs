@@ -330,7 +330,7 @@ impl Held {
 
     /// When the run wants attention: at its next timer, or at once if a move by SQL is to be settled.
     fn due(&self) -> Option<Timestamp> {
-        if self.run.placed.is_empty() { self.run.due() } else { Some(Timestamp(0)) }
+        if self.run.is_unsettled() { Some(Timestamp(0)) } else { self.run.due() }
     }
 }
 
