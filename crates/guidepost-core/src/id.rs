@@ -171,7 +171,7 @@ pub enum RunRef {
     No(RunNo),
     /// By UUID.
     Id(RunId),
-    /// By the agent's name. It names a run only while exactly one live run has it.
+    /// By the agent's name: the one live run that has it, else the last that had it.
     Agent(String),
 }
 

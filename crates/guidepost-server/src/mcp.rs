@@ -13,6 +13,7 @@ mod resources;
 mod server;
 mod stdio;
 mod tools;
+mod turn;
 
 use std::sync::Arc;
 

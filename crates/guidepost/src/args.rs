@@ -345,9 +345,22 @@ pub(crate) struct Where {
     /// The run; without one, the open runs
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Everything somebody needs who takes the run over
-    #[arg(long)]
+    /// How much to tell
+    #[arg(long, value_enum, default_value_t, value_name = "DETAIL")]
+    pub(crate) detail: HowMuch,
+    /// The same as --detail full
+    #[arg(long, conflicts_with = "detail")]
     pub(crate) full: bool,
+}
+
+/// How much `where` tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HowMuch {
+    /// The state, what to do there, the data and what is legal
+    #[default]
+    Brief,
+    /// Everything somebody needs who takes the run over
+    Full,
 }
 
 /// Arguments of `do`.

@@ -165,10 +165,29 @@ fn add_kept(legal: &mut Legal, machine: &Machine, ix: StateIx) {
     if state.work.is_some() {
         return;
     }
+    let is_known = |legal: &Legal, name: &str| {
+        legal.arguments.iter().any(|known| known.name == name)
+            || state.transitions.iter().any(|other| is_described(machine, other, name))
+    };
     for kept in outputs(machine, state) {
-        if legal.arguments.iter().all(|known| known.name != kept.name) {
+        if !is_known(legal, &kept.name) {
             legal.arguments.push(Argument { required: false, ..kept });
         }
+    }
+}
+
+/// Whether the description of a transition's event has a field of this name: then that event is the one to carry it.
+fn is_described(machine: &Machine, transition: &Transition, field: &str) -> bool {
+    match &transition.trigger {
+        Trigger::Event(Descriptor::Exact(event)) => {
+            machine.events.get(event).is_some_and(|described| described.fields.contains_key(field))
+        }
+        Trigger::Event(Descriptor::Prefix(_) | Descriptor::Any)
+        | Trigger::Always
+        | Trigger::After(_)
+        | Trigger::Complete
+        | Trigger::WorkDone
+        | Trigger::WorkFailed => false,
     }
 }
 

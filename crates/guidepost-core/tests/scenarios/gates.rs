@@ -123,3 +123,28 @@ start {"lead": {"name": "Ada"}, "tags": ["x"]}
         "#]],
     );
 }
+
+#[test]
+fn what_a_state_keeps_of_an_event_is_shown_unless_another_event_is_described_to_carry_it() {
+    check(
+        r#"
+name: t
+attributes: { pr: { type: string }, changes: { type: string, is_array: true } }
+events: { Submit: { data: { pr: { type: string, required: true } } } }
+initial: collect
+states:
+  collect: { output: [changes], on: { Collected: fix } }
+  fix: { output: [pr], on: { Submit: done, GiveUp: done } }
+  done: {}
+---
+start
+send Collected {"changes": ["a"]}
+send Submit {"pr": "1"}
+"#,
+        expect![[r#"
+            start -> in collect; next: Collected {changes?}
+            send Collected {"changes": ["a"]} -> in fix; /changes = ["a"]; next: Submit {pr!}, GiveUp
+            send Submit {"pr": "1"} -> in done; /pr = "1"
+        "#]],
+    );
+}

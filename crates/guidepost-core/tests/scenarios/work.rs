@@ -173,14 +173,20 @@ fn an_event_of_xstates_name_for_the_end_of_work_is_taken() {
     let machine = r#"{"id":"m","initial":"a","states":{
         "a":{"invoke":{"src":"load","id":"f"},"on":{"xstate.done.actor.f":"b","xstate.error.actor.f":"c"}},
         "b":{},"c":{}}}"#;
-    check(&format!("{machine}\n---\nstart\ndone a {{}}\n"), expect![[r#"
+    check(
+        &format!("{machine}\n---\nstart\ndone a {{}}\n"),
+        expect![[r#"
         start -> in a; work a#1; next: done, failed {reason!}
         done a {} -> in b
-    "#]]);
-    check(&format!("{machine}\n---\nstart\nfailed a no net\n"), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("{machine}\n---\nstart\nfailed a no net\n"),
+        expect![[r#"
         start -> in a; work a#1; next: done, failed {reason!}
         failed a no net -> in c
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

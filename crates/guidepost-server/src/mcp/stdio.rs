@@ -14,6 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::turn::Turn;
+
 /// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -36,6 +38,9 @@ pub(super) struct Lines<R> {
     /// A line's end, or its replacement by an error, is one message in the queue, so that a reader that is dropped
     /// between two of them leaves no half a line.
     queue: Option<mpsc::Sender<Vec<u8>>>,
+    turn: Turn,
+    /// A message that was read and waits for its turn.
+    next: Option<RxJsonRpcMessage<RoleServer>>,
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -48,6 +53,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             line: Vec::new(),
             is_dropping: false,
             queue: Some(queue),
+            turn: Turn::new(),
+            next: None,
             writer: Some(tokio::spawn(write_all(lines, write))),
         }
     }
@@ -185,23 +192,29 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        let queue = self.queue.clone();
+        let (queue, turn) = (self.queue.clone(), self.turn.clone());
         async move {
             let mut line = serde_json::to_vec(&message)?;
             line.push(b'\n');
             let queue = queue.ok_or(io::ErrorKind::NotConnected)?;
-            queue.send(line).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+            let sent = queue.send(line).await.map_err(|_| io::ErrorKind::BrokenPipe.into());
+            turn.answered(&message);
+            sent
         }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
+            if let Some(next) = &self.next {
+                self.turn.wait_for(next).await;
+                return self.next.take();
+            }
             let read = match self.next_line().await? {
                 Ok(line) => parse(&line),
                 Err(broken) => Some(Err(broken)),
             };
             match read {
-                Some(Ok(message)) => return Some(message),
+                Some(Ok(message)) => self.next = Some(message),
                 Some(Err(broken)) => self.answer(broken).await,
                 None => {}
             }

@@ -97,7 +97,7 @@ fn body(entry: &LogEntry) -> Result<FactBody, OpError> {
     let body = match entry.kind.as_str() {
         "action" => FactBody::Action(action(fields(entry)?, entry)),
         "action_ended" => FactBody::ActionEnded(action_ended(fields(entry)?, entry)?),
-        "decision" => FactBody::Decision(decision(fields(entry)?, text)),
+        "decision" => FactBody::Decision(decision(sure(fields(entry)?)?, text)),
         "message" => FactBody::Message(message(fields(entry)?, entry)),
         "artifact" => FactBody::Artifact(artifact(fields(entry)?, entry)),
         "note" | "error" => {
@@ -148,6 +148,16 @@ fn action_ended(ended: ActionEnded, entry: &LogEntry) -> Result<ActionEnded, OpE
         ended.output
     };
     Ok(ActionEnded { r#ref, output, ..ended })
+}
+
+/// Refuses a confidence that is none.
+fn sure(decision: Decision) -> Result<Decision, OpError> {
+    match decision.confidence {
+        Some(sure) if !(0.0..=1.0).contains(&sure) => {
+            Err(bad(&format!("the confidence is {sure}"), "it lies between 0 and 1"))
+        }
+        Some(_) | None => Ok(decision),
+    }
 }
 
 fn decision(decision: Decision, text: String) -> Decision {

@@ -1,6 +1,6 @@
 //! Starting a run.
 
-use guidepost_core::id::RunNo;
+use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::input::{By, Input, Start};
 use guidepost_core::kernel;
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
@@ -117,6 +117,20 @@ fn check(request: &StartRun) -> Result<(), OpError> {
     bounds::check_text("the goal", request.goal.as_deref(), TEXT_BYTES_MAX)?;
     bounds::check_text("the key", request.key.as_deref(), NAME_BYTES_MAX)?;
     bounds::check_text("the agent's name", request.agent.as_deref(), NAME_BYTES_MAX)?;
+    if let Some(agent) = &request.agent {
+        check_agent(agent)?;
+    }
     bounds::check_text("the session's name", request.session.as_deref(), NAME_BYTES_MAX)?;
     bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)
+}
+
+/// Refuses an agent's name that would be read as a run's number or id, or that names nobody.
+fn check_agent(name: &str) -> Result<(), OpError> {
+    if !name.trim().is_empty() && matches!(RunRef::from(name), RunRef::Agent(_)) {
+        return Ok(());
+    }
+    Err(OpError::BadArgument {
+        what: format!("`{name}` cannot be an agent's name: commands would take it for a run's id"),
+        hint: Some("use a name with a letter in front, such as `writer-1`".to_owned()),
+    })
 }

@@ -86,8 +86,14 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
                     format!("{} (there are {there})", line(&fact.to_string(), SENTENCE_MAX))
                 })
                 .collect();
+            // What must be observed cannot be claimed, so recording it would not help.
+            let advice = if missing.iter().any(|(fact, _)| fact.observed) {
+                "What is to be observed counts only if the engine or telemetry saw it"
+            } else {
+                "Record it with guidepost_log first"
+            };
             format!(
-                "not done: {} needs on record, since the state was entered: {}. Record it with guidepost_log first.",
+                "not done: {} needs on record, since the state was entered: {}. {advice}.",
                 word(event.as_str()),
                 facts.join(", ")
             )

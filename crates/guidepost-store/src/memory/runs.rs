@@ -120,8 +120,10 @@ impl Runs {
                     held.head.agent.as_ref() == Some(agent) && !held.run.status.is_ended()
                 });
                 let first = live.next();
+                let all = self.runs.values();
+                let last = || all.rev().find(|held| held.head.agent.as_ref() == Some(agent));
                 match live.count() as u64 {
-                    0 => first,
+                    0 => first.or_else(last),
                     others => {
                         let agent = agent.clone();
                         return Err(StoreError::Ambiguous { agent, count: others + 1 });

@@ -142,7 +142,10 @@ fn find(db: &Connection, tenant: &Tenant, run: &RunRef) -> Result<Option<RunRow>
         RunRef::Agent(agent) => {
             let live = live_runs_of(db, tenant, agent)?;
             return match live.as_slice() {
-                [] => Ok(None),
+                [] => match last_run_of(db, tenant, agent)? {
+                    Some(last) => find(db, tenant, &RunRef::No(last)),
+                    None => Ok(None),
+                },
                 [only] => find(db, tenant, &RunRef::No(*only)),
                 several => {
                     let count = several.len() as u64;
@@ -161,6 +164,12 @@ fn live_runs_of(db: &Connection, tenant: &Tenant, agent: &str) -> Result<Vec<Run
             row.get(0).map(RunNo)
         })?;
     Ok(runs.collect::<Result<_, _>>()?)
+}
+
+fn last_run_of(db: &Connection, tenant: &Tenant, agent: &str) -> Result<Option<RunNo>, Fault> {
+    let mut statement = db.prepare_cached(include_str!("queries/load_last_by_agent.sql"))?;
+    let parameters = named_params! { ":tenant": tenant.as_str(), ":agent": agent };
+    Ok(statement.query_row(parameters, |row| row.get(0).map(RunNo)).optional()?)
 }
 
 /// Restores a run's data: the last snapshot, and the changes since.

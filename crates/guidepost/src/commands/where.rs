@@ -25,7 +25,8 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     match &args.run {
         Some(run) => {
-            let detail = if args.full { Detail::Full } else { Detail::Brief };
+            let is_full = args.full || args.detail == args::HowMuch::Full;
+            let detail = if is_full { Detail::Full } else { Detail::Brief };
             let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
             let standing = door.ops.where_am_i(&question).await?;
             answer(out, &standing, &text::standing(&standing));
