@@ -58,7 +58,7 @@ fn not_done(not_done: &NotDone) -> String {
         }
     }
     text.push_str(&example(not_done));
-    if is_stale {
+    if is_stale && !next.is_empty() {
         let _ = write!(text, " Call again with rev {} only if you still want it.", not_done.rev);
     }
     if !not_done.run.is_empty() && !is_stale {

@@ -267,3 +267,29 @@ async fn b6_a_run_is_taken_up_after_a_crash() {
     assert!(text.contains("rev 3") && text.contains("safe to repeat:"), "{text}");
     second.close().await;
 }
+
+/// A client that does not wait for answers means its calls one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_sent_at_once_are_done_in_their_order() {
+    let fixture = Fixture::sqlite();
+    fixture.define(BUGFIX).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let call = |id: u64, tool: &str, arguments: Json| {
+        let params = json!({ "name": tool, "arguments": arguments });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string()
+    };
+    let mut lines = String::new();
+    for round in 0..20_u64 {
+        let run = guidepost_core::id::RunNo(1 + i64::try_from(round).unwrap()).to_string();
+        let input = json!({ "workflow": "bugfix", "input": { "issue": "#7" } });
+        lines += &format!("{}\n", call(100 + round * 2, "guidepost_start", input));
+        let event = json!({ "run": run, "event": "give_up", "rev": 2 });
+        lines += &format!("{}\n", call(101 + round * 2, "guidepost_do", event));
+    }
+    wire.bytes(lines.as_bytes()).await;
+    for id in 100..140_u64 {
+        let answer = wire.answer().await;
+        assert_eq!(answer["id"], id, "{answer}");
+        assert_ne!(answer["result"]["isError"], true, "{answer}");
+    }
+}

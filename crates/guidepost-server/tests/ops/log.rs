@@ -95,6 +95,7 @@ async fn one_bad_entry_and_nothing_is_recorded() {
             (entry("thought", "hm", json!({})), "no kind of entry"),
             (entry("decision", "", json!({ "chozen": 1 })), "chozen"),
             (entry("action_ended", "done", json!({})), "which action"),
+            (entry("decision", "", json!({ "confidence": 7 })), "between 0 and 1"),
         ];
         for (bad, named) in bad {
             let entries = vec![entry("note", "fine", json!({})), bad];

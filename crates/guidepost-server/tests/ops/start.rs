@@ -103,3 +103,28 @@ async fn a_goal_alone_starts_a_run_that_is_only_recorded() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_agents_name_finds_its_run_also_when_it_is_over_and_is_no_runs_id() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let start = |agent: &str| StartRun {
+            workflow: Some("bugfix".to_owned()),
+            input: object(json!({ "issue": "#7" })),
+            agent: Some(agent.to_owned()),
+            caller: "tester".to_owned(),
+            ..StartRun::default()
+        };
+        for name in ["", " ", "7", "r-2", "01890a5d-ac96-774b-bcce-b302099a8057"] {
+            let error = fixture.ops.start_run(&start(name)).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{name}");
+        }
+        let run = fixture.ops.start_run(&start("tim")).await.unwrap().standing.name.run;
+        assert_eq!(fixture.standing("tim").await.name.run, run);
+        fixture.send("tim", "give_up", json!({}), None).await.unwrap();
+        assert_eq!(fixture.standing("tim").await.name.run, run);
+        let next = fixture.ops.start_run(&start("tim")).await.unwrap().standing.name.run;
+        assert_eq!(fixture.standing("tim").await.name.run, next);
+    })
+    .await;
+}

@@ -116,7 +116,7 @@ fn a_run_is_led_from_its_start_to_its_end() {
         next: nothing, the run is completed
 
         $ guidepost do r-1 approve --rev 4
-        not done: rev 4 is old, the run is at rev 5 (tester sent approve at [TIME]). Now in Merged. Call again with rev 5 only if you still want it.
+        not done: rev 4 is old, the run is at rev 5 (tester sent approve at [TIME]). Now in Merged.
         exit 3
 
         $ guidepost where r-1
