@@ -9,7 +9,11 @@ use serde_json::json;
 
 use crate::support::{BUGFIX, Fixture, on_every_store};
 
-async fn control(fixture: &Fixture, run: &str, control: Control) -> Result<Moved, OpError> {
+pub(crate) async fn control(
+    fixture: &Fixture,
+    run: &str,
+    control: Control,
+) -> Result<Moved, OpError> {
     let request = ControlRun {
         run: RunRef::from(run),
         control,

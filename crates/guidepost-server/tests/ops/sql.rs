@@ -1,11 +1,13 @@
 //! Workflows, agents and moves written by SQL statements, seen through the operations.
 
 use expect_test::expect;
+use guidepost_core::input::Control;
 use guidepost_core::run::Status;
 use guidepost_server::text;
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::control::control;
 use crate::support::{BUGFIX, Fixture};
 
 /// What the table's own document inserts by hand.
@@ -113,4 +115,57 @@ async fn s0_11_a_state_without_a_way_on_says_so() {
             "{shown}"
         ),
     }
+}
+
+/// A move into a machine that never comes to rest pauses the run once; it can be looked at and ended.
+#[tokio::test]
+async fn a_move_by_sql_into_a_livelock_pauses_the_run_once() {
+    let fixture = Fixture::sqlite();
+    fixture
+        .define("name: spin\ninitial: S0\nstates: { S0: { on: { go: X } }, X: { always: Y }, Y: { always: X } }")
+        .await;
+    let run = fixture.start("spin", json!({})).await;
+    shell(&fixture)
+        .execute_batch(
+            "UPDATE agent_instance SET current_state_id =
+               (SELECT state_id FROM workflow_state WHERE name = 'X')",
+        )
+        .unwrap();
+    let standing = fixture.standing(&run).await;
+    assert_eq!(standing.status, Status::Paused);
+    let rev = standing.rev;
+    assert_eq!(fixture.standing(&run).await.rev, rev, "looking again changes nothing");
+    control(&fixture, &run, Control::Cancel).await.unwrap();
+    assert_eq!(fixture.standing(&run).await.status, Status::Cancelled);
+}
+
+/// An agent that was inserted and deleted before anybody looked leaves a run that is over, and that can be read.
+#[tokio::test]
+async fn an_agent_deleted_before_it_was_settled_leaves_a_run_that_is_over() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    shell.execute_batch("DELETE FROM agent_instance WHERE agent_id = 17").unwrap();
+    assert_eq!(fixture.standing("17").await.status, Status::Cancelled);
+}
+
+/// A run that is put from one workflow into another before anybody looked goes on in the second.
+#[tokio::test]
+async fn an_unsettled_run_is_put_into_another_workflow() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    shell
+        .execute_batch(
+            "INSERT INTO workflow (workflow_id, name) VALUES (200, 'Other');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (201, 200, 'Begin'), (202, 200, 'Over');
+             INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (200, 'Go', 201, 202);
+             UPDATE agent_instance SET workflow_id = 200, current_state_id = 201 WHERE agent_id = 17;",
+        )
+        .unwrap();
+    let standing = fixture.standing("17").await;
+    assert_eq!(standing.states[0].state.as_str(), "Begin");
+    assert_eq!(standing.next[0].event.as_str(), "Go");
+    let verified = fixture.ops.verify_run(&"17".into()).await.unwrap();
+    assert!(verified.verified.problems.is_empty(), "{:?}", verified.verified);
 }

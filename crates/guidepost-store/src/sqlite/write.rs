@@ -75,7 +75,7 @@ struct Head {
 impl Step {
     pub(super) fn new(batch: Batch) -> Result<Self, StoreError> {
         let Batch { records, run, current_state, leaves, request, recorded_at } = batch;
-        let is_settled = run.placed.is_empty();
+        let is_settled = !run.is_unsettled();
         let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
         Ok(Self {
             records: records.iter().map(Sealable::of_record).collect::<Result<_, _>>()?,
