@@ -9,7 +9,7 @@ use rmcp::RoleServer;
 use rmcp::model::{ErrorData, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -39,6 +39,8 @@ pub(super) struct Lines<R> {
     /// between two of them leaves no half a line.
     queue: Option<mpsc::Sender<Vec<u8>>>,
     turn: Turn,
+    /// Whether the client has begun as one of the revisions wants: before that, rmcp would end without a word.
+    is_open: bool,
     /// A message that was read and waits for its turn.
     next: Option<RxJsonRpcMessage<RoleServer>>,
     writer: Option<JoinHandle<io::Result<()>>>,
@@ -54,6 +56,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             is_dropping: false,
             queue: Some(queue),
             turn: Turn::new(),
+            is_open: false,
             next: None,
             writer: Some(tokio::spawn(write_all(lines, write))),
         }
@@ -88,7 +91,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     async fn answer(&mut self, broken: Broken) {
-        let Ok(mut line) = serde_json::to_vec(&broken.answer()) else { return };
+        self.say(&broken.answer()).await;
+    }
+
+    async fn say(&mut self, message: &impl serde::Serialize) {
+        let Ok(mut line) = serde_json::to_vec(message) else { return };
         line.push(b'\n');
         if let Some(queue) = &self.queue {
             // If nobody reads the answers any more, the input will end too.
@@ -117,6 +124,8 @@ enum Broken {
     TooMany,
     /// No JSON.
     NotJson(String),
+    /// A request before the client has begun.
+    TooEarly(RequestId),
     /// JSON, but no message; with its id, if it has one.
     NotAMessage(Option<RequestId>, &'static str),
 }
@@ -133,6 +142,7 @@ impl Broken {
                 (ErrorData::invalid_request(what, None), None)
             }
             Self::NotJson(what) => (ErrorData::parse_error(what, None), None),
+            Self::TooEarly(id) => (ErrorData::invalid_params(TOO_EARLY, None), Some(id)),
             Self::NotAMessage(id, what) => (ErrorData::invalid_request(what, None), id),
         };
         TxJsonRpcMessage::<RoleServer>::error(error, id)
@@ -167,6 +177,36 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
         return None;
     }
     Some(Err(Broken::NotAMessage(id, "this is no JSON-RPC 2.0 message")))
+}
+
+/// What a client is told that asks before it has begun.
+const TOO_EARLY: &str =
+    "begin with `initialize`, or name the protocol's version in the request's `_meta`";
+
+/// What a message means to a server that nobody has begun to talk to.
+enum Opening {
+    /// The client begins, in the way of either revision.
+    Opens,
+    /// It only asks whether anybody is there.
+    Ping(RequestId),
+    /// It asks too early.
+    TooEarly(RequestId),
+    /// It wants no answer.
+    Nothing,
+}
+
+fn first_words(line: &[u8]) -> Opening {
+    let message: Json = serde_json::from_slice(line).unwrap_or_default();
+    let method = message["method"].as_str().unwrap_or_default();
+    let version = &message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
+    let id = message.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+    match (method, id) {
+        ("initialize" | "server/discover", Some(_)) => Opening::Opens,
+        (_, Some(_)) if version.is_string() => Opening::Opens,
+        ("ping", Some(id)) => Opening::Ping(id),
+        (_, Some(id)) => Opening::TooEarly(id),
+        (_, None) => Opening::Nothing,
+    }
 }
 
 /// About how many values a JSON text has: what begins a list or an object, or follows a comma, outside of texts.
@@ -209,8 +249,34 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
                 self.turn.wait_for(next).await;
                 return self.next.take();
             }
-            let read = match self.next_line().await? {
-                Ok(line) => parse(&line),
+            let Some(line) = self.next_line().await else {
+                if !self.is_open {
+                    // Nobody serves yet who would wait for the last answers to be written.
+                    drop(self.close().await);
+                }
+                return None;
+            };
+            let read = match line {
+                Ok(line) if self.is_open => parse(&line),
+                Ok(line) => {
+                    let read = parse(&line);
+                    match &read {
+                        Some(Ok(_)) => match first_words(&line) {
+                            Opening::Opens => {
+                                self.is_open = true;
+                                read
+                            }
+                            Opening::Ping(id) => {
+                                self.say(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))
+                                    .await;
+                                None
+                            }
+                            Opening::TooEarly(id) => Some(Err(Broken::TooEarly(id))),
+                            Opening::Nothing => None,
+                        },
+                        Some(Err(_)) | None => read,
+                    }
+                }
                 Err(broken) => Some(Err(broken)),
             };
             match read {

@@ -179,3 +179,26 @@ async fn what_comes_before_the_handshake_is_no_failure() {
     assert!(pong["result"].is_object(), "{pong}");
     wire.close().await;
 }
+
+/// A client that asks before it has begun is told how to begin, and may then do so.
+#[tokio::test]
+async fn whoever_asks_too_early_is_told_how_to_begin() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::open(&fixture, Options::default());
+    assert_eq!(wire.request("ping", json!({})).await["result"], json!({}));
+    let early = wire.request("tools/list", json!({})).await;
+    assert_eq!(early["error"]["code"], -32602, "{early}");
+    assert!(early["error"]["message"].as_str().unwrap().contains("initialize"), "{early}");
+    let hello = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": { "name": "wire", "version": "1" },
+    });
+    let answer = wire.request("initialize", hello).await;
+    assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
+    wire.notify("notifications/initialized", json!({})).await;
+    assert_eq!(
+        wire.request("tools/list", json!({})).await["result"]["tools"].as_array().unwrap().len(),
+        8
+    );
+}
