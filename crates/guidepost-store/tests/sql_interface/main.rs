@@ -613,7 +613,8 @@ fn moves_follow_the_events_of_all_active_states() {
         );
         // Once settled, both regions are active, and each may move.
         file.shell(
-            "UPDATE agent_instance SET rev = rev + 1, state_rev = rev + 1, leaves =
+            ".dbconfig enable_trigger off
+             UPDATE agent_instance SET rev = rev + 1, state_rev = rev + 1, leaves =
              (SELECT json_group_array(state_id) FROM workflow_state WHERE name IN ('Look', 'Style'))",
         );
         assert_eq!(file.shell("SELECT state FROM run_state"), "Look\nStyle");
@@ -625,6 +626,232 @@ fn moves_follow_the_events_of_all_active_states() {
         assert_eq!(file.shell("SELECT state FROM run_state ORDER BY state"), "Found\nStyle");
         file.shell(&go("Done"));
         assert_eq!(file.shell("SELECT state FROM run_state"), "Done");
+    });
+}
+
+/// What follows from a run's history is not edited, whatever else the statement sets.
+#[test]
+fn a_changed_rev_lifts_no_guard() {
+    File::each(|file| {
+        file.lead();
+        for (statement, reason) in [
+            ("UPDATE agent_instance SET rev = rev + 1", "follows from the history"),
+            ("UPDATE agent_instance SET rev = rev + 1, seq = seq + 1", "follows from the history"),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, current_state_id = 3",
+                "follows from the history",
+            ),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, seq = seq + 1, current_state_id = 2",
+                "follows from the history",
+            ),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, status = 'completed', tenant = 'x'",
+                "follows from the history",
+            ),
+            (
+                "UPDATE OR REPLACE agent_instance SET rev = 9, run_id =
+                 (SELECT run_id FROM agent_instance WHERE agent_id = 18) WHERE agent_id = 17",
+                "follows from the history",
+            ),
+            ("UPDATE agent_instance SET run_id = NULL", "follows from the history"),
+        ] {
+            file.refused(statement, reason);
+        }
+        assert_eq!(
+            file.shell("SELECT run_no, current_state, rev, seq FROM run"),
+            "17|IngestLead|1|1\n18|IngestLead|1|1"
+        );
+    });
+}
+
+/// History and facts are written by what happens, and by nobody else.
+#[test]
+fn history_is_not_written_by_hand() {
+    File::each(|file| {
+        file.lead();
+        file.shell("DELETE FROM agent_instance WHERE agent_id = 18");
+        let by_hand = "not by hand";
+        for (statement, reason) in [
+            (
+                "UPDATE record SET payload = replace(payload, 'IngestLead', 'END')",
+                "never edited",
+            ),
+            ("INSERT OR REPLACE INTO record SELECT * FROM record WHERE run_no = 17", by_hand),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'note', 0, 0, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'placed', 0, 0, '{\"to\":\"END\",\"at\":0}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'cancelled', 0, 0, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (18, 3, 3, 'cancelled', 0, 0, '{}')",
+                by_hand,
+            ),
+            ("UPDATE deleted_agent SET status = 'running'", "never edited"),
+            ("DELETE FROM deleted_agent", "never deleted"),
+            ("INSERT OR REPLACE INTO deleted_agent SELECT * FROM deleted_agent", by_hand),
+            ("UPDATE wording_revision SET guideline = 'x'", "never edited"),
+            ("DELETE FROM wording_revision", "never deleted"),
+            (
+                "INSERT INTO wording_revision (state_id, revision, guideline, edited_at) VALUES (1, 1, 'x', 0)",
+                by_hand,
+            ),
+            (
+                "INSERT INTO start_key (tenant, key, digest, run_no) VALUES ('default', 'k', x'00', 17)",
+                by_hand,
+            ),
+            (
+                "INSERT INTO snapshot (run_no, seq, payload) VALUES (17, 1, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO workflow_version (workflow_id, version, hash, format, source, states, created_at)
+                 VALUES (1, 1, '', '', '', 1, 0)",
+                by_hand,
+            ),
+        ] {
+            file.refused(statement, reason);
+        }
+        for table in ["action", "decision", "message", "artifact"] {
+            file.refused(
+                &format!(
+                    "INSERT INTO {table} (run_no, seq, rev, at, payload) VALUES (17, 1, 1, 0, '{{}}')"
+                ),
+                by_hand,
+            );
+        }
+        file.shell("UPDATE agent_instance SET current_state_id = 2");
+        assert_eq!(
+            file.shell("SELECT current_state, seq FROM run WHERE run_no = 17"),
+            "ScoreAndReflect|2"
+        );
+    });
+}
+
+/// Facts that Guidepost keeps are neither edited nor deleted.
+#[test]
+fn facts_are_not_edited() {
+    let file = File::new();
+    file.lead();
+    file.with_store(async |store, tenant| {
+        store.define(tenant, nested()).await.unwrap();
+    });
+    file.shell(
+        ".dbconfig enable_trigger off
+         INSERT INTO action (run_no, seq, rev, at, payload) VALUES (17, 2, 1, 0, '{\"observed\":0}')",
+    );
+    for (statement, reason) in [
+        ("UPDATE action SET payload = '{\"observed\":1}'", "never edited"),
+        ("DELETE FROM action", "never deleted"),
+        ("UPDATE workflow_version SET source = 'x'", "never edited"),
+        ("DELETE FROM workflow_version", "never deleted"),
+    ] {
+        file.refused(statement, reason);
+    }
+    assert_eq!(file.shell("SELECT observed FROM action"), "0");
+}
+
+/// An agent inserted by hand is given what is Guidepost's to give.
+#[test]
+fn an_inserted_agent_gets_its_columns_from_guidepost() {
+    File::each(|file| {
+        file.lead();
+        file.shell("INSERT INTO workflow (workflow_id, name, tenant) VALUES (2, 'Theirs', 'other');
+                    INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (20, 2, 'Begin');
+                    INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (20, 2, 20)");
+        for (statement, reason) in [
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id, run_id) VALUES (9, 99, 'x')",
+                "given its run_id",
+            ),
+            (
+                "INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (0, 1, 1)",
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO agent_instance (agent_id, workflow_id, current_state_id)
+                 VALUES (9223372036854775807, 1, 1)",
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id, parent_no) VALUES (1, 1, 20)",
+                "parent_no",
+            ),
+            (
+                "UPDATE agent_instance SET workflow_id = 2, current_state_id = 20 WHERE agent_id = 17",
+                "another tenant",
+            ),
+        ] {
+            file.refused(statement, reason);
+        }
+        file.shell(
+            "INSERT INTO agent_instance (workflow_id, current_state_id, rev, seq, status, tenant, parent_no)
+             VALUES (1, 1, 9, 9, 'completed', 'other', 17)",
+        );
+        assert_eq!(
+            file.shell("SELECT agent_id, rev, seq, status, tenant, root_no FROM agent_instance WHERE agent_id = 21"),
+            "21|1|1|running|default|17"
+        );
+    });
+}
+
+/// Naming the state an agent is in is a move where a transition leads from it to itself.
+#[test]
+fn a_transition_to_the_same_state_is_a_move() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'Again', 2, 2);
+             UPDATE agent_instance SET current_state_id = current_state_id;
+             UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17;
+             UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17",
+        );
+        assert_eq!(
+            file.shell(
+                "SELECT run_no, seq, name, from_state, to_state FROM run_history ORDER BY 1, 2"
+            ),
+            "17|1|||IngestLead\n17|2|Summarized|IngestLead|ScoreAndReflect\n\
+             17|3|Again|ScoreAndReflect|ScoreAndReflect\n18|1|||IngestLead"
+        );
+        assert_eq!(file.shell("SELECT leaves FROM agent_instance WHERE agent_id = 17"), "[2]");
+    });
+}
+
+/// A wording that is reused with the id of a deleted row is on record like any other.
+#[test]
+fn ids_may_be_used_again_by_new_rows() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "UPDATE workflow_state SET guideline = 'Wait.' WHERE state_id = 3;
+             UPDATE workflow_transition SET description = 'Yes.' WHERE name = 'PositiveReply';
+             DELETE FROM workflow_state WHERE state_id = 3;
+             INSERT INTO workflow_state (state_id, workflow_id, name, guideline) VALUES (3, 1, 'Wait', 'Hold.');
+             INSERT INTO workflow_transition (transition_id, workflow_id, name, from_state_id, to_state_id)
+             VALUES (3, 1, 'PositiveReply', 3, 4);
+             UPDATE workflow_state SET guideline = 'Wait.' WHERE state_id = 3;
+             UPDATE workflow_transition SET description = 'Yes.' WHERE transition_id = 3",
+        );
+        assert_eq!(file.shell("SELECT revision FROM workflow_state WHERE state_id = 3"), "1");
+        file.refused(
+            "UPDATE workflow_state SET guideline = 'x', revision = revision + 1 WHERE state_id = 3",
+            "counts by itself",
+        );
+        file.refused(
+            "UPDATE workflow_transition SET description = 'x', revision = 7",
+            "counts by itself",
+        );
     });
 }
 
