@@ -341,7 +341,7 @@ fn what_is_in_use_is_neither_deleted_nor_replaced() {
             ),
             (
                 "INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES (1, 1, 'New')",
-                "`New` is occupied",
+                "another state has this state_id",
             ),
             (
                 "INSERT OR REPLACE INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (17, 1, 4)",
@@ -852,6 +852,136 @@ fn ids_may_be_used_again_by_new_rows() {
             "UPDATE workflow_transition SET description = 'x', revision = 7",
             "counts by itself",
         );
+    });
+}
+
+/// What only a definition gives is not claimed by hand.
+#[test]
+fn nobody_passes_for_a_definition() {
+    File::each(|file| {
+        file.lead();
+        let define = "`guidepost define`";
+        for (statement, reason) in [
+            ("UPDATE workflow SET is_defining = 1", define),
+            ("UPDATE workflow SET version = 1, is_defining = 1", define),
+            (
+                "INSERT INTO workflow (name, origin, is_defining, version) VALUES ('zz', 'file', 1, 1)",
+                define,
+            ),
+            ("INSERT INTO workflow (name, is_defining) VALUES ('zz', 1)", define),
+            ("INSERT INTO workflow (name, origin) VALUES ('zz', 'built_in')", define),
+            ("UPDATE workflow SET origin = 'built_in'", "keeps its workflow_id"),
+            ("UPDATE workflow_state SET lineage = '[1,2]'", "only a definition"),
+            ("UPDATE workflow_state SET parent_state_id = 1", "only a definition"),
+            ("UPDATE workflow_state SET retired_in = 1", "only a definition"),
+            ("UPDATE workflow_state SET defined_guideline = 'x'", "only a definition"),
+            ("UPDATE workflow_state SET kind = 'final'", "only a definition"),
+            ("UPDATE workflow_state SET tenant = 'x'", "its tenant"),
+            (
+                "INSERT INTO workflow_state (workflow_id, name, kind) VALUES (1, 'x', 'root')",
+                "of the kind atomic",
+            ),
+            (
+                "INSERT INTO workflow_state (workflow_id, name, path) VALUES (1, 'x', '')",
+                "leave it out",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, kind)
+                 VALUES (1, 'x', 1, 2, 'always')",
+                "plain event",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, more_targets)
+                 VALUES (1, 'x', 1, 2, '[3]')",
+                "plain event",
+            ),
+            ("UPDATE workflow_transition SET is_gated = 1", "plain event"),
+            ("UPDATE workflow_transition SET tenant = 'x'", "tenant of its workflow"),
+            ("UPDATE workflow_transition SET transition_id = 9 WHERE transition_id = 1", "keeps"),
+        ] {
+            file.refused(statement, reason);
+        }
+    });
+}
+
+/// INSERT OR REPLACE and UPDATE OR REPLACE take nothing away that another workflow has, or that runs are in.
+#[test]
+fn nothing_is_taken_from_another_workflow() {
+    File::each(|file| {
+        file.lead();
+        file.with_store(async |store, tenant| {
+            store.define(tenant, nested()).await.unwrap();
+        });
+        file.shell(
+            "INSERT INTO workflow (workflow_id, name) VALUES (7, 'Other');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (70, 7, 'Begin'), (71, 7, 'End')",
+        );
+        let draft = file.shell("SELECT state_id FROM workflow_state WHERE name = 'Draft'");
+        for (statement, reason) in [
+            (
+                "INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES (1, 7, 'x')".to_owned(),
+                "another workflow has this state_id",
+            ),
+            (
+                format!("INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES ({draft}, 7, 'x')"),
+                "another workflow has this state_id",
+            ),
+            (
+                "INSERT OR REPLACE INTO workflow_transition
+                     (transition_id, workflow_id, name, from_state_id, to_state_id) VALUES (1, 7, 'x', 70, 71)".to_owned(),
+                "another workflow has this transition_id",
+            ),
+            (
+                "UPDATE OR REPLACE workflow_state SET name = 'End' WHERE state_id = 70".to_owned(),
+                "another state of the workflow has this name",
+            ),
+            (
+                "UPDATE OR REPLACE workflow SET name = 'LeadQualAgent' WHERE workflow_id = 7".to_owned(),
+                "another workflow has this name",
+            ),
+            (
+                "PRAGMA foreign_keys = ON; INSERT OR REPLACE INTO workflow (name) VALUES ('LeadQualAgent')".to_owned(),
+                "the workflow has runs",
+            ),
+            (
+                "INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (9223372036854775807, 7, 'x')".to_owned(),
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO workflow (workflow_id, name) VALUES (9223372036854775807, 'x')".to_owned(),
+                "from 1 to 2^53",
+            ),
+        ] {
+            file.refused(&statement, reason);
+        }
+        file.shell("UPDATE workflow SET name = 'Free' WHERE workflow_id = 7");
+        file.refused("UPDATE workflow SET name = 'x' WHERE workflow_id = 1", "keeps its name");
+        file.shell("DELETE FROM agent_instance");
+        file.refused("UPDATE workflow SET name = 'x' WHERE workflow_id = 1", "keeps its name");
+        assert_eq!(
+            file.shell("SELECT name FROM workflow_state WHERE workflow_id = 1").lines().count(),
+            4
+        );
+    });
+}
+
+/// What a move left or entered stays until the move is settled.
+#[test]
+fn states_of_an_unsettled_move_are_not_deleted() {
+    File::each(|file| {
+        file.lead();
+        let settle_both = || {
+            file.with_store(async |store, tenant| {
+                settle(store, tenant, RunNo(17)).await;
+                settle(store, tenant, RunNo(18)).await;
+            });
+        };
+        settle_both();
+        file.shell("UPDATE agent_instance SET current_state_id = 2");
+        file.refused("DELETE FROM workflow_state WHERE state_id = 1", "not settled yet");
+        file.shell("DELETE FROM workflow_state WHERE state_id = 3");
+        settle_both();
+        file.shell("DELETE FROM workflow_state WHERE state_id = 1");
     });
 }
 

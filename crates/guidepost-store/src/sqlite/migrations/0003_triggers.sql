@@ -238,7 +238,6 @@ END;
 -- Refuses to replace a workflow: its states would be left behind. Its old row is gone by now; aborting brings it back.
 CREATE TRIGGER workflow_replace_refuse
 AFTER INSERT ON workflow
-WHEN NEW.origin = 'sql'
 BEGIN
     SELECT RAISE(ABORT, 'the workflow exists and has states; edit its rows instead of replacing it')
     WHERE EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.workflow_id = NEW.workflow_id)
@@ -249,23 +248,40 @@ END;
 -- Refuses to claim that a definition wrote a workflow, when none did.
 CREATE TRIGGER workflow_origin_refuse
 BEFORE INSERT ON workflow
-WHEN NEW.origin = 'file' AND NEW.is_defining = 0
+WHEN NEW.origin IS NOT 'sql' OR NEW.is_defining IS NOT 0 OR NEW.version IS NOT NULL OR NEW.defined_at IS NOT NULL
 BEGIN
     SELECT RAISE(ABORT, 'a workflow is saved from a definition by `guidepost define`');
 END;
 
--- Refuses edits by hand of what a definition says.
+-- Refuses ids that leave none for others.
+CREATE TRIGGER workflow_id_refuse
+AFTER INSERT ON workflow
+WHEN NEW.workflow_id NOT BETWEEN 1 AND 9007199254740992
+BEGIN
+    SELECT RAISE(ABORT, 'a workflow_id is from 1 to 2^53');
+END;
+
+-- Refuses edits by hand of what a definition says, and of what runs and other workflows rely on.
 CREATE TRIGGER workflow_edit_refuse
-BEFORE UPDATE OF workflow_id, name, tenant, origin, version ON workflow
-WHEN OLD.is_defining = 0 AND NEW.is_defining = 0
-    AND (NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name OR NEW.tenant IS NOT OLD.tenant
-         OR NEW.origin IS NOT OLD.origin OR NEW.version IS NOT OLD.version)
+BEFORE UPDATE OF workflow_id, name, tenant, origin, version, is_defining, defined_at ON workflow
+WHEN NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name OR NEW.tenant IS NOT OLD.tenant
+    OR NEW.origin IS NOT OLD.origin OR NEW.version IS NOT OLD.version OR NEW.is_defining IS NOT OLD.is_defining
+    OR NEW.defined_at IS NOT OLD.defined_at
 BEGIN
     SELECT CASE
         WHEN OLD.origin <> 'sql'
         THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
         WHEN NEW.workflow_id IS NOT OLD.workflow_id OR NEW.tenant IS NOT OLD.tenant OR NEW.origin IS NOT OLD.origin
         THEN RAISE(ABORT, 'a workflow keeps its workflow_id, tenant and origin')
+        WHEN NEW.version IS NOT OLD.version OR NEW.is_defining IS NOT OLD.is_defining
+            OR NEW.defined_at IS NOT OLD.defined_at
+        THEN RAISE(ABORT, 'a workflow is saved from a definition by `guidepost define`')
+        -- UPDATE OR REPLACE would delete it.
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.tenant = NEW.tenant AND w.name = NEW.name)
+        THEN RAISE(ABORT, 'another workflow has this name')
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = OLD.workflow_id)
+            OR EXISTS (SELECT 1 FROM deleted_agent AS d WHERE d.workflow_id = OLD.workflow_id)
+        THEN RAISE(ABORT, 'a workflow keeps its name while it has or had runs: histories use it')
     END;
 END;
 
@@ -291,18 +307,32 @@ END;
 
 -- States --------------------------------------------------------------------------------------------------------------
 
+-- Refuses a state by hand that is not the workflow's own. INSERT OR REPLACE would take it from another workflow.
+CREATE TRIGGER state_insert_refuse
+BEFORE INSERT ON workflow_state
+BEGIN
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin <> 'sql')
+        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN EXISTS (SELECT 1 FROM workflow_state AS s
+                     WHERE s.state_id = NEW.state_id AND s.workflow_id <> NEW.workflow_id)
+        THEN RAISE(ABORT, 'a state of another workflow has this state_id')
+        WHEN EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = NEW.state_id AND s.name <> NEW.name)
+            AND EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = NEW.workflow_id)
+        THEN RAISE(ABORT, 'another state has this state_id, and keeps its name while the workflow has runs')
+        WHEN NEW.path IS NOT NULL THEN RAISE(ABORT, 'the path of a state written by SQL is its name; leave it out')
+        WHEN NEW.kind <> 'atomic' THEN RAISE(ABORT, 'a state written by SQL is of the kind atomic')
+    END;
+END;
+
 -- Completes a state inserted by hand.
 CREATE TRIGGER state_insert
 AFTER INSERT ON workflow_state
-WHEN NEW.path IS NULL
-    OR coalesce((SELECT w.is_defining = 0 AND w.origin <> 'built_in' FROM workflow AS w
-                 WHERE w.workflow_id = NEW.workflow_id) AND NEW.path <> '', 1)
 BEGIN
     SELECT CASE
+        WHEN NEW.state_id NOT BETWEEN 1 AND 9007199254740992 THEN RAISE(ABORT, 'a state_id is from 1 to 2^53')
         WHEN NOT EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
         THEN RAISE(ABORT, 'there is no workflow with this workflow_id')
-        WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin <> 'sql')
-        THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
         -- Nobody can be in a state that is new. If somebody is, INSERT OR REPLACE deleted an occupied one just now.
         WHEN EXISTS (SELECT 1 FROM agent_instance AS a
                      WHERE a.workflow_id = NEW.workflow_id
@@ -317,7 +347,8 @@ BEGIN
              OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = to_state_id));
 
     UPDATE workflow_state
-    SET path = name, parent_state_id = NULL, lineage = json_array(state_id),
+    SET path = name, parent_state_id = NULL, lineage = json_array(state_id), retired_in = NULL, revision = 0,
+        defined_guideline = NULL, defined_description = NULL,
         tenant = (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id)
     WHERE state_id = NEW.state_id;
 
@@ -330,22 +361,36 @@ END;
 
 -- Refuses edits by hand of a state's structure that somebody relies on.
 CREATE TRIGGER state_edit_refuse
-BEFORE UPDATE OF state_id, workflow_id, name, path, kind, lineage, parent_state_id ON workflow_state
+BEFORE UPDATE OF state_id, workflow_id, name, tenant, path, parent_state_id, lineage, kind, is_initial, position, retired_in,
+    defined_guideline, defined_description
+ON workflow_state
+-- A new row has no path yet.
 WHEN OLD.path IS NOT NULL
     AND (NEW.state_id IS NOT OLD.state_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
-         OR NEW.path IS NOT OLD.path OR NEW.kind IS NOT OLD.kind)
-    AND coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id), 0) = 0
+         OR NEW.tenant IS NOT OLD.tenant OR NEW.path IS NOT OLD.path OR NEW.parent_state_id IS NOT OLD.parent_state_id
+         OR NEW.lineage IS NOT OLD.lineage OR NEW.kind IS NOT OLD.kind OR NEW.is_initial IS NOT OLD.is_initial
+         OR NEW.position IS NOT OLD.position OR NEW.retired_in IS NOT OLD.retired_in
+         OR NEW.defined_guideline IS NOT OLD.defined_guideline
+         OR NEW.defined_description IS NOT OLD.defined_description)
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
         THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
-        WHEN NEW.state_id IS NOT OLD.state_id OR NEW.workflow_id IS NOT OLD.workflow_id
-        THEN RAISE(ABORT, 'a state keeps its state_id and its workflow_id')
+        WHEN NEW.state_id IS NOT OLD.state_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.tenant IS NOT OLD.tenant
+        THEN RAISE(ABORT, 'a state keeps its state_id, its workflow_id and its tenant')
         WHEN NEW.path IS NOT OLD.path AND NEW.path IS NOT NEW.name
         THEN RAISE(ABORT, 'the path of a state written by SQL is its name')
+        WHEN NEW.parent_state_id IS NOT OLD.parent_state_id OR NEW.lineage IS NOT OLD.lineage OR NEW.kind IS NOT OLD.kind
+            OR NEW.retired_in IS NOT OLD.retired_in OR NEW.defined_guideline IS NOT OLD.defined_guideline
+            OR NEW.defined_description IS NOT OLD.defined_description
+        THEN RAISE(ABORT, 'only a definition gives a state this; edit its name and its wording')
         WHEN NEW.name IS NOT OLD.name AND EXISTS (
             SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = OLD.workflow_id)
         THEN json_extract('{}', 'state `' || OLD.name || '` keeps its name while the workflow has runs: histories use it')
+        -- UPDATE OR REPLACE would delete it.
+        WHEN NEW.name IS NOT OLD.name AND EXISTS (
+            SELECT 1 FROM workflow_state AS s WHERE s.workflow_id = OLD.workflow_id AND s.name = NEW.name)
+        THEN RAISE(ABORT, 'another state of the workflow has this name')
     END;
 END;
 
@@ -353,7 +398,7 @@ END;
 CREATE TRIGGER state_rename
 AFTER UPDATE OF name ON workflow_state
 WHEN OLD.path IS NOT NULL AND NEW.name IS NOT OLD.name
-    AND EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin = 'sql' AND w.is_defining = 0)
+    AND EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin = 'sql')
 BEGIN
     UPDATE workflow_state SET path = name WHERE state_id = NEW.state_id;
 END;
@@ -382,7 +427,7 @@ END;
 -- Refuses to delete a state that a run is in.
 CREATE TRIGGER state_delete_refuse
 BEFORE DELETE ON workflow_state
-WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.is_defining = 0)
+WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
@@ -394,6 +439,20 @@ BEGIN
         THEN json_extract('{}', 'state `' || OLD.name || '` is occupied by agent ' || coalesce(
             (SELECT min(a.agent_id) FROM agent_instance AS a WHERE a.current_state_id = OLD.state_id), 'NULL')
             || '; move it first')
+        -- What is not settled yet leaves and enters states by their paths.
+        WHEN EXISTS (
+            SELECT 1 FROM agent_instance AS a
+            WHERE a.workflow_id = OLD.workflow_id
+                AND (EXISTS (SELECT 1 FROM json_each(a.state, '$.active') AS active WHERE active.key = OLD.path)
+                     OR a.unsealed > 0 AND EXISTS (
+                         SELECT 1 FROM record AS r
+                         WHERE r.run_no = a.agent_id AND r.seq > a.seq - a.unsealed AND r.kind = 'placed'
+                             AND OLD.path IN (json_extract(r.payload, '$.from'), json_extract(r.payload, '$.to')))))
+            OR EXISTS (
+                SELECT 1 FROM agent_instance AS a
+                WHERE a.tenant = OLD.tenant AND a.due_at = 0 AND a.unsealed > 0 AND a.workflow_id <> OLD.workflow_id
+                    AND EXISTS (SELECT 1 FROM json_each(a.state, '$.active') AS active WHERE active.key = OLD.path))
+        THEN json_extract('{}', 'state `' || OLD.name || '` is part of a move that is not settled yet; look at its run first')
     END;
 END;
 
@@ -410,11 +469,15 @@ END;
 -- Refuses a transition by hand that is out of place.
 CREATE TRIGGER transition_insert_refuse
 BEFORE INSERT ON workflow_transition
-WHEN coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id), 0) = 0
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.origin <> 'sql')
         THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN EXISTS (SELECT 1 FROM workflow_transition AS t
+                     WHERE t.transition_id = NEW.transition_id AND t.workflow_id <> NEW.workflow_id)
+        THEN RAISE(ABORT, 'a transition of another workflow has this transition_id')
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL OR NEW.revision <> 0
+        THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
             OR NOT EXISTS (SELECT 1 FROM workflow_state AS s
@@ -436,18 +499,24 @@ END;
 
 -- Refuses an edit by hand that puts a transition out of place.
 CREATE TRIGGER transition_edit_refuse
-BEFORE UPDATE OF transition_id, workflow_id, name, from_state_id, to_state_id, version, kind, is_gated, more_targets
+BEFORE UPDATE OF transition_id, workflow_id, name, from_state_id, to_state_id, tenant, version, position, kind, is_gated,
+    more_targets
 ON workflow_transition
-WHEN coalesce((SELECT w.is_defining FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id), 0) = 0
-    AND (NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
-         OR NEW.from_state_id IS NOT OLD.from_state_id OR NEW.to_state_id IS NOT OLD.to_state_id
-         OR NEW.version IS NOT OLD.version OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated
-         OR NEW.more_targets IS NOT OLD.more_targets)
+WHEN NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
+    OR NEW.from_state_id IS NOT OLD.from_state_id OR NEW.to_state_id IS NOT OLD.to_state_id
+    OR NEW.tenant IS NOT OLD.tenant OR NEW.version IS NOT OLD.version OR NEW.position IS NOT OLD.position
+    OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated OR NEW.more_targets IS NOT OLD.more_targets
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w
                      WHERE w.workflow_id IN (OLD.workflow_id, NEW.workflow_id) AND w.origin <> 'sql')
         THEN RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`')
+        WHEN NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id
+        THEN RAISE(ABORT, 'a transition keeps its transition_id and its workflow_id')
+        WHEN NEW.tenant IS NOT (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
+        THEN RAISE(ABORT, 'a transition has the tenant of its workflow')
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL
+        THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
             OR NOT EXISTS (SELECT 1 FROM workflow_state AS s
@@ -482,7 +551,7 @@ END;
 CREATE TRIGGER transition_delete_refuse
 BEFORE DELETE ON workflow_transition
 WHEN EXISTS (SELECT 1 FROM workflow AS w
-             WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql' AND w.is_defining = 0)
+             WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
 BEGIN
     SELECT RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`');
 END;
