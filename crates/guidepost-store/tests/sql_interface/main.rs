@@ -548,6 +548,34 @@ fn a_bare_file_that_contradicts_itself_is_left_as_it_is() {
     assert_eq!(file.shell("SELECT count(*) FROM agent_next_actions WHERE agent_id = 17"), "1");
 }
 
+/// A bare file that has more than the document says is left as it is: adopting it would lose that.
+#[test]
+fn a_bare_file_with_additions_is_left_as_it_is() {
+    for (addition, named) in [
+        ("ALTER TABLE workflow ADD COLUMN owner TEXT", "extra column workflow.owner"),
+        ("ALTER TABLE workflow_state DROP COLUMN guideline", "no column workflow_state.guideline"),
+        ("CREATE INDEX mine ON agent_instance (agent_name)", "extra index mine"),
+        (
+            "CREATE TRIGGER mine AFTER INSERT ON agent_instance BEGIN SELECT 1; END",
+            "extra trigger mine",
+        ),
+    ] {
+        let file = File::bare();
+        file.shell(include_str!("agent_state_schema.sql"));
+        file.shell(LEAD);
+        if addition.contains("DROP") {
+            file.shell("DROP VIEW agent_next_actions");
+        }
+        file.shell(addition);
+        let before = file.shell(".dump");
+        match guidepost_store::open(file.url()) {
+            Err(StoreError::Refused { what, .. }) => assert!(what.ends_with(named), "{what}"),
+            other => panic!("expected a refusal, got {:?}", other.err()),
+        }
+        assert_eq!(file.shell(".dump"), before);
+    }
+}
+
 /// A workflow from a definition shows in the same tables; its wording is free, its structure is not.
 #[test]
 fn a_workflow_from_a_definition_keeps_its_structure() {
