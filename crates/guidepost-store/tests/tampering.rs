@@ -8,6 +8,7 @@ use guidepost_core::id::{RunNo, Tenant};
 use guidepost_store::Store;
 use guidepost_store::testing::conformance::Fixture;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 /// A run with a bit of everything, in a file that only the test writes.
 async fn with_history() -> (tempfile::TempDir, Arc<dyn Store>, RunNo, Connection) {
@@ -16,9 +17,7 @@ async fn with_history() -> (tempfile::TempDir, Arc<dyn Store>, RunNo, Connection
     let store = guidepost_store::open(path.to_str().unwrap()).unwrap();
     let run = Fixture::new(Arc::clone(&store)).run_with_history().await;
     let connection = Connection::open(&path).unwrap();
-    let guards = "DROP TRIGGER record_edit_refuse; DROP TRIGGER record_delete_refuse;
-                  DROP TRIGGER agent_edit_refuse";
-    connection.execute_batch(guards).unwrap();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
     for table in ["record", "action", "agent_instance", "snapshot"] {
         let copy = format!("CREATE TEMP TABLE copy_{table} AS SELECT * FROM {table}");
         connection.execute_batch(&copy).unwrap();

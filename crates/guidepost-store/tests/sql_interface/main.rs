@@ -341,7 +341,7 @@ fn what_is_in_use_is_neither_deleted_nor_replaced() {
             ),
             (
                 "INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES (1, 1, 'New')",
-                "`New` is occupied",
+                "another state has this state_id",
             ),
             (
                 "INSERT OR REPLACE INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (17, 1, 4)",
@@ -548,6 +548,34 @@ fn a_bare_file_that_contradicts_itself_is_left_as_it_is() {
     assert_eq!(file.shell("SELECT count(*) FROM agent_next_actions WHERE agent_id = 17"), "1");
 }
 
+/// A bare file that has more than the document says is left as it is: adopting it would lose that.
+#[test]
+fn a_bare_file_with_additions_is_left_as_it_is() {
+    for (addition, named) in [
+        ("ALTER TABLE workflow ADD COLUMN owner TEXT", "extra column workflow.owner"),
+        ("ALTER TABLE workflow_state DROP COLUMN guideline", "no column workflow_state.guideline"),
+        ("CREATE INDEX mine ON agent_instance (agent_name)", "extra index mine"),
+        (
+            "CREATE TRIGGER mine AFTER INSERT ON agent_instance BEGIN SELECT 1; END",
+            "extra trigger mine",
+        ),
+    ] {
+        let file = File::bare();
+        file.shell(include_str!("agent_state_schema.sql"));
+        file.shell(LEAD);
+        if addition.contains("DROP") {
+            file.shell("DROP VIEW agent_next_actions");
+        }
+        file.shell(addition);
+        let before = file.shell(".dump");
+        match guidepost_store::open(file.url()) {
+            Err(StoreError::Refused { what, .. }) => assert!(what.ends_with(named), "{what}"),
+            other => panic!("expected a refusal, got {:?}", other.err()),
+        }
+        assert_eq!(file.shell(".dump"), before);
+    }
+}
+
 /// A workflow from a definition shows in the same tables; its wording is free, its structure is not.
 #[test]
 fn a_workflow_from_a_definition_keeps_its_structure() {
@@ -613,7 +641,8 @@ fn moves_follow_the_events_of_all_active_states() {
         );
         // Once settled, both regions are active, and each may move.
         file.shell(
-            "UPDATE agent_instance SET rev = rev + 1, state_rev = rev + 1, leaves =
+            ".dbconfig enable_trigger off
+             UPDATE agent_instance SET rev = rev + 1, state_rev = rev + 1, leaves =
              (SELECT json_group_array(state_id) FROM workflow_state WHERE name IN ('Look', 'Style'))",
         );
         assert_eq!(file.shell("SELECT state FROM run_state"), "Look\nStyle");
@@ -625,6 +654,362 @@ fn moves_follow_the_events_of_all_active_states() {
         assert_eq!(file.shell("SELECT state FROM run_state ORDER BY state"), "Found\nStyle");
         file.shell(&go("Done"));
         assert_eq!(file.shell("SELECT state FROM run_state"), "Done");
+    });
+}
+
+/// What follows from a run's history is not edited, whatever else the statement sets.
+#[test]
+fn a_changed_rev_lifts_no_guard() {
+    File::each(|file| {
+        file.lead();
+        for (statement, reason) in [
+            ("UPDATE agent_instance SET rev = rev + 1", "follows from the history"),
+            ("UPDATE agent_instance SET rev = rev + 1, seq = seq + 1", "follows from the history"),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, current_state_id = 3",
+                "follows from the history",
+            ),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, seq = seq + 1, current_state_id = 2",
+                "follows from the history",
+            ),
+            (
+                "UPDATE agent_instance SET rev = rev + 1, status = 'completed', tenant = 'x'",
+                "follows from the history",
+            ),
+            (
+                "UPDATE OR REPLACE agent_instance SET rev = 9, run_id =
+                 (SELECT run_id FROM agent_instance WHERE agent_id = 18) WHERE agent_id = 17",
+                "follows from the history",
+            ),
+            ("UPDATE agent_instance SET run_id = NULL", "follows from the history"),
+        ] {
+            file.refused(statement, reason);
+        }
+        assert_eq!(
+            file.shell("SELECT run_no, current_state, rev, seq FROM run"),
+            "17|IngestLead|1|1\n18|IngestLead|1|1"
+        );
+    });
+}
+
+/// History and facts are written by what happens, and by nobody else.
+#[test]
+fn history_is_not_written_by_hand() {
+    File::each(|file| {
+        file.lead();
+        file.shell("DELETE FROM agent_instance WHERE agent_id = 18");
+        let by_hand = "not by hand";
+        for (statement, reason) in [
+            (
+                "UPDATE record SET payload = replace(payload, 'IngestLead', 'END')",
+                "never edited",
+            ),
+            ("INSERT OR REPLACE INTO record SELECT * FROM record WHERE run_no = 17", by_hand),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'note', 0, 0, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'placed', 0, 0, '{\"to\":\"END\",\"at\":0}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (17, 2, 2, 'cancelled', 0, 0, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                 VALUES (18, 3, 3, 'cancelled', 0, 0, '{}')",
+                by_hand,
+            ),
+            ("UPDATE deleted_agent SET status = 'running'", "never edited"),
+            ("DELETE FROM deleted_agent", "never deleted"),
+            ("INSERT OR REPLACE INTO deleted_agent SELECT * FROM deleted_agent", by_hand),
+            ("UPDATE wording_revision SET guideline = 'x'", "never edited"),
+            ("DELETE FROM wording_revision", "never deleted"),
+            (
+                "INSERT INTO wording_revision (state_id, revision, guideline, edited_at) VALUES (1, 1, 'x', 0)",
+                by_hand,
+            ),
+            (
+                "INSERT INTO start_key (tenant, key, digest, run_no) VALUES ('default', 'k', x'00', 17)",
+                by_hand,
+            ),
+            (
+                "INSERT INTO snapshot (run_no, seq, payload) VALUES (17, 1, '{}')",
+                by_hand,
+            ),
+            (
+                "INSERT INTO workflow_version (workflow_id, version, hash, format, source, states, created_at)
+                 VALUES (1, 1, '', '', '', 1, 0)",
+                by_hand,
+            ),
+        ] {
+            file.refused(statement, reason);
+        }
+        for table in ["action", "decision", "message", "artifact"] {
+            file.refused(
+                &format!(
+                    "INSERT INTO {table} (run_no, seq, rev, at, payload) VALUES (17, 1, 1, 0, '{{}}')"
+                ),
+                by_hand,
+            );
+        }
+        file.shell("UPDATE agent_instance SET current_state_id = 2");
+        assert_eq!(
+            file.shell("SELECT current_state, seq FROM run WHERE run_no = 17"),
+            "ScoreAndReflect|2"
+        );
+    });
+}
+
+/// Facts that Guidepost keeps are neither edited nor deleted.
+#[test]
+fn facts_are_not_edited() {
+    let file = File::new();
+    file.lead();
+    file.with_store(async |store, tenant| {
+        store.define(tenant, nested()).await.unwrap();
+    });
+    file.shell(
+        ".dbconfig enable_trigger off
+         INSERT INTO action (run_no, seq, rev, at, payload) VALUES (17, 2, 1, 0, '{\"observed\":0}')",
+    );
+    for (statement, reason) in [
+        ("UPDATE action SET payload = '{\"observed\":1}'", "never edited"),
+        ("DELETE FROM action", "never deleted"),
+        ("UPDATE workflow_version SET source = 'x'", "never edited"),
+        ("DELETE FROM workflow_version", "never deleted"),
+    ] {
+        file.refused(statement, reason);
+    }
+    assert_eq!(file.shell("SELECT observed FROM action"), "0");
+}
+
+/// An agent inserted by hand is given what is Guidepost's to give.
+#[test]
+fn an_inserted_agent_gets_its_columns_from_guidepost() {
+    File::each(|file| {
+        file.lead();
+        file.shell("INSERT INTO workflow (workflow_id, name, tenant) VALUES (2, 'Theirs', 'other');
+                    INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (20, 2, 'Begin');
+                    INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (20, 2, 20)");
+        for (statement, reason) in [
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id, run_id) VALUES (9, 99, 'x')",
+                "given its run_id",
+            ),
+            (
+                "INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (0, 1, 1)",
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO agent_instance (agent_id, workflow_id, current_state_id)
+                 VALUES (9223372036854775807, 1, 1)",
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO agent_instance (workflow_id, current_state_id, parent_no) VALUES (1, 1, 20)",
+                "parent_no",
+            ),
+            (
+                "UPDATE agent_instance SET workflow_id = 2, current_state_id = 20 WHERE agent_id = 17",
+                "another tenant",
+            ),
+        ] {
+            file.refused(statement, reason);
+        }
+        file.shell(
+            "INSERT INTO agent_instance (workflow_id, current_state_id, rev, seq, status, tenant, parent_no)
+             VALUES (1, 1, 9, 9, 'completed', 'other', 17)",
+        );
+        assert_eq!(
+            file.shell("SELECT agent_id, rev, seq, status, tenant, root_no FROM agent_instance WHERE agent_id = 21"),
+            "21|1|1|running|default|17"
+        );
+    });
+}
+
+/// Naming the state an agent is in is a move where a transition leads from it to itself.
+#[test]
+fn a_transition_to_the_same_state_is_a_move() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, 'Again', 2, 2);
+             UPDATE agent_instance SET current_state_id = current_state_id;
+             UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17;
+             UPDATE agent_instance SET current_state_id = 2 WHERE agent_id = 17",
+        );
+        assert_eq!(
+            file.shell(
+                "SELECT run_no, seq, name, from_state, to_state FROM run_history ORDER BY 1, 2"
+            ),
+            "17|1|||IngestLead\n17|2|Summarized|IngestLead|ScoreAndReflect\n\
+             17|3|Again|ScoreAndReflect|ScoreAndReflect\n18|1|||IngestLead"
+        );
+        assert_eq!(file.shell("SELECT leaves FROM agent_instance WHERE agent_id = 17"), "[2]");
+    });
+}
+
+/// A wording that is reused with the id of a deleted row is on record like any other.
+#[test]
+fn ids_may_be_used_again_by_new_rows() {
+    File::each(|file| {
+        file.lead();
+        file.shell(
+            "UPDATE workflow_state SET guideline = 'Wait.' WHERE state_id = 3;
+             UPDATE workflow_transition SET description = 'Yes.' WHERE name = 'PositiveReply';
+             DELETE FROM workflow_state WHERE state_id = 3;
+             INSERT INTO workflow_state (state_id, workflow_id, name, guideline) VALUES (3, 1, 'Wait', 'Hold.');
+             INSERT INTO workflow_transition (transition_id, workflow_id, name, from_state_id, to_state_id)
+             VALUES (3, 1, 'PositiveReply', 3, 4);
+             UPDATE workflow_state SET guideline = 'Wait.' WHERE state_id = 3;
+             UPDATE workflow_transition SET description = 'Yes.' WHERE transition_id = 3",
+        );
+        assert_eq!(file.shell("SELECT revision FROM workflow_state WHERE state_id = 3"), "1");
+        file.refused(
+            "UPDATE workflow_state SET guideline = 'x', revision = revision + 1 WHERE state_id = 3",
+            "counts by itself",
+        );
+        file.refused(
+            "UPDATE workflow_transition SET description = 'x', revision = 7",
+            "counts by itself",
+        );
+    });
+}
+
+/// What only a definition gives is not claimed by hand.
+#[test]
+fn nobody_passes_for_a_definition() {
+    File::each(|file| {
+        file.lead();
+        let define = "`guidepost define`";
+        for (statement, reason) in [
+            ("UPDATE workflow SET is_defining = 1", define),
+            ("UPDATE workflow SET version = 1, is_defining = 1", define),
+            (
+                "INSERT INTO workflow (name, origin, is_defining, version) VALUES ('zz', 'file', 1, 1)",
+                define,
+            ),
+            ("INSERT INTO workflow (name, is_defining) VALUES ('zz', 1)", define),
+            ("INSERT INTO workflow (name, origin) VALUES ('zz', 'built_in')", define),
+            ("UPDATE workflow SET origin = 'built_in'", "keeps its workflow_id"),
+            ("UPDATE workflow_state SET lineage = '[1,2]'", "only a definition"),
+            ("UPDATE workflow_state SET parent_state_id = 1", "only a definition"),
+            ("UPDATE workflow_state SET retired_in = 1", "only a definition"),
+            ("UPDATE workflow_state SET defined_guideline = 'x'", "only a definition"),
+            ("UPDATE workflow_state SET kind = 'final'", "only a definition"),
+            ("UPDATE workflow_state SET tenant = 'x'", "its tenant"),
+            (
+                "INSERT INTO workflow_state (workflow_id, name, kind) VALUES (1, 'x', 'root')",
+                "of the kind atomic",
+            ),
+            (
+                "INSERT INTO workflow_state (workflow_id, name, path) VALUES (1, 'x', '')",
+                "leave it out",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, kind)
+                 VALUES (1, 'x', 1, 2, 'always')",
+                "plain event",
+            ),
+            (
+                "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, more_targets)
+                 VALUES (1, 'x', 1, 2, '[3]')",
+                "plain event",
+            ),
+            ("UPDATE workflow_transition SET is_gated = 1", "plain event"),
+            ("UPDATE workflow_transition SET tenant = 'x'", "tenant of its workflow"),
+            ("UPDATE workflow_transition SET transition_id = 9 WHERE transition_id = 1", "keeps"),
+        ] {
+            file.refused(statement, reason);
+        }
+    });
+}
+
+/// INSERT OR REPLACE and UPDATE OR REPLACE take nothing away that another workflow has, or that runs are in.
+#[test]
+fn nothing_is_taken_from_another_workflow() {
+    File::each(|file| {
+        file.lead();
+        file.with_store(async |store, tenant| {
+            store.define(tenant, nested()).await.unwrap();
+        });
+        file.shell(
+            "INSERT INTO workflow (workflow_id, name) VALUES (7, 'Other');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (70, 7, 'Begin'), (71, 7, 'End')",
+        );
+        let draft = file.shell("SELECT state_id FROM workflow_state WHERE name = 'Draft'");
+        for (statement, reason) in [
+            (
+                "INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES (1, 7, 'x')".to_owned(),
+                "another workflow has this state_id",
+            ),
+            (
+                format!("INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES ({draft}, 7, 'x')"),
+                "another workflow has this state_id",
+            ),
+            (
+                "INSERT OR REPLACE INTO workflow_transition
+                     (transition_id, workflow_id, name, from_state_id, to_state_id) VALUES (1, 7, 'x', 70, 71)".to_owned(),
+                "another workflow has this transition_id",
+            ),
+            (
+                "UPDATE OR REPLACE workflow_state SET name = 'End' WHERE state_id = 70".to_owned(),
+                "another state of the workflow has this name",
+            ),
+            (
+                "UPDATE OR REPLACE workflow SET name = 'LeadQualAgent' WHERE workflow_id = 7".to_owned(),
+                "another workflow has this name",
+            ),
+            (
+                "PRAGMA foreign_keys = ON; INSERT OR REPLACE INTO workflow (name) VALUES ('LeadQualAgent')".to_owned(),
+                "the workflow has runs",
+            ),
+            (
+                "INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (9223372036854775807, 7, 'x')".to_owned(),
+                "from 1 to 2^53",
+            ),
+            (
+                "INSERT INTO workflow (workflow_id, name) VALUES (9223372036854775807, 'x')".to_owned(),
+                "from 1 to 2^53",
+            ),
+        ] {
+            file.refused(&statement, reason);
+        }
+        file.shell("UPDATE workflow SET name = 'Free' WHERE workflow_id = 7");
+        file.refused("UPDATE workflow SET name = 'x' WHERE workflow_id = 1", "keeps its name");
+        file.shell("DELETE FROM agent_instance");
+        file.refused("UPDATE workflow SET name = 'x' WHERE workflow_id = 1", "keeps its name");
+        assert_eq!(
+            file.shell("SELECT name FROM workflow_state WHERE workflow_id = 1").lines().count(),
+            4
+        );
+    });
+}
+
+/// What a move left or entered stays until the move is settled.
+#[test]
+fn states_of_an_unsettled_move_are_not_deleted() {
+    File::each(|file| {
+        file.lead();
+        let settle_both = || {
+            file.with_store(async |store, tenant| {
+                settle(store, tenant, RunNo(17)).await;
+                settle(store, tenant, RunNo(18)).await;
+            });
+        };
+        settle_both();
+        file.shell("UPDATE agent_instance SET current_state_id = 2");
+        file.refused("DELETE FROM workflow_state WHERE state_id = 1", "not settled yet");
+        file.shell("DELETE FROM workflow_state WHERE state_id = 3");
+        settle_both();
+        file.shell("DELETE FROM workflow_state WHERE state_id = 1");
     });
 }
 
