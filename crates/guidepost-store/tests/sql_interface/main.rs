@@ -853,6 +853,12 @@ fn a_transition_to_the_same_state_is_a_move() {
              17|3|Again|ScoreAndReflect|ScoreAndReflect\n18|1|||IngestLead"
         );
         assert_eq!(file.shell("SELECT leaves FROM agent_instance WHERE agent_id = 17"), "[2]");
+        // Nobody makes one up that was long ago.
+        file.refused(
+            "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload) VALUES (17, 4, 4, 'placed', 0, 0,
+                 json_object('event', 'Again', 'from', 'ScoreAndReflect', 'to', 'ScoreAndReflect', 'at', 0))",
+            "not by hand",
+        );
     });
 }
 

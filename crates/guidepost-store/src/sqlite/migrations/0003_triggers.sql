@@ -565,6 +565,8 @@ BEFORE INSERT ON record
 WHEN NOT coalesce(
     NEW.hash IS NULL AND NEW.salt IS NULL AND NEW.digest IS NULL AND NEW.request IS NULL AND NEW.key_id IS NULL
     AND NEW.codec = 'plain' AND NEW.has_changes = 0 AND NEW.recorded_at = NEW.at
+    -- The time is the same throughout a statement.
+    AND NEW.at = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000
     AND NOT EXISTS (SELECT 1 FROM record AS r WHERE r.record_id = NEW.record_id)
     AND NOT EXISTS (SELECT 1 FROM record AS r WHERE r.run_no = NEW.run_no AND r.seq >= NEW.seq)
     AND CASE NEW.kind
@@ -642,6 +644,7 @@ END;
 CREATE TRIGGER wording_revision_insert_refuse
 BEFORE INSERT ON wording_revision
 WHEN NEW.edited_by <> 'sql'
+    OR NEW.edited_at <> CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000
     OR EXISTS (SELECT 1 FROM wording_revision AS r WHERE r.revision_id = NEW.revision_id)
     OR NOT EXISTS (SELECT 1 FROM workflow_state AS s
                    WHERE s.state_id = NEW.state_id AND s.tenant = NEW.tenant AND NEW.revision - s.revision IN (0, 1)
