@@ -13,7 +13,7 @@ CREATE TABLE workflow (
     origin        TEXT NOT NULL DEFAULT 'sql' CHECK (origin IN ('sql', 'file', 'built_in')),
     -- The version new runs get; NULL if it is written by SQL.
     version       INTEGER,
-    -- 1 only inside the transaction that saves a version: then the guards against edits by hand stand back.
+    -- 1 only inside the transaction that saves a version, while origin and version do not agree yet.
     is_defining   INTEGER NOT NULL DEFAULT 0,
     defined_at    INTEGER,
     UNIQUE (tenant, name),
