@@ -137,8 +137,8 @@ pub enum Rejected {
         /// Every problem.
         problems: Vec<Mismatch>,
     },
-    /// The machine names guards or actions that nobody defined.
-    #[error("the workflow names guards or actions that are not defined: {}", .names.join(", "))]
+    /// The machine names guards, actions or delays that nobody defined.
+    #[error("the workflow names guards, actions or delays that are not defined: {}", .names.join(", "))]
     Unbound {
         /// Their names.
         names: Vec<String>,
@@ -230,7 +230,9 @@ impl Explain for Rejected {
                 format!("expected `{expected}`, for example {}", expected.example())
             }
             Self::NotRunning { status: Status::Paused, .. } => "resume it first".to_owned(),
-            Self::Unbound { .. } => "define them under `guards:` and `actions:`".to_owned(),
+            Self::Unbound { .. } => {
+                "define them under `guards:`, `actions:` and `delays:`".to_owned()
+            }
             Self::Livelock { .. } => {
                 "give one of the transitions a guard that becomes false, or an event to wait for"
                     .to_owned()

@@ -39,7 +39,8 @@ pub struct Machine {
     pub limits: Limits,
     /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
     pub unbound_guards: IndexMap<String, Option<bool>>,
-    /// Actions by name that have no definition. Taking one does nothing but say so.
+    /// Actions and delays by name that have no definition. Taking such an action does nothing but say so, and such a delay
+    /// never runs out.
     pub unbound_actions: Vec<String>,
     /// Whether any state has eventless transitions, so that nobody looks for them in vain after each step.
     has_always: bool,

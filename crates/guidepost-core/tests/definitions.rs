@@ -419,8 +419,8 @@ fn in_an_xstate_file_guards_and_delays_are_names_and_values_stand_as_they_are() 
         expect![[r#"
             warning[GP0122] 5:46: the guard `count > 1` has no definition
               hint: define it under `guards`; a run cannot start while nothing answers it
-            error[GP0123] 6:18: `later` is neither a length of time nor a delay that `delays` defines
-              hint: write it as `30s` or `72h`, or define it under `delays`
+            warning[GP0122] 6:18: the delay `later` has no definition
+              hint: define it under `delays`
             warning[GP0122] 7:97: the action `beep` has no definition; it will do nothing
               hint: define it under `actions`
             warning[GP0119] 9:35: nothing can be taken from a final state
@@ -497,4 +497,24 @@ states:
     assert_eq!(machine.states[1].wording.guideline.as_deref(), Some("Be kind"));
     assert_eq!(machine.states[1].tags, ["own"]);
     assert_eq!(machine.states[2].tags, ["polite"]);
+}
+
+/// What a visual editor writes loads as it is: what only XState's own program could define, or passes over, is a warning.
+#[test]
+fn what_xstate_accepts_is_no_error() {
+    let text = r#"{"id":"m","initial":"a","states":{
+        "a":{"onDone":"b","on":{"X":"b"}},
+        "b":{"after":{"LONG":"a"}}}}"#;
+    let compiled = compile(text.as_bytes(), "m.json");
+    let found: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| format!("{} {}", found.code, found.message))
+        .collect();
+    expect![[r#"
+        GP0116 the state has no work whose end `onDone` could wait for
+        GP0122 the delay `LONG` has no definition"#]]
+    .assert_eq(&found.join("\n"));
+    let machine = compiled.machine.expect("the machine can be looked at");
+    assert_eq!(machine.unbound_actions, ["LONG"], "and is not started");
 }

@@ -233,7 +233,11 @@ impl<'t> Reader<'t, '_> {
                 ("onDone" | "onError", _) => {
                     let message =
                         format!("the state has no work whose end `{}` could wait for", entry.key);
-                    self.error(code::WORK, entry.at, message);
+                    // XState passes over it, so what was drawn for XState is to load.
+                    self.problems.add(match self.dialect {
+                        Dialect::Guidepost => Diagnostic::error(code::WORK, entry.at, message),
+                        Dialect::XState => Diagnostic::warning(code::WORK, entry.at, message),
+                    });
                     continue;
                 }
                 _ => continue,

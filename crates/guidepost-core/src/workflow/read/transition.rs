@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
 use crate::limits::NAME_BYTES_MAX;
 use crate::machine::{Delay, Descriptor, FactKind, Requirement, StateIx, Transition, Trigger};
+use crate::time::Span;
 
 /// The sorts of facts `requires` can ask for, by the key that names them.
 const FACTS: [(&str, FactKind); 4] = [
@@ -113,8 +114,22 @@ impl<'t> Reader<'t, '_> {
         if let Some(span) = span_of(&entry.key) {
             return Some(Delay::Fixed(span));
         }
+        if self.dialect == Dialect::XState {
+            return Some(self.unbound_delay(entry));
+        }
         self.unknown_delay(&entry.key, entry.at);
         None
+    }
+
+    /// A delay that XState's machine expects from the program around it. Looking at it is fine; a run cannot start.
+    fn unbound_delay(&mut self, entry: &Entry) -> Delay {
+        let name = &*entry.key;
+        let message = format!("the delay `{name}` has no definition");
+        let problem = Diagnostic::warning(code::UNBOUND, entry.at, message);
+        self.problems.add(problem.with_hint("define it under `delays`"));
+        self.unbound_actions.insert(name.to_owned());
+        // Nobody knows when it is due, so it never is.
+        Delay::Fixed(Span(i64::MAX))
     }
 
     /// What one key leads to: a target, an object, or a list of alternatives.
