@@ -40,9 +40,9 @@ fn measure(floor: &Path, store: &Path, lasting: Duration) {
     let mut floor = floor::Floor::new(floor);
     let store = steps::Steps::new(store);
     let per_second = floor.per_second(AT_ONCE, lasting);
-    line("store steps at once, per second", store.per_second(AT_ONCE, lasting), per_second);
+    line("durable-64-full", store.per_second(AT_ONCE, lasting), per_second);
     let micros = 1e6 / floor.per_second(1, lasting);
-    line("store step alone, in µs", 1e6 / store.per_second(1, lasting), micros);
+    line("durable-1-full-us", 1e6 / store.per_second(1, lasting), micros);
 }
 
 fn line(name: &str, value: f64, floor: f64) {
