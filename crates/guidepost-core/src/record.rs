@@ -56,10 +56,13 @@ macro_rules! records {
                 }
             }
 
+            /// The stored names of all kinds.
+            pub const KINDS: &[&str] = &[$($kind),*];
+
             /// Whether a kind names a record of the kernel.
             #[must_use]
             pub fn is_kind(kind: &str) -> bool {
-                matches!(kind, $($kind)|*)
+                Self::KINDS.contains(&kind)
             }
         }
 

@@ -44,6 +44,10 @@ pub enum FactBody {
 }
 
 impl FactBody {
+    /// The stored names of all kinds.
+    pub const KINDS: [&str; 6] =
+        ["action", "action_ended", "decision", "message", "artifact", "note"];
+
     /// The stored name of the kind.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! Reading a run's history, a page at a time.
 
+use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{Rev, RunRef, Seq};
 use guidepost_core::record::{Record, Transitioned};
 use guidepost_core::recorded::FactBody;
@@ -58,9 +59,10 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// [`OpError::BadArgument`] if the cursor is none, [`OpError::Store`] if there is no such run, and the failures of
+    /// [`OpError::BadArgument`] if the cursor or a kind is none, [`OpError::Store`] if there is no such run, and the failures of
     /// the store.
     pub async fn history(&self, read: &ReadHistory) -> Result<Page<HistoryItem>, OpError> {
+        read.kinds.iter().try_for_each(|kind| check_kind(kind))?;
         let current = self.current(&read.run).await?;
         let page = HistoryPage {
             newest_first: read.newest_first,
@@ -74,6 +76,19 @@ impl Ops {
         let last = items.last().map(|item| item.id.clone());
         Ok(Page { next: found.next.and(last), items })
     }
+}
+
+/// Refuses what names no kind of record: an empty answer would look as if nothing had happened.
+fn check_kind(kind: &str) -> Result<(), OpError> {
+    let kinds = || Record::KINDS.iter().copied().chain(FactBody::KINDS);
+    if kinds().any(|known| known == kind) {
+        return Ok(());
+    }
+    let hint = match closest(kind, kinds()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the kinds are {}", kinds().collect::<Vec<_>>().join(", ")),
+    };
+    Err(OpError::BadArgument { what: format!("`{kind}` is no kind of record"), hint: Some(hint) })
 }
 
 impl Current {

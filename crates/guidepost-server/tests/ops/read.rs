@@ -7,7 +7,7 @@ use guidepost_server::ops::{Kind, ReadHistory, ReadRun, Reading, What};
 use serde_json::json;
 
 use crate::log::{entry, log, read};
-use crate::support::{BUGFIX, on_every_store};
+use crate::support::{BUGFIX, Fixture, on_every_store};
 
 #[tokio::test]
 async fn data_is_shown_whole_or_at_a_place_and_what_is_sensitive_only_when_named() {
@@ -159,4 +159,22 @@ async fn s2_42_the_way_a_run_went_is_a_diagram() {
         assert_eq!(error.to_string(), "`map` is no diagram of a run");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_kind_of_record_that_does_not_exist_is_refused() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let history = |kind: &str| ReadHistory {
+        run: RunRef::from(run.as_str()),
+        newest_first: false,
+        kinds: vec![kind.to_owned()],
+        limit: 10,
+        cursor: None,
+    };
+    assert_eq!(fixture.ops.history(&history("transitioned")).await.unwrap().items.len(), 1);
+    let error = fixture.ops.history(&history("decisions")).await.unwrap_err();
+    assert_eq!(error.to_string(), "`decisions` is no kind of record");
+    assert_eq!(error.hint().as_deref(), Some("did you mean `decision`?"));
 }
