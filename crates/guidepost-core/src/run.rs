@@ -349,6 +349,13 @@ impl Run {
         }
     }
 
+    /// The timer that is due first, of several the one set first; none while the run takes no inputs.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<(&TimerId, Timestamp)> {
+        let due = self.due()?;
+        self.timers.iter().find(|(_, timer)| timer.due == due).map(|(id, _)| (id, due))
+    }
+
     /// Whether moves by SQL wait to be settled: there are some, and the run takes inputs.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {

@@ -146,8 +146,7 @@ impl Simulator {
 
     /// Moves the clock to the next timer that is due by `until` and fires it; `None` if there is none.
     pub fn fire_next(&mut self, until: Timestamp) -> Option<Result<Step, Failure>> {
-        let due = self.run.due().filter(|due| *due <= until)?;
-        let (timer, _) = self.run.timers.iter().find(|(_, timer)| timer.due == due)?;
+        let (timer, due) = self.run.next_timer().filter(|(_, due)| *due <= until)?;
         let input = Input::Timer { timer: timer.clone(), at: due };
         self.now = self.now.max(due);
         Some(self.input(&input))

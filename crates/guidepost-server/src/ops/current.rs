@@ -131,8 +131,7 @@ fn unsettled(run: &Run, now: Timestamp) -> Option<Input> {
     if run.is_unsettled() {
         return Some(Input::Settle { at: now });
     }
-    let due = run.due().filter(|due| *due <= now)?;
-    let (timer, _) = run.timers.iter().find(|(_, timer)| timer.due == due)?;
+    let (timer, due) = run.next_timer().filter(|(_, due)| *due <= now)?;
     Some(Input::Timer { timer: timer.clone(), at: due })
 }
 
