@@ -133,9 +133,18 @@ impl Data {
         self.0.get(attribute)
     }
 
-    /// All values, in the order the attributes were first set.
+    /// The same data with one attribute more, or with another value of it.
+    #[must_use]
+    pub fn with(&self, attribute: &str, value: &Json) -> Self {
+        let mut data = self.clone();
+        Arc::make_mut(&mut data.0).insert(AttributeName::from(attribute), value_of(value));
+        data
+    }
+
+    /// All values, in the order the attributes were first set. What the kernel keeps for itself is left out: its names
+    /// begin with `$`, which no expression can write.
     pub fn iter(&self) -> impl Iterator<Item = (&AttributeName, &Value)> {
-        self.0.iter()
+        self.0.iter().filter(|(name, _)| !name.as_str().starts_with('$'))
     }
 
     /// Whether no attribute has a value.
@@ -144,16 +153,24 @@ impl Data {
         self.0.is_empty()
     }
 
-    /// The data as one JSON object.
+    /// The data as one JSON object, what the kernel keeps for itself left out.
     #[must_use]
     pub fn to_json(&self) -> Json {
+        let values = self.iter().map(|(name, value)| {
+            let value = serde_json::to_value(value).unwrap_or(Json::Null);
+            (name.to_string(), value)
+        });
+        Json::Object(values.collect())
+    }
+
+    fn all_to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or(Json::Null)
     }
 
     /// About how many bytes a snapshot of the data takes.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        weight(&self.to_json())
+        weight(&self.all_to_json())
     }
 
     /// The changes that give an attribute this value, as small as they can be: what is equal is left out, what was
@@ -321,10 +338,11 @@ fn list_items(list: &Value) -> Result<Vec<Value>, &'static str> {
 /// Equal if their JSON is: the order of attributes and of fields does not count.
 impl PartialEq for Data {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.to_json() == other.to_json()
+        Arc::ptr_eq(&self.0, &other.0) || self.all_to_json() == other.all_to_json()
     }
 }
 
+/// With what the kernel keeps for itself: this is what is stored.
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter())

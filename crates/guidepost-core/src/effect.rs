@@ -1,6 +1,7 @@
 //! What the kernel asks the shell to do. Asking changes nothing: records and effects become durable together.
 
-use crate::id::{StateId, Visit};
+use crate::id::{Branch, StateId, Visit};
+use crate::time::Timestamp;
 
 /// One request to the shell. Timers are no effect: they are part of the [`Run`](crate::run::Run), and a store finds the
 /// next due one there.
@@ -12,8 +13,22 @@ pub enum Effect {
         state: StateId,
         /// Which visit.
         visit: Visit,
+        /// Which branch; [`Branch::WHOLE`] for the work as a whole. A state that fans out is asked for as a whole first, and
+        /// answered with [`Input::FanOut`](crate::input::Input::FanOut).
+        branch: Branch,
     },
-    /// Stop the work of a state that was left before it ended.
+    /// Try a piece of work again.
+    RetryWork {
+        /// The state.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch.
+        branch: Branch,
+        /// Not before this time.
+        at: Timestamp,
+    },
+    /// Stop the work of a state that was left before it ended, all branches of it.
     CancelWork {
         /// The state.
         state: StateId,

@@ -250,6 +250,31 @@ counter! {
     Version
 }
 
+/// The n-th item of a fan-out, counted from 1.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Branch(pub u32);
+
+impl Branch {
+    /// The work as a whole: of a state that does not fan out, or has not yet.
+    pub const WHOLE: Self = Self(0);
+
+    /// Whether this is the work as a whole.
+    #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    pub fn is_whole(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::id::{EventName, Rev, StateId, TimerId, Visit};
+use crate::id::{Branch, EventName, Rev, StateId, TimerId, Visit};
 use crate::machine::Requirement;
-use crate::run::Driver;
+use crate::run::{Driver, PauseReason};
 use crate::time::Timestamp;
 
 /// One input to a run. Inputs are decided one at a time, and their order alone decides the outcome.
@@ -18,6 +18,10 @@ pub enum Input {
     WorkDone(WorkDone),
     /// The work of an active state failed, and will not be tried again.
     WorkFailed(WorkFailed),
+    /// One try at the work of an active state failed. Whether it is tried again is the state's to say.
+    AttemptFailed(AttemptFailed),
+    /// What the work of an active state that fans out is to be done for.
+    FanOut(FanOut),
     /// A timer is due. `at` is its due time, also when it is settled late.
     Timer {
         /// Which.
@@ -30,6 +34,15 @@ pub enum Input {
         /// When it is settled.
         at: Timestamp,
     },
+    /// Guidepost itself stops the run: a limit was reached, or it crashed whatever touched it.
+    Hold {
+        /// Why.
+        reason: PauseReason,
+        /// The reason in words, with what a person can do about it.
+        detail: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A person or an operator intervenes.
     Control {
         /// What is wanted.
@@ -39,6 +52,25 @@ pub enum Input {
         /// When.
         at: Timestamp,
     },
+}
+
+impl Input {
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Start(start) => start.at,
+            Self::Event(event) => event.at,
+            Self::WorkDone(done) => done.at,
+            Self::WorkFailed(failed) => failed.at,
+            Self::AttemptFailed(failed) => failed.at,
+            Self::FanOut(fan_out) => fan_out.at,
+            Self::Timer { at, .. }
+            | Self::Settle { at }
+            | Self::Hold { at, .. }
+            | Self::Control { at, .. } => *at,
+        }
+    }
 }
 
 /// The input that begins a run.
@@ -71,13 +103,15 @@ pub struct Event {
     pub at: Timestamp,
 }
 
-/// The good end of a state's work.
+/// The good end of a state's work, or of one branch of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct WorkDone {
     /// The state whose work it was.
     pub state: StateId,
     /// Which visit; `None` means the present one.
     pub visit: Option<Visit>,
+    /// Which branch; [`Branch::WHOLE`] for the work as a whole.
+    pub branch: Branch,
     /// The outputs: one JSON object.
     pub output: serde_json::Map<String, Json>,
     /// The rev the sender last saw, as for an event.
@@ -90,19 +124,57 @@ pub struct WorkDone {
     pub at: Timestamp,
 }
 
-/// The bad end of a state's work.
+/// The bad end of a state's work, or of one branch of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct WorkFailed {
     /// The state whose work it was.
     pub state: StateId,
     /// Which visit; `None` means the present one.
     pub visit: Option<Visit>,
+    /// Which branch; [`Branch::WHOLE`] for the work as a whole.
+    pub branch: Branch,
     /// Why.
     pub reason: String,
     /// The rev the sender last saw, as for an event.
     pub rev: Option<Rev>,
     /// Who reports it.
     pub by: By,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The bad end of one try at a piece of work.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AttemptFailed {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch; [`Branch::WHOLE`] for the work as a whole.
+    pub branch: Branch,
+    /// Which try, counted from 1 over everybody who tried.
+    pub attempt: u32,
+    /// Why.
+    pub reason: String,
+    /// Whether trying again may help; if not, this was the last try whatever the state says.
+    pub may_retry: bool,
+    /// Any number, but the same whenever this attempt is decided: it spreads the waits of runs that fail together.
+    pub chance: u64,
+    /// Who reports it.
+    pub by: By,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The items of a fan-out: the work is to be done once for each.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FanOut {
+    /// The state whose work it is.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// One branch each, numbered from 1 in this order.
+    pub items: Vec<Json>,
     /// When.
     pub at: Timestamp,
 }

@@ -9,6 +9,7 @@ mod configuration;
 mod control;
 mod enabled;
 mod enter_exit;
+mod fan_out;
 mod legal;
 mod macrostep;
 mod occurrence;
@@ -16,6 +17,8 @@ mod select;
 mod settle;
 mod start;
 mod work;
+
+use std::collections::VecDeque;
 
 use serde_json::Value as Json;
 
@@ -27,10 +30,11 @@ use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, Requirement};
 use crate::record::{Record, TimerFired, TimerFires};
-use crate::run::{Run, Status};
+use crate::run::{Run, Status, Unfoldable};
 use crate::time::Timestamp;
 
-pub use self::legal::{Argument, Legal, leaves, legal, needs};
+pub use self::fan_out::{filled_in, scope_of_work};
+pub use self::legal::{Argument, Legal, is_engines, leaves, legal, needs};
 use self::macrostep::{Livelock, Macrostep};
 use self::occurrence::Occurrence;
 
@@ -271,6 +275,9 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
         Input::Event(event) => decide_event(machine, run, event),
         Input::WorkDone(done) => work::done(machine, run, done, Livelock::Pause),
         Input::WorkFailed(failed) => work::failed(machine, run, failed, Livelock::Pause),
+        Input::AttemptFailed(failed) => work::attempt_failed(machine, run, failed),
+        Input::FanOut(fan_out) => fan_out::decide(machine, run, fan_out),
+        Input::Hold { reason, detail, at } => control::hold(run, *reason, detail, *at),
         Input::Timer { timer, at } => decide_timer(machine, run, timer, *at),
         Input::Settle { at } => settle::decide(machine, run, *at),
         Input::Control { control, by, at } => match control {
@@ -279,6 +286,48 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
             Control::Cancel => control::cancel(machine, run, by, *at),
         },
     }
+}
+
+/// Why [`decide_all`] decided nothing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refused {
+    /// The input was refused, and nothing changed.
+    #[error(transparent)]
+    Rejected(Box<Rejected>),
+    /// The kernel decided something that does not fold: a bug.
+    #[error("a decision does not fold")]
+    Unfoldable(#[from] Unfoldable),
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(Box::new(rejected))
+    }
+}
+
+/// Decides what one input means, and what follows from it without anybody's doing: work that is to be done for each of
+/// several items fans out at once. Gives the run as it is then.
+///
+/// # Errors
+///
+/// [`Refused::Rejected`] as [`decide`].
+pub fn decide_all(machine: &Machine, run: &Run, input: &Input) -> Result<(Decision, Run), Refused> {
+    let first = decide(machine, run, input)?;
+    let mut run = run.clone();
+    run.apply_all(&first.records)?;
+    let mut all = Decision { records: first.records, effects: Vec::new() };
+    let mut waiting: VecDeque<Effect> = first.effects.into();
+    while let Some(effect) = waiting.pop_front() {
+        let Some(input) = fan_out::called_for(machine, &run, &effect, input.at()) else {
+            all.effects.push(effect);
+            continue;
+        };
+        let next = decide(machine, &run, &input)?;
+        run.apply_all(&next.records)?;
+        all.records.extend(next.records);
+        next.effects.into_iter().rev().for_each(|effect| waiting.push_front(effect));
+    }
+    Ok((all, run))
 }
 
 fn decide_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, Rejected> {
@@ -358,6 +407,11 @@ fn decide_timer(
         records.push(work::waited(run, state, at).into());
     }
     Ok(Decision { records, effects: Vec::new() })
+}
+
+/// A result is a fact that nobody can take back, so a paused run takes it too; what follows waits until it is resumed.
+fn expect_alive(run: &Run) -> Result<(), Rejected> {
+    if run.status == Status::Paused { Ok(()) } else { expect_running(run) }
 }
 
 fn expect_running(run: &Run) -> Result<(), Rejected> {

@@ -53,6 +53,16 @@ pub const SNAPSHOT_BYTES_MIN: u64 = 512;
 /// Timers pending in one run.
 pub const TIMERS_MAX: usize = 1_000;
 
+/// Branches of one fan-out. Each takes a record and, while it goes on, a task.
+pub const BRANCHES_MAX: usize = 10_000;
+
+/// Branches of a fan-out that go on at once when the state does not say: enough to be worth it, few enough that a
+/// provider's limits are not met at once.
+pub const CONCURRENCY: u32 = 8;
+
+/// The longest wait before work is tried again, in seconds, whatever backoff multiplies it to.
+pub const RETRY_DELAY_SECONDS_MAX: i64 = 24 * 60 * 60;
+
 /// Facts recorded by one call.
 pub const FACTS_MAX: usize = 1_000;
 

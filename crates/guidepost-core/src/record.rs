@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::data::Change;
-use crate::id::{EventName, StateId, TimerId, Visit};
+use crate::id::{Branch, EventName, StateId, TimerId, Visit};
 use crate::run::{Driver, PauseReason};
 use crate::time::Timestamp;
 
@@ -81,6 +81,12 @@ records! {
     Transitioned = "transitioned",
     /// A state's work ended, and no transition was taken for it.
     WorkEnded = "work_ended",
+    /// One try at a piece of work failed.
+    AttemptFailed = "attempt_failed",
+    /// A state's work fanned out into branches.
+    FannedOut = "fanned_out",
+    /// One branch of a state's work ended, and others go on.
+    BranchEnded = "branch_ended",
     /// A timer ran out, and no transition was taken for it.
     TimerFired = "timer_fired",
     /// An SQL statement moved the run, or put it into a workflow.
@@ -105,7 +111,10 @@ impl Record {
             Self::Started(started) => &started.changes,
             Self::Transitioned(step) => &step.changes,
             Self::WorkEnded(ended) => &ended.changes,
-            Self::TimerFired(_)
+            Self::FannedOut(fanned) => &fanned.changes,
+            Self::BranchEnded(ended) => &ended.changes,
+            Self::AttemptFailed(_)
+            | Self::TimerFired(_)
             | Self::Placed(_)
             | Self::Paused(_)
             | Self::Resumed(_)
@@ -317,6 +326,75 @@ pub struct WorkEnded {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Changes to the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Who reported it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::AttemptFailed`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AttemptFailed {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    #[serde(default, skip_serializing_if = "Branch::is_whole")]
+    pub branch: Branch,
+    /// Which try, counted from 1.
+    pub attempt: u32,
+    /// Why.
+    pub reason: String,
+    /// When it may be tried again; `None` if that was the last try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// Who reported it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::FannedOut`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FannedOut {
+    /// The state whose work it is.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// How many branches there are, numbered from 1.
+    pub branches: u32,
+    /// How many of them begin at once, the first ones.
+    pub begun: u32,
+    /// Keeps the items, and makes room for the outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::BranchEnded`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BranchEnded {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    pub branch: Branch,
+    /// Whether it ended well.
+    pub ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The branch that begins in its place, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<Branch>,
     /// Changes to the data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,

@@ -3,6 +3,7 @@
 //! A run is its history: folding all its records, in order, gives the [`Run`]. Who a run belongs to, what its goal is and
 //! who its parent is are not decided by the kernel and live with the store.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -11,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::data::{Change, Data, Misfit};
-use crate::id::{Rev, StateId, TimerId, Visit};
+use crate::id::{Branch, Rev, StateId, TimerId, Visit};
 use crate::limits::SNAPSHOT_BYTES_MIN;
-use crate::record::{Cause, Placed, Record, TimerFires, TimerSet, Transitioned};
+use crate::record::{
+    AttemptFailed, BranchEnded, Cause, Placed, Record, TimerFires, TimerSet, Transitioned,
+};
 use crate::time::Timestamp;
 
 /// A map that iterates in the order its keys were inserted.
@@ -148,6 +151,58 @@ pub struct Active {
     /// Whether the state's work has ended: then no second result is accepted for this visit.
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub work_ended: bool,
+    /// Tries at the state's work that failed in this visit.
+    #[serde(rename = "f", default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// The branches of the state's work, once it fanned out and until it ends.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub fan: Option<Box<Fan>>,
+}
+
+impl Active {
+    /// Just entered.
+    #[must_use]
+    pub fn entered(visit: Visit, rev: Rev, at: Timestamp) -> Self {
+        Self { visit, rev, at, work_ended: false, failures: 0, fan: None }
+    }
+
+    /// How often a branch was tried in vain; `None` if it is not going on.
+    #[must_use]
+    pub fn failures_of(&self, branch: Branch) -> Option<u32> {
+        match &self.fan {
+            _ if self.work_ended => None,
+            None => branch.is_whole().then_some(self.failures),
+            Some(fan) => fan.open.get(&branch).copied(),
+        }
+    }
+
+    fn end_work(&mut self) {
+        self.work_ended = true;
+        self.fan = None;
+    }
+}
+
+/// How far a fan-out has come. What its branches gave is in the run's data.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Fan {
+    /// How many branches there are.
+    #[serde(rename = "n")]
+    pub total: u32,
+    /// How many of them have begun: those numbered up to this.
+    #[serde(rename = "s")]
+    pub begun: u32,
+    /// How many ended well.
+    #[serde(rename = "o")]
+    pub ok: u32,
+    /// How many failed for good.
+    #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
+    pub failed: u32,
+    /// Those going on, each with how often it was tried in vain. As many as may go on at once, so the row stays small.
+    #[serde(rename = "g")]
+    pub open: BTreeMap<Branch, u32>,
+    /// The first that failed, and why.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<(Branch, String)>,
 }
 
 /// How often a state was entered, and when it was last left.
@@ -169,6 +224,11 @@ fn resting(waiting: bool) -> Status {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_none(rev: &Rev) -> bool {
     rev.0 == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A timer that has not fired.
@@ -256,6 +316,16 @@ pub enum Unfoldable {
         /// The record.
         rev: Rev,
     },
+    /// A branch ends or fails that is not going on.
+    #[error("rev {rev} is about branch {branch} of `{state}`, which is not going on")]
+    NoSuchBranch {
+        /// The record.
+        rev: Rev,
+        /// The state.
+        state: StateId,
+        /// The branch.
+        branch: Branch,
+    },
     /// A change does not fit the data.
     #[error("rev {rev} changes the data in a way that does not fit it")]
     Data {
@@ -293,10 +363,20 @@ impl Run {
             }
             Record::Transitioned(step) => self.transition(step, rev)?,
             Record::WorkEnded(ended) => {
-                let active = self.active.get_mut(&ended.state);
-                let state = ended.state.clone();
-                active.ok_or(Unfoldable::NotActive { rev, state })?.work_ended = true;
-                self.status = resting(ended.waiting);
+                self.active_mut(&ended.state, rev)?.end_work();
+                self.rest(ended.waiting);
+                self.change(&ended.changes, rev)?;
+            }
+            Record::AttemptFailed(failed) => self.attempt_failed(failed, rev)?,
+            Record::FannedOut(fanned) => {
+                let open = (1..=fanned.begun).map(|branch| (Branch(branch), 0)).collect();
+                let fan =
+                    Fan { total: fanned.branches, begun: fanned.begun, open, ..Fan::default() };
+                self.active_mut(&fanned.state, rev)?.fan = Some(Box::new(fan));
+                self.change(&fanned.changes, rev)?;
+            }
+            Record::BranchEnded(ended) => {
+                self.branch_ended(ended, rev)?;
                 self.change(&ended.changes, rev)?;
             }
             Record::Placed(placed) => {
@@ -378,6 +458,50 @@ impl Run {
         self.change_weight = 0;
     }
 
+    fn active_mut(&mut self, state: &StateId, rev: Rev) -> Result<&mut Active, Unfoldable> {
+        let missing = || Unfoldable::NotActive { rev, state: state.clone() };
+        self.active.get_mut(state).ok_or_else(missing)
+    }
+
+    /// At rest. What ended while the run was paused does not make it go on.
+    fn rest(&mut self, waiting: bool) {
+        if self.paused.is_none() {
+            self.status = resting(waiting);
+        }
+    }
+
+    fn attempt_failed(&mut self, failed: &AttemptFailed, rev: Rev) -> Result<(), Unfoldable> {
+        let active = self.active_mut(&failed.state, rev)?;
+        let failures = match &mut active.fan {
+            None => Some(&mut active.failures),
+            Some(fan) => fan.open.get_mut(&failed.branch),
+        };
+        let (state, branch) = (failed.state.clone(), failed.branch);
+        *failures.ok_or(Unfoldable::NoSuchBranch { rev, state, branch })? += 1;
+        Ok(())
+    }
+
+    fn branch_ended(&mut self, ended: &BranchEnded, rev: Rev) -> Result<(), Unfoldable> {
+        let (state, branch) = (ended.state.clone(), ended.branch);
+        let missing = Unfoldable::NoSuchBranch { rev, state, branch };
+        let Some(fan) = &mut self.active_mut(&ended.state, rev)?.fan else { return Err(missing) };
+        if fan.open.remove(&branch).is_none() {
+            return Err(missing);
+        }
+        if ended.ok {
+            fan.ok += 1;
+        } else {
+            fan.failed += 1;
+            let reason = || (branch, ended.reason.clone().unwrap_or_default());
+            fan.first_failure.get_or_insert_with(reason);
+        }
+        if let Some(next) = ended.begins {
+            fan.begun = next.0;
+            fan.open.insert(next, 0);
+        }
+        Ok(())
+    }
+
     fn transition(&mut self, step: &Transitioned, rev: Rev) -> Result<(), Unfoldable> {
         for state in &step.exited {
             if self.active.swap_remove(state).is_none() {
@@ -403,7 +527,7 @@ impl Run {
         }
         if let Some(active) = step.ended_work.as_ref().and_then(|state| self.active.get_mut(state))
         {
-            active.work_ended = true;
+            active.end_work();
         }
         if step.cause == Cause::Placed {
             if self.placed.is_empty() {
@@ -414,7 +538,7 @@ impl Run {
         for state in &step.entered {
             let visits = self.visits.entry(state.clone()).or_default();
             visits.count = visits.count.next();
-            let active = Active { visit: visits.count, rev, at: step.at, work_ended: false };
+            let active = Active::entered(visits.count, rev, step.at);
             if self.active.insert(state.clone(), active).is_some() {
                 return Err(Unfoldable::AlreadyActive { rev, state: state.clone() });
             }
@@ -422,7 +546,7 @@ impl Run {
         for TimerSet { id, due, fires } in &step.timers {
             self.timers.insert(id.clone(), Timer { due: *due, fires: fires.clone() });
         }
-        self.status = resting(step.waiting);
+        self.rest(step.waiting);
         self.change(&step.changes, rev)
     }
 

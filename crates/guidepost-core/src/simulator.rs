@@ -6,9 +6,11 @@
 use serde_json::{Map, Value as Json};
 
 use crate::effect::Effect;
-use crate::id::{EventName, Rev, StateId};
-use crate::input::{By, Control, Event, Evidence, Input, Start, WorkDone, WorkFailed};
-use crate::kernel::{Legal, Rejected, decide, leaves, legal, needs};
+use crate::id::{Branch, EventName, Rev, StateId, Visit};
+use crate::input::{
+    AttemptFailed, By, Control, Event, Evidence, Input, Start, WorkDone, WorkFailed,
+};
+use crate::kernel::{Legal, Refused, Rejected, decide_all, leaves, legal, needs};
 use crate::machine::{Machine, Requirement};
 use crate::record::Record;
 use crate::recorded::FactBody;
@@ -35,10 +37,19 @@ pub struct Simulator {
 pub enum Failure {
     /// The input was refused, and nothing changed.
     #[error(transparent)]
-    Rejected(#[from] Rejected),
+    Rejected(Rejected),
     /// The kernel decided something that does not fold: a bug.
     #[error("a decision does not fold")]
     Unfoldable(#[from] Unfoldable),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Rejected(rejected) => Self::Rejected(*rejected),
+            Refused::Unfoldable(unfoldable) => Self::Unfoldable(unfoldable),
+        }
+    }
 }
 
 /// What one input did.
@@ -89,9 +100,24 @@ impl Simulator {
     ///
     /// [`Failure::Rejected`] as [`decide`] says.
     pub fn done(&mut self, state: &str, output: Map<String, Json>) -> Result<Step, Failure> {
+        self.branch_done(state, Branch::WHOLE, output)
+    }
+
+    /// Ends one branch of a state's work well.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn branch_done(
+        &mut self,
+        state: &str,
+        branch: Branch,
+        output: Map<String, Json>,
+    ) -> Result<Step, Failure> {
         self.input(&Input::WorkDone(WorkDone {
             state: StateId::from(state),
             visit: None,
+            branch,
             output,
             rev: None,
             evidence: self.evidence(&format!("done.{state}")),
@@ -106,11 +132,52 @@ impl Simulator {
     ///
     /// [`Failure::Rejected`] as [`decide`] says.
     pub fn failed(&mut self, state: &str, reason: &str) -> Result<Step, Failure> {
+        self.branch_failed(state, Branch::WHOLE, reason)
+    }
+
+    /// Ends one branch of a state's work badly.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn branch_failed(
+        &mut self,
+        state: &str,
+        branch: Branch,
+        reason: &str,
+    ) -> Result<Step, Failure> {
         self.input(&Input::WorkFailed(WorkFailed {
             state: StateId::from(state),
             visit: None,
+            branch,
             reason: reason.to_owned(),
             rev: None,
+            by: By::default(),
+            at: self.now,
+        }))
+    }
+
+    /// Lets one try at a state's work, or at one branch of it, fail.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn attempt_failed(
+        &mut self,
+        state: &str,
+        branch: Branch,
+        reason: &str,
+    ) -> Result<Step, Failure> {
+        let active = self.run.active.get(state);
+        let failures = active.and_then(|active| active.failures_of(branch));
+        self.input(&Input::AttemptFailed(AttemptFailed {
+            state: StateId::from(state),
+            visit: active.map_or(Visit(0), |active| active.visit),
+            branch,
+            attempt: failures.unwrap_or_default() + 1,
+            reason: reason.to_owned(),
+            may_retry: true,
+            chance: 0,
             by: By::default(),
             at: self.now,
         }))
@@ -158,8 +225,8 @@ impl Simulator {
     ///
     /// [`Failure::Rejected`] as [`decide`] says.
     pub fn input(&mut self, input: &Input) -> Result<Step, Failure> {
-        let decision = decide(&self.machine, &self.run, input)?;
-        self.run.apply_all(&decision.records)?;
+        let (decision, run) = decide_all(&self.machine, &self.run, input)?;
+        self.run = run;
         self.history.extend(decision.records.iter().cloned());
         Ok(Step { records: decision.records, effects: decision.effects })
     }

@@ -5,6 +5,7 @@
 //! send Scored {"score": 80}    sends an event; `send@3 …` looking at rev 3
 //! done Draft {"text": "…"}     ends a state's work well
 //! failed Draft out of ink      ends it badly, with a reason
+//! attempt Draft out of ink     one try at it failed; `Draft[2]` is its second branch, here and in the two lines above
 //! wait 10s                     lets time pass
 //! action tool_execution crm    puts an action on record; `observed tool_execution crm` one that was seen
 //! guard isRich true            binds a guard that has no definition
@@ -20,7 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::Diagnostic;
 use crate::effect::Effect;
-use crate::id::Rev;
+use crate::id::{Branch, Rev};
 use crate::input::Control;
 use crate::machine::Machine;
 use crate::record::Record;
@@ -79,8 +80,18 @@ fn play_line(simulator: &mut Simulator, line: &str) -> Result<Step, Failure> {
     match verb {
         "start" if name == "engine" => simulator.start(Driver::Engine, object(argument)),
         "start" => simulator.start(Driver::Agent, object(rest)),
-        "done" => simulator.done(name, object(argument)),
-        "failed" => simulator.failed(name, argument),
+        "done" => {
+            let (state, branch) = branch_of(name);
+            simulator.branch_done(&state, branch, object(argument))
+        }
+        "failed" => {
+            let (state, branch) = branch_of(name);
+            simulator.branch_failed(&state, branch, argument)
+        }
+        "attempt" => {
+            let (state, branch) = branch_of(name);
+            simulator.attempt_failed(&state, branch, argument)
+        }
         "wait" => simulator.advance(rest.parse().expect("a span")),
         "pause" => simulator.control(Control::Pause),
         "resume" => simulator.control(Control::Resume),
@@ -108,6 +119,18 @@ fn play_line(simulator: &mut Simulator, line: &str) -> Result<Step, Failure> {
     }
 }
 
+/// `Draft`, or a branch of it: `Draft[2]`.
+fn branch_of(name: &str) -> (String, Branch) {
+    match name.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
+        Some((state, branch)) => (state.to_owned(), Branch(branch.parse().expect("a branch"))),
+        None => (name.to_owned(), Branch::WHOLE),
+    }
+}
+
+fn in_brackets(branch: Branch) -> String {
+    if branch.is_whole() { String::new() } else { format!("[{branch}]") }
+}
+
 fn object(text: &str) -> Map<String, Json> {
     if text.is_empty() {
         return Map::new();
@@ -129,7 +152,13 @@ fn told(simulator: &Simulator, step: &Step) -> String {
     }
     for effect in &step.effects {
         parts.push(match effect {
-            Effect::StartWork { state, visit } => format!("work {state}#{visit}"),
+            Effect::StartWork { state, visit, branch } => {
+                format!("work {state}#{visit}{}", in_brackets(*branch))
+            }
+            Effect::RetryWork { state, visit, branch, at } => {
+                let at = crate::time::Span(at.0);
+                format!("retry {state}#{visit}{} at {at}", in_brackets(*branch))
+            }
             Effect::CancelWork { state, visit } => format!("cancel work {state}#{visit}"),
             Effect::Log { message } => format!("log {message:?}"),
         });
@@ -147,6 +176,19 @@ fn told_record(record: &Record) -> Vec<String> {
         Record::Started(started) => &started.changes,
         Record::Transitioned(taken) => &taken.changes,
         Record::WorkEnded(ended) => &ended.changes,
+        Record::FannedOut(fanned) => {
+            parts.push(format!("{} branches", fanned.branches));
+            &fanned.changes
+        }
+        Record::BranchEnded(ended) => {
+            let how = if ended.ok { "ended" } else { "failed" };
+            parts.push(format!("branch {} {how}", ended.branch));
+            &ended.changes
+        }
+        Record::AttemptFailed(failed) => {
+            parts.push(format!("attempt {} failed", failed.attempt));
+            return parts;
+        }
         Record::Completed(completed) if !completed.output.is_null() => {
             parts.push(format!("output {}", completed.output));
             return parts;

@@ -17,6 +17,18 @@ pub(super) fn pause(run: &Run, by: &By, at: Timestamp) -> Result<Decision, Rejec
     Ok(Decision { records: vec![paused.into()], effects: Vec::new() })
 }
 
+/// Guidepost's own pause. A run that is paused already stays so for the reason it has.
+pub(super) fn hold(
+    run: &Run,
+    reason: PauseReason,
+    detail: &str,
+    at: Timestamp,
+) -> Result<Decision, Rejected> {
+    expect_running(run)?;
+    let paused = Paused { reason, detail: detail.to_owned(), by: String::new(), at };
+    Ok(Decision { records: vec![paused.into()], effects: Vec::new() })
+}
+
 pub(super) fn resume(
     machine: &Machine,
     run: &Run,

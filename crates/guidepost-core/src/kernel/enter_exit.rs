@@ -3,7 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::effect::Effect;
+use crate::id::Branch;
 use crate::kernel::configuration::{Entering, StateSet, is_complete};
+use crate::kernel::fan_out::forget_items;
 use crate::kernel::macrostep::Macrostep;
 use crate::kernel::occurrence::Occurrence;
 use crate::machine::{Machine, State, StateIx, StateKind};
@@ -28,6 +30,9 @@ impl Macrostep<'_> {
         if state.work.is_some() && !ended {
             let visit = self.visit(ix);
             self.effects.push(Effect::CancelWork { state: state.id.clone(), visit });
+        }
+        if !ended && self.run.active.get(&state.id).is_some_and(|active| active.fan.is_some()) {
+            self.change(forget_items(&state.id));
         }
         self.active.remove(ix);
         self.forget_scope();
@@ -70,7 +75,8 @@ impl Macrostep<'_> {
             self.set_wait(ix);
             if state.work.is_some() {
                 let visit = self.visit(ix);
-                self.effects.push(Effect::StartWork { state: state.id.clone(), visit });
+                let (state, branch) = (state.id.clone(), Branch::WHOLE);
+                self.effects.push(Effect::StartWork { state, visit, branch });
             }
             if let StateKind::Compound { initial } = &state.kind
                 && entering.by_default.contains(ix)

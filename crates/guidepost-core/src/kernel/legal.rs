@@ -328,6 +328,17 @@ pub(super) fn is_offered(machine: &Machine, run: &Run, ix: StateIx) -> bool {
         }
 }
 
+/// Whether the engine is to do the work of a state of this run: not the agent, no person, and not the passing of time.
+#[must_use]
+pub fn is_engines(machine: &Machine, run: &Run, ix: StateIx) -> bool {
+    let state = machine.state(ix);
+    let is_done_by_somebody = state
+        .work
+        .as_ref()
+        .is_some_and(|work| work.kind != WorkKind::Wait && work.kind != WorkKind::Ask);
+    is_done_by_somebody && !is_offered(machine, run, ix)
+}
+
 /// The outcome and the state an event reports the end of, whoever does that state's work.
 pub(super) fn offered(machine: &Machine, run: &Run, event: &str) -> Option<(Outcome, StateIx)> {
     let (outcome, path) = [Outcome::Done, Outcome::Failed].into_iter().find_map(|outcome| {

@@ -3,6 +3,7 @@
 //! `UPDATE_EXPECT=1 cargo test -p guidepost-core --features testing` rewrites the answers; the diff is then reviewed like code.
 
 mod actions;
+mod branches;
 mod control;
 mod done;
 mod eventless;

@@ -212,3 +212,59 @@ resume
         "#]],
     );
 }
+
+const FLAKY: &str = r#"
+name: t
+initial: Charge
+states:
+  Charge: { task: pay, retry: { max_attempts: 3, delay: 1s, backoff: 3 }, onDone: Paid, onError: Help }
+  Help: { on: { AGAIN: Charge } }
+  Paid: { type: final }
+"#;
+
+#[test]
+fn a_failed_attempt_is_tried_again_later_and_later_until_there_are_no_more() {
+    check(
+        &format!(
+            "{FLAKY}---\nstart engine\nattempt Charge declined\nattempt Charge declined\nattempt Charge declined\nattempt Charge declined\nsend AGAIN\nattempt Charge declined\n"
+        ),
+        expect![[r#"
+            start engine -> in Charge; work Charge#1
+            attempt Charge declined -> in Charge; attempt 1 failed; retry Charge#1 at 1s
+            attempt Charge declined -> in Charge; attempt 2 failed; retry Charge#1 at 3s
+            attempt Charge declined -> in Help; attempt 3 failed; next: AGAIN
+            attempt Charge declined -> rejected: the work of `Charge` is not going on
+            send AGAIN -> in Charge; work Charge#2
+            attempt Charge declined -> in Charge; attempt 1 failed; retry Charge#2 at 1s
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_going_on_when_the_run_is_paused_still_ends_and_nothing_follows() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { task: x, retry: 2, onDone: b }
+  b: { task: y, onDone: END }
+  END: { type: final }
+---
+start engine
+pause
+attempt a torn
+done a {}
+resume
+done b {}
+"#,
+        expect![[r#"
+            start engine -> in a; work a#1
+            pause -> in a; paused
+            attempt a torn -> in a; paused; attempt 1 failed; retry a#1 at 1s
+            done a {} -> in b; paused; work b#1
+            resume -> in b
+            done b {} -> in END; completed
+        "#]],
+    );
+}
