@@ -351,6 +351,19 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
+    /// Every sort of work.
+    pub const ALL: [Self; 9] = [
+        Self::Agent,
+        Self::Ask,
+        Self::Tool,
+        Self::Http,
+        Self::Exec,
+        Self::Task,
+        Self::Run,
+        Self::Wait,
+        Self::Invoke,
+    ];
+
     /// The key that writes it in a definition.
     #[must_use]
     pub fn as_str(self) -> &'static str {

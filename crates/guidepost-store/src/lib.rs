@@ -26,6 +26,7 @@ mod place;
 mod refuse;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -42,6 +43,10 @@ use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
 
 pub use self::place::open;
+pub use self::task::{
+    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
+    TaskChanges, TaskFilter, TaskId,
+};
 
 /// The workflow of runs that are only recorded. Built in: it is never defined, and its states are what is observed.
 pub const OBSERVED: &str = "observed";
@@ -118,6 +123,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again.
+    /// - [`StoreError::LeaseLost`]: the attempt whose result it takes is not the present one any more. Drop the result.
     /// - [`StoreError::Unavailable`]: the outcome is unknown; the batch may be durable. Reload before trying again.
     async fn commit(
         &self,
@@ -182,6 +188,49 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<RunNo>, StoreError>;
+
+    /// Hands out tasks that are ready, those longest ready first in each queue, and those whose attempt took too long.
+    /// Tasks of a run that is paused are not handed out, but for those that took too long.
+    async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Extends leases, never beyond a task's deadline. Gives those that are lost: the task ended, or somebody else holds
+    /// it by now.
+    async fn extend(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        until: Timestamp,
+    ) -> Result<Vec<Held>, StoreError>;
+
+    /// Gives tasks back, to be claimed by anybody at once. Those that are lost are passed over.
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Lets a task wait for the end of the run it launched. It is ready again when that run has ended, even if it has
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`].
+    async fn park(
+        &self,
+        tenant: &Tenant,
+        held: &Held,
+        child: RunNo,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Ends a task that no run waits for any more. One that is lost is passed over.
+    async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError>;
+
+    /// Tasks by run, state, visit and branch, a page at a time.
+    async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError>;
 
     /// Checks a run's history: numbering, hash chain, payload digests, and that it folds to the stored state.
     ///
@@ -426,6 +475,8 @@ pub struct Batch {
     pub request: Option<RequestDigest>,
     /// When it is recorded.
     pub recorded_at: Timestamp,
+    /// What it does to the run's tasks.
+    pub tasks: TaskChanges,
 }
 
 /// Identifies a request by what was asked: equal requests have equal digests.
@@ -678,6 +729,12 @@ pub enum StoreError {
         /// What the run is at.
         present: Rev,
     },
+    /// The task ended, or somebody else holds it by now. Nothing was written.
+    #[error("the task `{task}` is not held any more")]
+    LeaseLost {
+        /// Which.
+        task: TaskId,
+    },
     /// There is no such run. Nothing was written.
     #[error("there is no run `{0}`")]
     NoSuchRun(RunRef),
@@ -772,12 +829,16 @@ impl Explain for StoreError {
             Self::NewerSchema { .. } => "GP0309",
             Self::Damaged { .. } => "GP0310",
             Self::BadUrl { .. } => "GP0311",
+            Self::LeaseLost { .. } => "GP0312",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Conflict { .. } => Some("read the run again and decide anew".to_owned()),
+            Self::LeaseLost { .. } => Some(
+                "drop the result: the work ended, or is being done by somebody else".to_owned(),
+            ),
             Self::NoSuchRun(_) => {
                 Some("`guidepost find --in runs` lists the runs there are".to_owned())
             }

@@ -5,6 +5,7 @@
 mod catalogue;
 mod matches;
 mod runs;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,12 +19,13 @@ use guidepost_core::time::Timestamp;
 
 use self::catalogue::Catalogue;
 use self::runs::Runs;
+use self::tasks::Tasks;
 use crate::clock;
 use crate::{
-    Batch, Committed, Created, Defined, Description, Durability, Entry, HistoryPage, Loaded,
-    NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary,
-    StateWording, Store, StoreError, Verified, VersionSummary, Wanted, Workflow, WorkflowFilter,
-    WorkflowSummary,
+    Batch, Claim, Claimed, Committed, Created, Defined, Description, Durability, Entry, Held,
+    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
+    RunFilter, RunSummary, StateWording, Store, StoreError, Task, TaskChanges, TaskFilter,
+    Verified, VersionSummary, Wanted, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// A store that keeps everything in memory.
@@ -45,6 +47,7 @@ struct Everything {
 struct Holdings {
     catalogue: Catalogue,
     runs: Runs,
+    tasks: Tasks,
 }
 
 impl Memory {
@@ -61,6 +64,15 @@ impl Memory {
 
     fn with<T>(&self, tenant: &Tenant, use_it: impl FnOnce(&mut Holdings) -> T) -> T {
         use_it(self.lock().tenants.entry(tenant.clone()).or_default())
+    }
+}
+
+impl Holdings {
+    fn change_tasks(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
+        self.tasks.change(run, changes, now);
+        if self.runs.of_task(run).is_some_and(|run| run.status.is_ended()) {
+            self.tasks.end_all(run, self.runs.has_live_children(run), now);
+        }
     }
 }
 
@@ -112,7 +124,10 @@ impl Store for Memory {
             Some(created) => created,
             None => {
                 own.catalogue.expect(&new.workflow, new.version)?;
-                own.runs.create(no, new, batch)?
+                let (changes, now) = (batch.tasks.clone(), batch.recorded_at);
+                let created = own.runs.create(no, new, batch)?;
+                own.change_tasks(no, changes, now);
+                created
             }
         };
         everything.last_run += i64::from(created.is_new);
@@ -130,7 +145,15 @@ impl Store for Memory {
         expected: Rev,
         batch: Batch,
     ) -> Result<Committed, StoreError> {
-        self.with(tenant, |own| own.runs.get_mut(run)?.commit(expected, batch))
+        self.with(tenant, |own| {
+            let (changes, now) = (batch.tasks.clone(), batch.recorded_at);
+            let held = own.runs.get_mut(run)?;
+            held.expect_rev(expected)?;
+            own.tasks.expect_held(&changes)?;
+            let committed = held.commit(expected, batch)?;
+            own.change_tasks(run, changes, now);
+            Ok(committed)
+        })
     }
 
     async fn record(
@@ -185,6 +208,53 @@ impl Store for Memory {
         limit: usize,
     ) -> Result<Vec<RunNo>, StoreError> {
         Ok(self.with(tenant, |own| own.runs.due(now, limit)))
+    }
+
+    async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        Ok(self.with(tenant, |own| own.tasks.claim(claim, |run| own.runs.of_task(run))))
+    }
+
+    async fn extend(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        until: Timestamp,
+    ) -> Result<Vec<Held>, StoreError> {
+        Ok(self.with(tenant, |own| own.tasks.extend(owner, held, until)))
+    }
+
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.with(tenant, |own| own.tasks.release(owner, held, now));
+        Ok(())
+    }
+
+    async fn park(
+        &self,
+        tenant: &Tenant,
+        held: &Held,
+        child: RunNo,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.with(tenant, |own| {
+            let is_live = own.runs.of_task(child).is_some_and(|run| !run.status.is_ended());
+            own.tasks.park(held, child, is_live, now)
+        })
+    }
+
+    async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError> {
+        self.with(tenant, |own| own.tasks.drop_task(held));
+        Ok(())
+    }
+
+    async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
+        Ok(self.with(tenant, |own| own.tasks.list(filter)))
     }
 
     async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {

@@ -2,7 +2,7 @@
 
 use guidepost_core::id::Version;
 
-use crate::StoreError;
+use crate::{StoreError, TaskId};
 
 /// No run can be created in it.
 pub(crate) fn no_such_version(workflow: &str, version: Option<Version>) -> StoreError {
@@ -20,4 +20,9 @@ pub(crate) fn no_such_state(workflow: &str, state: &str) -> StoreError {
         what: format!("there is no state `{state}` in a workflow `{workflow}`"),
         hint: None,
     }
+}
+
+/// Somebody else holds the task by now, or it is gone.
+pub(crate) fn lease_lost(task: &TaskId) -> StoreError {
+    StoreError::LeaseLost { task: task.clone() }
 }

@@ -13,6 +13,7 @@ mod read;
 mod readers;
 mod row;
 mod schema;
+mod tasks;
 mod write;
 mod writer;
 
@@ -29,10 +30,10 @@ pub use self::location::Location;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::{
-    Batch, Committed, Created, Defined, Description, Entry, HistoryPage, Loaded, NewRun,
-    NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary,
-    StateWording, Store, StoreError, Verified, VersionSummary, Wanted, Workflow, WorkflowFilter,
-    WorkflowSummary,
+    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
+    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
+    RunSummary, StateWording, Store, StoreError, Task, TaskFilter, Verified, VersionSummary,
+    Wanted, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// How long a call waits for another process to end its transaction.
@@ -196,6 +197,54 @@ impl Store for Sqlite {
     ) -> Result<Vec<RunNo>, StoreError> {
         let tenant = tenant.clone();
         self.readers.read(move |db| read::due(db, &tenant, now, limit)).await
+    }
+
+    async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        let (tenant, claim) = (tenant.clone(), claim.clone());
+        self.writer.write(move |db| tasks::claim(db, &tenant, &claim)).await
+    }
+
+    async fn extend(
+        &self,
+        _tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        until: Timestamp,
+    ) -> Result<Vec<Held>, StoreError> {
+        let (owner, held) = (owner.to_owned(), held.to_vec());
+        self.writer.write(move |db| tasks::extend(db, &owner, &held, until)).await
+    }
+
+    async fn release(
+        &self,
+        _tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (owner, held) = (owner.to_owned(), held.to_vec());
+        self.writer.write(move |db| tasks::release(db, &owner, &held, now)).await
+    }
+
+    async fn park(
+        &self,
+        _tenant: &Tenant,
+        held: &Held,
+        child: RunNo,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let held = held.clone();
+        self.writer.write(move |db| tasks::park(db, &held, child, now)).await
+    }
+
+    async fn drop_task(&self, _tenant: &Tenant, held: &Held) -> Result<(), StoreError> {
+        let held = held.clone();
+        self.writer.write(move |db| tasks::drop_task(db, &held)).await
+    }
+
+    async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.readers.read(move |db| tasks::list(db, &tenant, &filter)).await
     }
 
     async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {

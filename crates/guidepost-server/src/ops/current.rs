@@ -156,6 +156,7 @@ pub(super) fn batch(
         run,
         request,
         recorded_at,
+        tasks: Default::default(),
     })
 }
 

@@ -112,7 +112,15 @@ fn batch(mut run: Run, records: Vec<Record>, state: &str) -> Batch {
     run.apply_all(&records).unwrap();
     let leaves = vec![state.to_owned()];
     let recorded_at = Timestamp(1_780_000_000_000_000_000);
-    Batch { records, run, current_state: state.to_owned(), leaves, request: None, recorded_at }
+    Batch {
+        records,
+        run,
+        current_state: state.to_owned(),
+        leaves,
+        request: None,
+        recorded_at,
+        tasks: guidepost_store::TaskChanges::default(),
+    }
 }
 
 /// A record of about 200 bytes.

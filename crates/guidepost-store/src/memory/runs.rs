@@ -10,6 +10,7 @@ use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 
 use super::matches::{has_words, is_state, meets};
+use super::tasks::RunOfTask;
 use crate::chain::{self, Hash, Link, Payload};
 use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
@@ -158,6 +159,17 @@ impl Runs {
         due.into_iter().map(|(_, no)| no).take(limit).collect()
     }
 
+    /// What claiming a task needs to know of its run.
+    pub(super) fn of_task(&self, run: RunNo) -> Option<RunOfTask> {
+        let held = self.runs.get(&run)?;
+        Some(RunOfTask { status: held.run.status, root: held.head.root })
+    }
+
+    pub(super) fn has_live_children(&self, run: RunNo) -> bool {
+        let mut children = self.runs.values().filter(|held| held.head.parent == Some(run));
+        children.any(|held| !held.run.status.is_ended())
+    }
+
     /// How many runs are alive in a workflow, or in one version of it.
     pub(super) fn live(&self, workflow: &str, version: Option<Version>) -> u64 {
         let live = self.runs.values().filter(|held| {
@@ -170,10 +182,16 @@ impl Runs {
 }
 
 impl Held {
-    pub(super) fn commit(&mut self, expected: Rev, batch: Batch) -> Result<Committed, StoreError> {
-        if self.run.rev != expected {
-            return Err(StoreError::Conflict { expected, present: self.run.rev });
+    pub(super) fn expect_rev(&self, expected: Rev) -> Result<(), StoreError> {
+        if self.run.rev == expected {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict { expected, present: self.run.rev })
         }
+    }
+
+    pub(super) fn commit(&mut self, expected: Rev, batch: Batch) -> Result<Committed, StoreError> {
+        self.expect_rev(expected)?;
         let mut rev = expected;
         let mut kept = Vec::with_capacity(batch.records.len());
         for record in batch.records {

@@ -12,10 +12,11 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::fault::{Fault, damaged};
 use super::row::{self, int, text};
+use super::tasks;
 use crate::chain::{self, Hash, Link, Payload};
 use crate::{
-    Batch, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError, clock,
-    payload, refuse,
+    Batch, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError, TaskChanges,
+    clock, payload, refuse,
 };
 
 /// A batch, ready to be stored.
@@ -32,6 +33,7 @@ pub(super) struct Step {
     leaves: Vec<String>,
     /// The data, if a snapshot of it is due.
     snapshot: Option<Payload>,
+    tasks: TaskChanges,
 }
 
 /// Observed facts, ready to be stored.
@@ -74,7 +76,7 @@ struct Head {
 
 impl Step {
     pub(super) fn new(batch: Batch) -> Result<Self, StoreError> {
-        let Batch { records, run, current_state, leaves, request, recorded_at } = batch;
+        let Batch { records, run, current_state, leaves, request, recorded_at, tasks } = batch;
         let is_settled = !run.is_unsettled();
         let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
         Ok(Self {
@@ -88,6 +90,7 @@ impl Step {
             current_state,
             leaves,
             snapshot: snapshot.map(Payload::new),
+            tasks,
         })
     }
 }
@@ -185,6 +188,7 @@ pub(super) fn create(
     };
     append_step(db, tenant, &mut head, step)?;
     advance_seq(db, &head)?;
+    tasks::change(db, tenant, run, &step.tasks, step.status, step.recorded_at)?;
     if let Some((key, digest)) = &new.key {
         db.prepare_cached(include_str!("queries/insert_key.sql"))?.execute(named_params! {
             ":tenant": tenant.as_str(), ":key": key, ":digest": digest.0.as_slice(), ":run": run.0,
@@ -275,6 +279,7 @@ pub(super) fn commit(
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
+    tasks::expect_held(db, &step.tasks)?;
     let state_id = state_id(db, head.workflow_id, &step.current_state, tenant)?;
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
@@ -295,6 +300,7 @@ pub(super) fn commit(
             named_params! { ":run": run.0, ":status": step.status.as_str(), ":due": step.due },
         )?;
     }
+    tasks::change(db, tenant, run, &step.tasks, step.status, step.recorded_at)?;
     Ok(Committed { seq: head.seq, rev: head.rev, snapshot: step.snapshot.is_some() })
 }
 

@@ -8,12 +8,14 @@ mod catalogue;
 mod fixture;
 mod histories;
 mod reads;
+mod tasks;
 mod writes;
 
 pub use self::catalogue::*;
 pub use self::fixture::Fixture;
 pub use self::histories::*;
 pub use self::reads::*;
+pub use self::tasks::*;
 pub use self::writes::*;
 
 /// Makes a test of each case of the suite. `$open` is an expression that opens an empty store, as an `Arc<dyn Store>`
@@ -51,6 +53,20 @@ macro_rules! conformance {
             live_edits_are_counted
             workflows_are_listed_and_searched
             versions_are_listed_newest_first
+            a_task_is_claimed_once_and_not_before_its_time
+            a_task_filed_with_a_lease_is_held_from_the_start
+            of_two_attempts_only_the_present_one_counts
+            a_lease_is_extended_up_to_the_deadline
+            an_attempt_past_its_deadline_is_told
+            a_released_task_is_ready_at_once
+            a_retried_task_is_ready_at_its_time
+            losses_are_forgiven
+            tasks_end_with_their_run
+            a_parked_task_is_ready_when_the_run_it_launched_ends
+            what_was_launched_in_vain_is_left_to_be_cancelled
+            a_claim_may_be_for_one_tree_of_runs
+            tasks_are_listed_in_order
+            a_conflict_files_no_task
         );
     };
     (@each $open:expr; $($case:ident)*) => {

@@ -112,6 +112,7 @@ fn batch(mut run: Run, records: Vec<Record>) -> Batch {
         leaves: vec!["Counting".to_owned()],
         request: None,
         recorded_at: Timestamp(2),
+        tasks: guidepost_store::TaskChanges::default(),
     }
 }
 

@@ -1057,6 +1057,7 @@ fn settling(mut run: guidepost_core::run::Run) -> Batch {
         leaves: vec![placed.to.to_string()],
         request: None,
         recorded_at: Timestamp(placed.at.0),
+        tasks: guidepost_store::TaskChanges::default(),
     }
 }
 

@@ -348,3 +348,40 @@ CREATE TABLE turn (
     payload       TEXT NOT NULL,
     PRIMARY KEY (thread_id, position)
 );
+
+-- What is to be done now, and who does it? A row is there exactly as long as its work goes on.
+CREATE TABLE task (
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    run_no        INTEGER NOT NULL,
+    -- The path of the state whose work it is; empty for what is left to do after the run.
+    state         TEXT NOT NULL,
+    visit         INTEGER NOT NULL,
+    -- The n-th item of a fan-out; 0 for the work as a whole.
+    branch        INTEGER NOT NULL DEFAULT 0,
+    kind          TEXT NOT NULL,
+    -- Who may claim it: those who serve this queue.
+    queue         TEXT NOT NULL,
+    filed_at      INTEGER NOT NULL,
+    -- From when on it may be claimed; while somebody holds it, when the lease ends.
+    ready_at      INTEGER NOT NULL,
+    owner         TEXT,
+    -- How often it was claimed. A result counts only for the present attempt.
+    attempt       INTEGER NOT NULL DEFAULT 0,
+    -- How often in a row its holder was not heard of again.
+    lost          INTEGER NOT NULL DEFAULT 0,
+    timeout_ns    INTEGER,
+    -- When the present attempt must be over.
+    deadline      INTEGER,
+    -- The run it launched and waits for.
+    child_no      INTEGER,
+    PRIMARY KEY (run_no, state, visit, branch)
+) WITHOUT ROWID;
+
+-- Which tasks of a queue may be claimed, the longest ready first?
+CREATE INDEX task_ready ON task (tenant, queue, ready_at);
+-- Which attempts took too long?
+CREATE INDEX task_deadline ON task (tenant, deadline) WHERE deadline IS NOT NULL;
+-- Which task waits for this run?
+CREATE INDEX task_child ON task (child_no) WHERE child_no IS NOT NULL;
+-- Which runs did this one launch?
+CREATE INDEX agent_instance_parent ON agent_instance (parent_no) WHERE parent_no IS NOT NULL;

@@ -227,6 +227,9 @@ BEGIN
     FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000 AS now) AS n
     WHERE OLD.status IN ('running', 'waiting', 'paused');
 
+    DELETE FROM task WHERE run_no = OLD.agent_id;
+    UPDATE task SET ready_at = 0 WHERE child_no = OLD.agent_id;
+
     UPDATE deleted_agent
     SET status = 'cancelled', rev = rev + 1, seq = seq + 1, unsealed = unsealed + 1,
         changed_at = (SELECT r.at FROM record AS r WHERE r.run_no = OLD.agent_id AND r.seq = OLD.seq + 1)

@@ -15,7 +15,7 @@ use guidepost_core::time::Timestamp;
 
 use crate::{
     Batch, Committed, Loaded, NewRun, NewVersion, RequestDigest, Source, StateRow, Store,
-    StoreError, TransitionRow,
+    StoreError, TaskChanges, TransitionRow,
 };
 
 /// A store to try, for one tenant. Its workflow is `lead`: `Ingest` and `Score` lead to each other, `Done` is final.
@@ -238,6 +238,7 @@ fn batch(mut run: Run, records: Vec<Record>, state: &str, now: Timestamp) -> Bat
         leaves: vec![state.to_owned()],
         request: None,
         recorded_at: now,
+        tasks: TaskChanges::default(),
     }
 }
 

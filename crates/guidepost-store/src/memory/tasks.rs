@@ -1,0 +1,255 @@
+//! Tasks, by run, state, visit and branch.
+
+use std::collections::BTreeMap;
+
+use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::machine::WorkKind;
+use guidepost_core::run::Status;
+use guidepost_core::time::{Span, Timestamp};
+
+use crate::filter::{page, page_items};
+use crate::task::{CANCEL_QUEUE, NEVER};
+use crate::{
+    Claim, Claimed, Held, NewTask, Page, StoreError, Task, TaskChange, TaskChanges, TaskFilter,
+    TaskId, refuse,
+};
+
+/// One tenant's tasks.
+#[derive(Debug, Default)]
+pub(super) struct Tasks(BTreeMap<TaskId, Filed>);
+
+#[derive(Debug)]
+struct Filed {
+    task: Task,
+    timeout: Option<Span>,
+}
+
+/// What a claim needs to know of a run.
+pub(super) struct RunOfTask {
+    pub(super) status: Status,
+    pub(super) root: RunNo,
+}
+
+impl Tasks {
+    pub(super) fn expect_held(&self, changes: &TaskChanges) -> Result<(), StoreError> {
+        let Some(held) = &changes.fence else { return Ok(()) };
+        if self.is_held(held) { Ok(()) } else { Err(refuse::lease_lost(&held.task)) }
+    }
+
+    fn is_held(&self, held: &Held) -> bool {
+        self.0.get(&held.task).is_some_and(|filed| filed.task.attempt == held.attempt)
+    }
+
+    fn held_mut(&mut self, held: &Held) -> Option<&mut Filed> {
+        self.0.get_mut(&held.task).filter(|filed| filed.task.attempt == held.attempt)
+    }
+
+    pub(super) fn change(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
+        for change in changes.changes {
+            match change {
+                TaskChange::File(task) => self.file(run, task, now),
+                TaskChange::Retry { state, visit, branch, at } => {
+                    let task = TaskId { run, state, visit, branch };
+                    if let Some(filed) = self.0.get_mut(&task) {
+                        let free = Task {
+                            owner: None,
+                            ready_at: at,
+                            deadline: None,
+                            lost: 0,
+                            ..filed.task.clone()
+                        };
+                        filed.task = free;
+                    }
+                }
+                TaskChange::End { state, visit, branch } => {
+                    self.end(run, &state, visit, branch, now)
+                }
+                TaskChange::Forgive => {
+                    self.0
+                        .values_mut()
+                        .filter(|filed| filed.task.id.run == run)
+                        .for_each(|filed| filed.task.lost = 0);
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, run: RunNo, new: NewTask, now: Timestamp) {
+        let id = TaskId { run, state: new.state, visit: new.visit, branch: new.branch };
+        let deadline =
+            new.timeout.filter(|_| new.lease.is_some()).map(|timeout| now.after(timeout));
+        let until = new.lease.as_ref().map(|lease| earlier(lease.until, deadline));
+        let task = Task {
+            id: id.clone(),
+            kind: new.kind,
+            queue: new.queue,
+            filed_at: now,
+            ready_at: until.unwrap_or(new.ready_at),
+            attempt: u32::from(new.lease.is_some()),
+            owner: new.lease.map(|lease| lease.owner),
+            lost: 0,
+            deadline,
+            child: None,
+        };
+        self.0.insert(id, Filed { task, timeout: new.timeout });
+    }
+
+    fn end(
+        &mut self,
+        run: RunNo,
+        state: &StateId,
+        visit: Visit,
+        branch: Option<Branch>,
+        now: Timestamp,
+    ) {
+        let is_meant = |id: &TaskId| {
+            id.run == run
+                && id.state == *state
+                && id.visit == visit
+                && branch.is_none_or(|branch| branch == id.branch)
+        };
+        self.0.retain(|id, filed| !is_meant(id) || filed.task.child.is_some());
+        // What it launched is told to stop, by whoever serves that queue.
+        for (_, filed) in self.0.iter_mut().filter(|(id, _)| is_meant(id)) {
+            CANCEL_QUEUE.clone_into(&mut filed.task.queue);
+            filed.task.owner = None;
+            filed.task.ready_at = now;
+            filed.task.deadline = None;
+        }
+    }
+
+    /// The run is over: so is all its work, whoever launched it goes on, and what it launched is told to stop.
+    pub(super) fn end_all(&mut self, run: RunNo, has_live_children: bool, now: Timestamp) {
+        self.0.retain(|id, _| id.run != run);
+        for filed in self.0.values_mut() {
+            if filed.task.child == Some(run) && filed.task.queue != CANCEL_QUEUE {
+                filed.task.ready_at = now;
+            }
+        }
+        if has_live_children {
+            let task = NewTask {
+                state: StateId::root(),
+                visit: Visit(0),
+                branch: Branch::WHOLE,
+                kind: WorkKind::Run,
+                queue: CANCEL_QUEUE.to_owned(),
+                ready_at: now,
+                timeout: None,
+                lease: None,
+            };
+            self.file(run, task, now);
+        }
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        claim: &Claim,
+        run_of: impl Fn(RunNo) -> Option<RunOfTask>,
+    ) -> Vec<Claimed> {
+        let is_below = |run: &RunOfTask| claim.root.is_none_or(|root| root == run.root);
+        let late = self.ids(|filed| {
+            let run = run_of(filed.task.id.run).filter(is_below);
+            let is_late = filed.task.deadline.is_some_and(|deadline| deadline <= claim.now);
+            (is_late && run.is_some_and(|run| !run.status.is_ended()))
+                .then_some(filed.task.deadline?)
+        });
+        let mut claimed = Vec::new();
+        for id in late.into_iter().take(claim.limit) {
+            let Some(filed) = self.0.get_mut(&id) else { continue };
+            filed.task.owner = Some(claim.owner.clone());
+            filed.task.ready_at = claim.until;
+            filed.task.deadline = None;
+            claimed.push(Claimed { task: filed.task.clone(), timed_out: true });
+        }
+        for queue in &claim.queues {
+            let ready = self.ids(|filed| {
+                let run = run_of(filed.task.id.run).filter(is_below)?;
+                let goes_on = matches!(run.status, Status::Running | Status::Waiting);
+                let is_ready = filed.task.queue == *queue && filed.task.ready_at <= claim.now;
+                (is_ready && (goes_on || queue == CANCEL_QUEUE)).then_some(filed.task.ready_at)
+            });
+            for id in ready {
+                if claimed.len() >= claim.limit {
+                    return claimed;
+                }
+                let Some(filed) = self.0.get_mut(&id) else { continue };
+                let task = &mut filed.task;
+                // Whoever held it was not heard of again.
+                task.lost += u32::from(task.owner.is_some());
+                task.owner = Some(claim.owner.clone());
+                task.attempt += 1;
+                task.deadline = filed.timeout.map(|timeout| claim.now.after(timeout));
+                task.ready_at = earlier(claim.until, task.deadline);
+                claimed.push(Claimed { task: task.clone(), timed_out: false });
+            }
+        }
+        claimed
+    }
+
+    /// Those for which `rank` gives a time, the earliest first.
+    fn ids(&self, rank: impl Fn(&Filed) -> Option<Timestamp>) -> Vec<TaskId> {
+        let ranked = self.0.iter().filter_map(|(id, filed)| Some((rank(filed)?, id.clone())));
+        let mut ranked: Vec<(Timestamp, TaskId)> = ranked.collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, id)| id).collect()
+    }
+
+    pub(super) fn extend(&mut self, owner: &str, held: &[Held], until: Timestamp) -> Vec<Held> {
+        let mut lost = Vec::new();
+        for hold in held {
+            match self.held_mut(hold).filter(|filed| filed.task.owner.as_deref() == Some(owner)) {
+                Some(filed) => filed.task.ready_at = earlier(until, filed.task.deadline),
+                None => lost.push(hold.clone()),
+            }
+        }
+        lost
+    }
+
+    pub(super) fn release(&mut self, owner: &str, held: &[Held], now: Timestamp) {
+        for hold in held {
+            if let Some(filed) =
+                self.held_mut(hold).filter(|filed| filed.task.owner.as_deref() == Some(owner))
+            {
+                filed.task.owner = None;
+                filed.task.ready_at = now;
+                filed.task.deadline = None;
+            }
+        }
+    }
+
+    pub(super) fn park(
+        &mut self,
+        held: &Held,
+        child: RunNo,
+        is_live: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let filed = self.held_mut(held).ok_or_else(|| refuse::lease_lost(&held.task))?;
+        filed.task.owner = None;
+        filed.task.deadline = None;
+        filed.task.lost = 0;
+        filed.task.child = Some(child);
+        filed.task.ready_at = if is_live { NEVER } else { now };
+        Ok(())
+    }
+
+    pub(super) fn drop_task(&mut self, held: &Held) {
+        if self.is_held(held) {
+            self.0.remove(&held.task);
+        }
+    }
+
+    pub(super) fn list(&self, filter: &TaskFilter) -> Page<Task> {
+        let after: Option<TaskId> = filter.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
+        let found = self.0.values().map(|filed| &filed.task).filter(|task| {
+            after.as_ref().is_none_or(|after| task.id > *after)
+                && filter.run.is_none_or(|run| run == task.id.run)
+                && filter.queue.as_ref().is_none_or(|queue| *queue == task.queue)
+        });
+        page(found.cloned(), page_items(filter.limit), |last| last.id.to_string())
+    }
+}
+
+fn earlier(time: Timestamp, deadline: Option<Timestamp>) -> Timestamp {
+    deadline.map_or(time, |deadline| deadline.min(time))
+}

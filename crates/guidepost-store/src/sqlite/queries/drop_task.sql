@@ -1,0 +1,2 @@
+DELETE FROM task
+WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt

@@ -1,0 +1,2 @@
+UPDATE task SET queue = 'cancel', owner = NULL, ready_at = :now, deadline = NULL
+WHERE run_no = :run AND state = :state AND visit = :visit AND child_no IS NOT NULL

@@ -1,0 +1,1 @@
+DELETE FROM task WHERE run_no = :run AND state = :state AND visit = :visit AND child_no IS NULL

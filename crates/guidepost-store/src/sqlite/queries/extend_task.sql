@@ -1,0 +1,2 @@
+UPDATE task SET ready_at = min(:until, coalesce(deadline, :until))
+WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt AND owner = :owner

@@ -1,0 +1,1 @@
+UPDATE task SET lost = 0 WHERE run_no = :run

@@ -1,0 +1,1 @@
+SELECT 1 FROM task WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt

@@ -1,0 +1,5 @@
+SELECT t.* FROM task AS t JOIN agent_instance AS a ON a.agent_id = t.run_no
+WHERE t.tenant = :tenant AND t.queue = :queue AND t.ready_at <= :now
+  AND (t.queue = 'cancel' OR a.status IN ('running', 'waiting'))
+  AND (:root IS NULL OR coalesce(a.root_no, a.agent_id) = :root)
+ORDER BY t.ready_at LIMIT :limit

@@ -1,0 +1,2 @@
+UPDATE task SET owner = NULL, ready_at = :now, deadline = NULL
+WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt AND owner = :owner

@@ -1,0 +1,1 @@
+UPDATE task SET ready_at = :now WHERE child_no = :run AND queue <> 'cancel'

@@ -1,0 +1,232 @@
+//! Tasks: work handed to whoever does it, with a lease, an attempt and a queue.
+//!
+//! A task is there exactly as long as its work is going on: a commit that begins the work files it, the commit that takes
+//! the result ends it. Holding a task is a lease, not a lock: when the lease has run out somebody else may claim it, and a
+//! result counts only if it carries the attempt that is the present one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use guidepost_core::id::{Branch, NotARun, RunNo, StateId, Visit};
+use guidepost_core::machine::WorkKind;
+use guidepost_core::time::{Span, Timestamp};
+use serde::{Serialize, Serializer};
+
+/// The queue of what is left to do for runs launched by a run that has no use for them any more.
+pub const CANCEL_QUEUE: &str = "cancel";
+
+/// A task that is not to be claimed before something happens.
+pub const NEVER: Timestamp = Timestamp(i64::MAX);
+
+/// Which piece of work of which run. People read and type it as `r-7:Review#2`, a branch of it as `r-7:Review#2[3]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The run.
+    pub run: RunNo,
+    /// The state whose work it is.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    pub branch: Branch,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}#{}", self.run, self.state, self.visit)?;
+        if self.branch.is_whole() { Ok(()) } else { write!(f, "[{}]", self.branch) }
+    }
+}
+
+/// The text names no task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a task: expected a run, a state and its visit, as in `r-7:Review#2` or `r-7:Review#2[3]`"
+)]
+pub struct NotATask;
+
+impl From<NotARun> for NotATask {
+    fn from(_: NotARun) -> Self {
+        Self
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = NotATask;
+
+    fn from_str(text: &str) -> Result<Self, NotATask> {
+        let (run, rest) = text.split_once(':').ok_or(NotATask)?;
+        let (state, rest) = rest.rsplit_once('#').ok_or(NotATask)?;
+        let (visit, branch) = match rest.strip_suffix(']') {
+            Some(rest) => rest.split_once('[').ok_or(NotATask)?,
+            None => (rest, "0"),
+        };
+        let visit = visit.parse().map(Visit).map_err(|_| NotATask)?;
+        let branch = branch.parse().map(Branch).map_err(|_| NotATask)?;
+        Ok(Self { run: run.parse()?, state: StateId::from(state), visit, branch })
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a commit does to the tasks of its run. The default does nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskChanges {
+    /// The attempt whose result the commit takes: it must still be the present one.
+    pub fence: Option<Held>,
+    /// What is done, in this order.
+    pub changes: Vec<TaskChange>,
+}
+
+/// One change to the tasks of a run. All tasks of a run end with it, without being told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskChange {
+    /// Work begins.
+    File(NewTask),
+    /// Work is to be tried again, by anybody, from a time on.
+    Retry {
+        /// The state whose work it is.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch.
+        branch: Branch,
+        /// From when on.
+        at: Timestamp,
+    },
+    /// Work ended, or is of no use any more.
+    End {
+        /// The state whose work it was.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch; `None` for all of them.
+        branch: Option<Branch>,
+    },
+    /// What was lost so far does not count any more: the run was resumed.
+    Forgive,
+}
+
+/// A task to file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// The state whose work it is.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    pub branch: Branch,
+    /// What sort of work.
+    pub kind: WorkKind,
+    /// Who may claim it: those who serve this queue.
+    pub queue: String,
+    /// From when on.
+    pub ready_at: Timestamp,
+    /// How long one attempt may take.
+    pub timeout: Option<Span>,
+    /// Who holds it from the start, so that whoever files a task and does it needs no second transaction.
+    pub lease: Option<Lease>,
+}
+
+/// Who holds a task, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder.
+    pub owner: String,
+    /// When it ends, unless it is extended.
+    pub until: Timestamp,
+}
+
+/// A task in somebody's hands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Held {
+    /// Which.
+    pub task: TaskId,
+    /// The attempt it was claimed for.
+    pub attempt: u32,
+}
+
+/// A wish for tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who asks.
+    pub owner: String,
+    /// The time now.
+    pub now: Timestamp,
+    /// When the lease is to end.
+    pub until: Timestamp,
+    /// At most so many.
+    pub limit: usize,
+    /// The queues the asker serves, the most urgent first.
+    pub queues: Vec<String>,
+    /// Only tasks of this run and of runs below it.
+    pub root: Option<RunNo>,
+}
+
+/// A task as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// Which.
+    pub id: TaskId,
+    /// What sort of work.
+    pub kind: WorkKind,
+    /// Who may claim it.
+    pub queue: String,
+    /// When it was filed.
+    pub filed_at: Timestamp,
+    /// From when on it may be claimed; while somebody holds it, when the lease ends.
+    pub ready_at: Timestamp,
+    /// Who holds it.
+    pub owner: Option<String>,
+    /// How often it was claimed.
+    pub attempt: u32,
+    /// How often in a row whoever held it was not heard of again.
+    pub lost: u32,
+    /// When the present attempt must be over.
+    pub deadline: Option<Timestamp>,
+    /// The run it launched and waits for.
+    pub child: Option<RunNo>,
+}
+
+/// A task that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The task, in the claimer's hands.
+    pub task: Task,
+    /// Whether its attempt took too long: then the claimer is not to do it but to say so.
+    pub timed_out: bool,
+}
+
+/// Which tasks are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Only those of this run.
+    pub run: Option<RunNo>,
+    /// Only those of this queue.
+    pub queue: Option<String>,
+    /// At most so many; 0 means the default of 100.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_id_reads_back() {
+        for text in ["r-7:Review#2", "r-7:Review.Deep#1[3]", "r-1:a:b#c#9"] {
+            assert_eq!(text.parse::<TaskId>().unwrap().to_string(), text);
+        }
+        for text in
+            ["", "r-7", "r-7:Review", "7:Review#1", "r-7:Review#x", "r-7:Review#1[", "r-7:R#1[]"]
+        {
+            assert_eq!(text.parse::<TaskId>(), Err(NotATask), "{text}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Tasks: filed, claimed, held, lost, ended.
+
+use guidepost_core::id::{Branch, Rev, RunNo, StateId, Tenant, Visit};
+use guidepost_core::machine::WorkKind;
+use guidepost_core::time::{Span, Timestamp};
+
+use super::Fixture;
+use super::fixture::{Step, at, begin, done, new_run};
+use crate::{
+    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewRun, NewTask, StoreError, Task,
+    TaskChange, TaskChanges, TaskFilter, TaskId,
+};
+
+fn score(branch: u32) -> NewTask {
+    NewTask {
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: Branch(branch),
+        kind: WorkKind::Task,
+        queue: "task:score".to_owned(),
+        ready_at: at(10),
+        timeout: None,
+        lease: None,
+    }
+}
+
+fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
+    TaskChanges { fence: None, changes: tasks.into_iter().map(TaskChange::File).collect() }
+}
+
+fn id(run: RunNo, branch: u32) -> TaskId {
+    TaskId { run, state: StateId::from("Score"), visit: Visit(1), branch: Branch(branch) }
+}
+
+fn held(task: &Task) -> Held {
+    Held { task: task.id.clone(), attempt: task.attempt }
+}
+
+impl Fixture {
+    /// A run whose step to `Score` files these tasks.
+    async fn with_tasks(&self, tasks: impl IntoIterator<Item = NewTask>) -> RunNo {
+        let run = self.define_and_start().await;
+        self.step_with(run, "Score", files(tasks)).await;
+        run
+    }
+
+    async fn step_with(&self, run: RunNo, to: &'static str, tasks: TaskChanges) {
+        done(self.try_step_with(run, to, tasks).await);
+    }
+
+    async fn try_step_with(
+        &self,
+        run: RunNo,
+        to: &'static str,
+        tasks: TaskChanges,
+    ) -> Result<crate::Committed, StoreError> {
+        let loaded = self.load(run).await;
+        let expected = loaded.run.rev;
+        let batch = crate::Batch { tasks, ..Step::to(to).batch(loaded.run) };
+        self.store.commit(&self.tenant, run, expected, batch).await
+    }
+
+    async fn claim(&self, owner: &str, now: Timestamp) -> Vec<Claimed> {
+        self.claim_from(owner, now, &["task:score"]).await
+    }
+
+    async fn claim_from(&self, owner: &str, now: Timestamp, queues: &[&str]) -> Vec<Claimed> {
+        let claim = Claim {
+            owner: owner.to_owned(),
+            now,
+            until: now.after(Span(30_000_000_000)),
+            limit: 10,
+            queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
+            root: None,
+        };
+        done(self.store.claim(&self.tenant, &claim).await)
+    }
+
+    async fn tasks(&self) -> Vec<Task> {
+        done(self.store.tasks(&self.tenant, &TaskFilter::default()).await).items
+    }
+}
+
+/// A task is filed with the step that begins its work, and claimed by one.
+pub async fn a_task_is_claimed_once_and_not_before_its_time(on: Fixture) {
+    let run = on.with_tasks([score(2), score(1)]).await;
+    assert_eq!(on.claim("early", at(9)).await, []);
+    let claimed = on.claim("a", at(10)).await;
+    let mut ids: Vec<TaskId> = claimed.iter().map(|claimed| claimed.task.id.clone()).collect();
+    ids.sort();
+    assert_eq!(ids, [id(run, 1), id(run, 2)]);
+    for Claimed { task, timed_out } in &claimed {
+        assert_eq!(
+            (task.attempt, task.lost, task.owner.as_deref(), *timed_out),
+            (1, 0, Some("a"), false)
+        );
+        assert_eq!(task.ready_at, at(40));
+    }
+    assert_eq!(on.claim("b", at(11)).await, []);
+    assert_eq!(on.claim_from("b", at(99), &["task:other"]).await, []);
+}
+
+/// What is filed with a lease is in its holder's hands without being claimed.
+pub async fn a_task_filed_with_a_lease_is_held_from_the_start(on: Fixture) {
+    let lease = Lease { owner: "a".to_owned(), until: at(40) };
+    on.with_tasks([NewTask { lease: Some(lease), ..score(0) }]).await;
+    let tasks = on.tasks().await;
+    assert_eq!((tasks[0].attempt, tasks[0].owner.as_deref()), (1, Some("a")));
+    assert_eq!(on.claim("b", at(39)).await, []);
+    assert_eq!(on.claim("b", at(40)).await.len(), 1);
+}
+
+/// A lease that ran out counts as lost, and a result counts only for the present attempt.
+pub async fn of_two_attempts_only_the_present_one_counts(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let first = on.claim("a", at(10)).await.remove(0).task;
+    let second = on.claim("b", at(40)).await.remove(0).task;
+    assert_eq!((second.attempt, second.lost, second.owner.as_deref()), (2, 1, Some("b")));
+    let takes = |task: &Task| TaskChanges {
+        fence: Some(held(task)),
+        changes: vec![TaskChange::End {
+            state: task.id.state.clone(),
+            visit: Visit(1),
+            branch: None,
+        }],
+    };
+    let before = on.load(run).await.run.rev;
+    match on.try_step_with(run, "Ingest", takes(&first)).await {
+        Err(StoreError::LeaseLost { task }) => assert_eq!(task, id(run, 0)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(on.load(run).await.run.rev, before);
+    on.step_with(run, "Ingest", takes(&second)).await;
+    assert_eq!(on.tasks().await, []);
+}
+
+/// A lease is extended by its holder only, and never beyond the deadline.
+pub async fn a_lease_is_extended_up_to_the_deadline(on: Fixture) {
+    on.with_tasks([NewTask { timeout: Some(Span(60_000_000_000)), ..score(0) }]).await;
+    let task = on.claim("a", at(10)).await.remove(0).task;
+    assert_eq!((task.ready_at, task.deadline), (at(40), Some(at(70))));
+    let extend = |owner: &'static str, until| {
+        let (on, held) = (on.clone(), vec![held(&task)]);
+        async move { done(on.store.extend(&on.tenant, owner, &held, until).await) }
+    };
+    assert_eq!(extend("a", at(60)).await, []);
+    assert_eq!(on.tasks().await[0].ready_at, at(60));
+    assert_eq!(extend("b", at(65)).await, [held(&task)]);
+    assert_eq!(extend("a", at(90)).await, []);
+    assert_eq!(on.tasks().await[0].ready_at, at(70));
+}
+
+/// An attempt that took too long is handed out to be told so, also from a queue the claimer does not serve.
+pub async fn an_attempt_past_its_deadline_is_told(on: Fixture) {
+    on.with_tasks([NewTask { timeout: Some(Span(60_000_000_000)), ..score(0) }]).await;
+    let task = on.claim("a", at(10)).await.remove(0).task;
+    let late = on.claim_from("b", at(70), &[]).await.remove(0);
+    assert!(late.timed_out);
+    assert_eq!((late.task.attempt, late.task.owner.as_deref()), (task.attempt, Some("b")));
+    assert_eq!(on.claim_from("c", at(71), &[]).await, []);
+}
+
+/// Giving a task back is not losing it.
+pub async fn a_released_task_is_ready_at_once(on: Fixture) {
+    on.with_tasks([score(0)]).await;
+    let task = on.claim("a", at(10)).await.remove(0).task;
+    done(on.store.release(&on.tenant, "b", &[held(&task)], at(11)).await);
+    assert_eq!(on.claim("b", at(11)).await, []);
+    done(on.store.release(&on.tenant, "a", &[held(&task)], at(11)).await);
+    let again = on.claim("b", at(11)).await.remove(0).task;
+    assert_eq!((again.attempt, again.lost), (2, 0));
+}
+
+/// A failed attempt is tried again at its time, by anybody.
+pub async fn a_retried_task_is_ready_at_its_time(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    on.claim("a", at(10)).await;
+    let changes = vec![TaskChange::Retry {
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: Branch::WHOLE,
+        at: at(50),
+    }];
+    on.step_with(run, "Ingest", TaskChanges { fence: None, changes }).await;
+    assert_eq!(on.claim("b", at(49)).await, []);
+    let again = on.claim("b", at(50)).await.remove(0).task;
+    assert_eq!((again.attempt, again.lost), (2, 0));
+}
+
+/// What was lost before a person looked does not count any more.
+pub async fn losses_are_forgiven(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    on.claim("a", at(10)).await;
+    assert_eq!(on.claim("b", at(40)).await[0].task.lost, 1);
+    on.step_with(run, "Ingest", TaskChanges { fence: None, changes: vec![TaskChange::Forgive] })
+        .await;
+    assert_eq!(on.tasks().await[0].lost, 0);
+}
+
+/// All work of a run ends with it.
+pub async fn tasks_end_with_their_run(on: Fixture) {
+    let run = on.with_tasks([score(1), score(2)]).await;
+    done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(on.tasks().await, []);
+    assert_eq!(on.claim("a", at(99)).await, []);
+}
+
+/// A task that launched a run waits for its end, and hears of it also if it came first.
+pub async fn a_parked_task_is_ready_when_the_run_it_launched_ends(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let task = on.claim("a", at(10)).await.remove(0).task;
+    let launch = NewRun { parent: Some(run), ..new_run("child") };
+    let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
+    done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+    let parked = on.tasks().await.remove(0);
+    assert_eq!((parked.child, parked.ready_at, parked.owner), (Some(child), NEVER, None));
+    assert_eq!(on.claim("a", at(1_000_000)).await, []);
+    on.step_with(child, "Score", TaskChanges::default()).await;
+    done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
+    let again = on.claim("a", at(1_000_000)).await.remove(0).task;
+    assert_eq!((again.attempt, again.child), (2, Some(child)));
+    done(on.store.park(&on.tenant, &held(&again), child, at(20)).await);
+    assert_eq!(on.tasks().await[0].ready_at, at(20), "it ended before");
+    match on.store.park(&on.tenant, &held(&task), child, at(20)).await {
+        Err(StoreError::LeaseLost { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Runs launched by a run that ended are left to be cancelled; so is the one a step launched that was left.
+pub async fn what_was_launched_in_vain_is_left_to_be_cancelled(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let task = on.claim("a", at(10)).await.remove(0).task;
+    let launch = NewRun { parent: Some(run), ..new_run("child") };
+    let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
+    done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+    let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch: None };
+    on.step_with(run, "Ingest", TaskChanges { fence: None, changes: vec![ends] }).await;
+    let left = on.claim_from("a", at(1_000_000), &[CANCEL_QUEUE]).await.remove(0).task;
+    assert_eq!(left.child, Some(child));
+    done(on.store.drop_task(&on.tenant, &held(&left)).await);
+    assert_eq!(on.tasks().await, []);
+
+    on.step_with(run, "Score", TaskChanges::default()).await;
+    done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
+    let left = on.claim_from("a", at(1_000_000), &[CANCEL_QUEUE]).await.remove(0).task;
+    assert_eq!((left.id.run, left.child), (run, None));
+}
+
+/// Only the work of a run and of those below it is handed out to whoever asks for that.
+pub async fn a_claim_may_be_for_one_tree_of_runs(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let claim = |root| Claim {
+        owner: "a".to_owned(),
+        now: at(10),
+        until: at(40),
+        limit: 10,
+        queues: vec!["task:score".to_owned()],
+        root: Some(root),
+    };
+    let other = on.start("other").await;
+    assert_eq!(done(on.store.claim(&on.tenant, &claim(other)).await), []);
+    assert_eq!(done(on.store.claim(&on.tenant, &claim(run)).await).len(), 1);
+}
+
+/// A page after the other, and nobody else's.
+pub async fn tasks_are_listed_in_order(on: Fixture) {
+    let run = on.with_tasks([score(3), score(1), score(2)]).await;
+    let page =
+        |cursor, limit| TaskFilter { run: Some(run), limit, cursor, ..TaskFilter::default() };
+    let first = done(on.store.tasks(&on.tenant, &page(None, 2)).await);
+    assert_eq!(first.items.iter().map(|task| task.id.branch.0).collect::<Vec<_>>(), [1, 2]);
+    let rest = done(on.store.tasks(&on.tenant, &page(first.next, 2)).await);
+    assert_eq!(rest.items.iter().map(|task| task.id.branch.0).collect::<Vec<_>>(), [3]);
+    assert_eq!(rest.next, None);
+    let others = Tenant::from("other");
+    assert_eq!(done(on.store.tasks(&others, &TaskFilter::default()).await).items, []);
+    let of_queue = TaskFilter { queue: Some("task:none".to_owned()), ..TaskFilter::default() };
+    assert_eq!(done(on.store.tasks(&on.tenant, &of_queue).await).items, []);
+}
+
+/// A commit that conflicts does nothing to tasks either.
+pub async fn a_conflict_files_no_task(on: Fixture) {
+    let run = on.define_and_start().await;
+    let batch = crate::Batch {
+        tasks: files([score(0)]),
+        ..Step::to("Score").batch(on.load(run).await.run)
+    };
+    match on.store.commit(&on.tenant, run, Rev(7), batch).await {
+        Err(StoreError::Conflict { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(on.tasks().await, []);
+}
