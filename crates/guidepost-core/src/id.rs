@@ -263,7 +263,6 @@ impl Branch {
 
     /// Whether this is the work as a whole.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
     pub fn is_whole(&self) -> bool {
         self.0 == 0
     }

@@ -63,6 +63,9 @@ pub const CONCURRENCY: u32 = 8;
 /// The longest wait before work is tried again, in seconds, whatever backoff multiplies it to.
 pub const RETRY_DELAY_SECONDS_MAX: i64 = 24 * 60 * 60;
 
+/// Runs that launch runs that launch runs. Work people design nests two or three deep; deeper is a recursion without end.
+pub const RUN_DEPTH_MAX: u32 = 32;
+
 /// Facts recorded by one call.
 pub const FACTS_MAX: usize = 1_000;
 

@@ -31,6 +31,14 @@ macro_rules! records {
                 }
             }
 
+            /// When it happened.
+            #[must_use]
+            pub fn at(&self) -> Timestamp {
+                match self {
+                    $(Self::$variant(body) => body.at,)*
+                }
+            }
+
             /// The body as JSON, without the kind.
             ///
             /// # Errors

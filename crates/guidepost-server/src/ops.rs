@@ -70,7 +70,6 @@ mod observed;
 mod packet;
 mod read_run;
 mod refusal;
-mod rows;
 mod send_event;
 mod sensitive;
 mod show_workflow;

@@ -24,6 +24,7 @@ mod payload;
 mod place;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod refuse;
+pub mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod task;
@@ -277,7 +278,7 @@ pub enum Durability {
     None,
 }
 
-/// A version of a workflow to save. Made from a compiled machine; see [`NewVersion::states`].
+/// A version of a workflow to save. [`NewVersion::of`] makes it from a compiled machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewVersion {
     /// The workflow's name.
@@ -480,7 +481,7 @@ pub struct Batch {
 }
 
 /// Identifies a request by what was asked: equal requests have equal digests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RequestDigest(pub [u8; 16]);
 
 /// A run that was created, or found by its key.
@@ -618,6 +619,8 @@ pub struct RunFilter {
     pub state: Option<String>,
     /// Only this agent.
     pub agent: Option<String>,
+    /// Only runs launched by this one.
+    pub parent: Option<RunNo>,
     /// Only runs created at this time or later.
     pub since: Option<Timestamp>,
     /// At most so many; 0 means the default of 100.

@@ -66,7 +66,9 @@ fn items(run: &Run, for_each: &Json) -> Result<Vec<Json>, String> {
             Err(reason) => Err(format!("`for_each: {source}`: {reason}")),
         },
         Json::Array(items) => items.iter().map(|item| filled_in(item, &scope)).collect(),
-        other => Err(format!("`for_each` is no list but {}", kind_of(other))),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => {
+            Err(format!("`for_each` is no list but {}", kind_of(for_each)))
+        }
     }
 }
 
@@ -339,4 +341,26 @@ fn told(fan: &Fan, failed: u32, ended: &Branched<'_>) -> String {
     let this = || (ended.branch, ended.outcome.err().unwrap_or_default().to_owned());
     let (branch, reason) = fan.first_failure.clone().unwrap_or_else(this);
     format!("{failed} of {} branches failed; the first was branch {branch}: {reason}", fan.total)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_branch_sees_its_item_and_its_place() {
+        let mut run = Run::default();
+        let state = StateId::from("Review");
+        run.data.apply(&Change::set(&items_of(&state), json!(["a", { "name": "b" }]))).unwrap();
+        let seen = |branch, text: &str| {
+            filled_in(&json!(text), &scope_of_work(&run, &state, Branch(branch))).unwrap()
+        };
+        assert_eq!(seen(1, "{{ item }}"), json!("a"));
+        assert_eq!(seen(2, "{{ item.name }} at {{ index }}"), json!("b at 1"));
+        assert_eq!(seen(2, "{{ index }}"), json!(1));
+        assert_eq!(seen(2, "{{ item }}"), json!({ "name": "b" }));
+        assert_eq!(run.data.to_json(), json!({}));
+    }
 }

@@ -5,11 +5,11 @@ use guidepost_core::id::{StateId, Version};
 use guidepost_core::limits::DEFINITION_BYTES_MAX;
 use guidepost_core::machine::{Machine, State, WorkKind};
 use guidepost_core::workflow::{self, Format};
-use guidepost_store::{NewVersion, Source, StoreError};
+use guidepost_store::{NewVersion, Source, StoreError, rows};
 use serde::Serialize;
 
 use super::observed::OBSERVED;
-use super::{OpError, Ops, bounds, rows};
+use super::{OpError, Ops, bounds};
 
 /// A definition to check, and to save if it is sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,18 +84,17 @@ impl Ops {
         if let Some((state, work)) = forbidden(&machine, request.allowed) {
             return Err(OpError::ForbiddenWork { state, work: work.to_owned() });
         }
-        let transitions = rows::transitions(&machine);
         let mut definition = Definition {
             workflow: machine.name.clone(),
             hash: machine.hash.clone(),
             states: machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count(),
-            transitions: transitions.len(),
+            transitions: rows::transitions(&machine).len(),
             format: compiled.format,
             warnings: compiled.diagnostics,
             saved: None,
         };
         if request.save {
-            let saved = self.save(request, &machine, definition.format, transitions).await?;
+            let saved = self.save(request, &machine, definition.format).await?;
             definition.saved = Some(saved);
         }
         Ok(definition)
@@ -106,7 +105,6 @@ impl Ops {
         request: &Define,
         machine: &Machine,
         format: Format,
-        transitions: Vec<guidepost_store::TransitionRow>,
     ) -> Result<guidepost_store::Defined, OpError> {
         if machine.name == OBSERVED {
             return Err(OpError::Store(StoreError::Refused {
@@ -114,20 +112,12 @@ impl Ops {
                 hint: Some("give the workflow another name".to_owned()),
             }));
         }
-        let new = NewVersion {
-            name: machine.name.clone(),
-            description: machine.description.clone(),
-            hash: machine.hash.clone(),
-            source: Source {
-                format: name_of(format).to_owned(),
-                text: request.text.clone(),
-                file: request.file.clone(),
-            },
-            states: rows::states(machine),
-            transitions,
-            by: request.caller.clone(),
-            at: self.world.now(),
+        let source = Source {
+            format: name_of(format).to_owned(),
+            text: request.text.clone(),
+            file: request.file.clone(),
         };
+        let new = NewVersion::of(machine, source, &request.caller, self.world.now());
         Ok(self.store.define(&self.tenant, new).await?)
     }
 }

@@ -4,10 +4,10 @@ use guidepost_core::id::Version;
 use guidepost_core::kernel::Argument;
 use guidepost_core::machine::{Delay, Machine, State, Transition, Trigger};
 use guidepost_core::workflow::to_mermaid;
-use guidepost_store::{Source, StateWording, VersionSummary};
+use guidepost_store::{Source, StateWording, VersionSummary, rows};
 use serde::Serialize;
 
-use super::{OpError, Ops, list_workflows, rows};
+use super::{OpError, Ops, list_workflows};
 
 /// A workflow in one version.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -196,7 +196,7 @@ impl Held {
         let mut kept = Vec::with_capacity(batch.records.len());
         for record in batch.records {
             rev = rev.next();
-            kept.push((rev, payload::record_at(&record), EntryBody::Record(record)));
+            kept.push((rev, record.at(), EntryBody::Record(record)));
         }
         self.append(kept, batch.request, batch.recorded_at)?;
         self.run = batch.run;
@@ -323,6 +323,7 @@ impl Held {
             && filter.workflow.as_ref().is_none_or(|wanted| *wanted == self.run.workflow)
             && filter.state.as_ref().is_none_or(is_in)
             && (filter.agent.is_none() || filter.agent == head.agent)
+            && (filter.parent.is_none() || filter.parent == head.parent)
             && filter.since.is_none_or(|since| head.created_at >= since)
             && has_words(
                 words,

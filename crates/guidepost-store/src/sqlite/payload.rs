@@ -1,20 +1,9 @@
 //! Reading what is stored of a record.
 
-use guidepost_core::data::Change;
 use guidepost_core::record::{Record, Unreadable};
 use guidepost_core::recorded::Fact;
 
 use crate::EntryBody;
-
-/// The changes a record makes to the run's data.
-pub(super) fn changes(record: &Record) -> &[Change] {
-    match record {
-        Record::Started(body) => &body.changes,
-        Record::Transitioned(body) => &body.changes,
-        Record::WorkEnded(body) => &body.changes,
-        _ => &[],
-    }
-}
 
 /// Reads an entry's payload.
 pub(super) fn read(kind: &str, payload: &[u8]) -> Result<EntryBody, Unreadable> {

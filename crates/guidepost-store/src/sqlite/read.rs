@@ -194,7 +194,7 @@ fn restore_data(db: &Connection, no: RunNo, run: &mut Run) -> Result<(), Fault> 
         let json: String = row.get(1)?;
         let record =
             Record::read(&kind, json.as_bytes()).map_err(|why| unreadable(why.to_string()))?;
-        for change in payload::changes(&record) {
+        for change in record.changes() {
             run.data.apply(change).map_err(|misfit| unreadable(misfit.to_string()))?;
             run.change_weight += change.weight();
         }
@@ -278,6 +278,7 @@ pub(super) fn runs(
         ":status": list(&filter.status),
         ":workflow": filter.workflow,
         ":agent": filter.agent,
+        ":parent": filter.parent.map(|parent| parent.0),
         ":since": filter.since.map(|since| since.0),
         ":state": filter.state,
         ":words": list(&words(filter.query.as_deref())),

@@ -123,8 +123,8 @@ impl Sealable {
     fn of_record(record: &Record) -> Result<Self, StoreError> {
         Ok(Self {
             kind: record.kind(),
-            at: payload::record_at(record),
-            has_changes: !super::payload::changes(record).is_empty(),
+            at: record.at(),
+            has_changes: !record.changes().is_empty(),
             payload: Payload::new(record.body().map_err(unwritable)?),
         })
     }

@@ -11,6 +11,7 @@ WHERE a.tenant = :tenant
     AND (:status = '[]' OR a.status IN (SELECT value FROM json_each(:status)))
     AND (:workflow IS NULL OR w.name = :workflow)
     AND (:agent IS NULL OR a.agent_name = :agent)
+    AND (:parent IS NULL OR a.parent_no = :parent)
     AND (:since IS NULL OR a.started_at >= :since)
     AND (:state IS NULL
         OR s.path = :state
@@ -33,6 +34,7 @@ WHERE d.tenant = :tenant
     AND (:status = '[]' OR d.status IN (SELECT value FROM json_each(:status)))
     AND (:workflow IS NULL OR d.workflow = :workflow)
     AND (:agent IS NULL OR d.agent_name = :agent)
+    AND (:parent IS NULL OR d.parent_no = :parent)
     AND (:since IS NULL OR d.started_at >= :since)
     AND (:state IS NULL
         OR d.state_path = :state

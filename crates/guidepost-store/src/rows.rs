@@ -2,11 +2,30 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::{NewVersion, Source, StateRow, TransitionRow};
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
-use guidepost_store::{StateRow, TransitionRow};
+use guidepost_core::time::Timestamp;
+
+impl NewVersion {
+    /// A version of a workflow as its machine is, ready to save.
+    #[must_use]
+    pub fn of(machine: &Machine, source: Source, by: &str, at: Timestamp) -> Self {
+        Self {
+            name: machine.name.clone(),
+            description: machine.description.clone(),
+            hash: machine.hash.clone(),
+            source,
+            states: states(machine),
+            transitions: transitions(machine),
+            by: by.to_owned(),
+            at,
+        }
+    }
+}
 
 /// The states, in document order, the root left out.
-pub(super) fn states(machine: &Machine) -> Vec<StateRow> {
+#[must_use]
+pub fn states(machine: &Machine) -> Vec<StateRow> {
     let initial = initial_states(machine);
     let numbered = (0..).zip(&machine.states).skip(1);
     numbered
@@ -22,16 +41,15 @@ pub(super) fn states(machine: &Machine) -> Vec<StateRow> {
 }
 
 /// The transitions, in document order.
-pub(super) fn transitions(machine: &Machine) -> Vec<TransitionRow> {
+#[must_use]
+pub fn transitions(machine: &Machine) -> Vec<TransitionRow> {
     let states = machine.states.iter();
     states.flat_map(|state| of_state(machine, state)).map(|(row, _)| row).collect()
 }
 
 /// A state's transitions, each with what it is made from.
-pub(super) fn of_state<'a>(
-    machine: &Machine,
-    state: &'a State,
-) -> Vec<(TransitionRow, &'a Transition)> {
+#[must_use]
+pub fn of_state<'a>(machine: &Machine, state: &'a State) -> Vec<(TransitionRow, &'a Transition)> {
     let mut positions: HashMap<String, u32> = HashMap::new();
     let all = state.transitions.iter().chain(&state.always);
     all.map(|transition| {

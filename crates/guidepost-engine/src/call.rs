@@ -1,0 +1,191 @@
+//! A piece of work as whoever does it sees it: everything worked out, nothing to look up.
+
+use std::time::Duration;
+
+use guidepost_core::id::{RunId, RunNo};
+use guidepost_core::kernel;
+use guidepost_core::machine::{Machine, WorkKind};
+use guidepost_core::run::Run;
+use guidepost_store::{Held, Task, TaskId};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+/// A piece of work to do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    /// Which piece of work of which run.
+    pub task: TaskId,
+    /// The run's workflow.
+    pub workflow: String,
+    /// What sort of work.
+    pub kind: WorkKind,
+    /// The name of what is called: the agent, tool, task or child workflow.
+    pub name: Option<String>,
+    /// What it is told, rendered.
+    pub prompt: Option<String>,
+    /// Everything else the definition says about it, rendered.
+    pub spec: Json,
+    /// The attributes it is to give.
+    pub output: Vec<String>,
+    /// Identifies the work to the outside: the same over attempts and recoveries, another when the step is entered anew.
+    pub key: String,
+    /// Which try, counted from 1 over everybody who tried.
+    pub attempt: u32,
+    /// How long this try may take.
+    pub timeout: Option<Duration>,
+    /// The run it launched on an earlier try, if it is a child workflow.
+    pub child: Option<RunNo>,
+}
+
+/// What became of a piece of work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is done. A step with one output keeps any value as it; one with several takes them from an object.
+    Done(Json),
+    /// This try failed.
+    Failed(Failure),
+    /// It goes on elsewhere, and the task is claimed again when that has ended.
+    Parked,
+    /// Nobody waits for it any more.
+    Dropped,
+}
+
+/// Why a try failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Failure {
+    /// In words.
+    pub reason: String,
+    /// Whether trying again may help.
+    pub may_retry: bool,
+}
+
+impl Failure {
+    /// Trying again may help.
+    pub fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_retry: true }
+    }
+
+    /// Trying again would fail the same way.
+    pub fn lasting(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_retry: false }
+    }
+}
+
+/// What the definition says about how the work is organised, and not to whoever does it.
+const NOT_TOLD: [&str; 7] =
+    ["for_each", "concurrency", "join", "expires", "irreversible", "compensate", "live"];
+
+impl Call {
+    /// What a task asks for.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be said: a text of it has no value.
+    pub fn of(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Result<Self, Failure> {
+        let ix = machine.find(task.id.state.as_str());
+        let work = ix.and_then(|ix| Some((machine.state(ix), machine.state(ix).work.as_ref()?)));
+        let Some((state, work)) = work else {
+            let reason = format!("`{}` has no work in this version", task.id.state);
+            return Err(Failure::lasting(reason));
+        };
+        let scope = kernel::scope_of_work(run, &task.id.state, task.id.branch);
+        let prompt = work.prompt.as_ref().map(|prompt| prompt.render(&scope)).transpose();
+        let prompt = prompt
+            .map_err(|error| Failure::lasting(format!("the prompt has no value: {error}")))?;
+        let mut spec = Map::new();
+        let given = work.spec.as_object().into_iter().flatten();
+        for (key, value) in given.filter(|(key, _)| !NOT_TOLD.contains(&key.as_str())) {
+            let filled = kernel::filled_in(value, &scope);
+            spec.insert(
+                key.clone(),
+                filled
+                    .map_err(|error| Failure::lasting(format!("`{key}` has no value: {error}")))?,
+            );
+        }
+        Ok(Self {
+            task: task.id.clone(),
+            workflow: machine.name.clone(),
+            kind: work.kind,
+            name: work.name.clone(),
+            prompt,
+            spec: Json::Object(spec),
+            output: state.output.iter().map(ToString::to_string).collect(),
+            key: idempotency_key(id, task),
+            attempt: task.attempt,
+            timeout: work
+                .timeout
+                .and_then(|span| u64::try_from(span.0).ok())
+                .map(Duration::from_nanos),
+            child: task.child,
+        })
+    }
+
+    /// The cancelling of what a run launched and has no use for any more.
+    pub(crate) fn cancel(task: &Task) -> Self {
+        Self {
+            task: task.id.clone(),
+            workflow: String::new(),
+            kind: task.kind,
+            name: None,
+            prompt: None,
+            spec: Json::Null,
+            output: Vec::new(),
+            key: String::new(),
+            attempt: task.attempt,
+            timeout: None,
+            child: task.child,
+        }
+    }
+
+    /// A task in its doer's hands.
+    #[must_use]
+    pub(crate) fn held_of(task: &Task) -> Held {
+        Held { task: task.id.clone(), attempt: task.attempt }
+    }
+}
+
+/// Hash of run, step, visit and branch: 32 hexadecimal digits.
+#[must_use]
+pub fn idempotency_key(run: RunId, task: &Task) -> String {
+    hash_of(run, task, 0).to_hex().as_str()[..32].to_owned()
+}
+
+/// A number that looks like chance and is the same whenever this attempt is decided.
+pub(crate) fn chance(run: RunId, task: &Task) -> u64 {
+    let hash = hash_of(run, task, task.attempt);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+fn hash_of(run: RunId, task: &Task, attempt: u32) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(run.0.as_bytes());
+    hasher.update(&task.id.visit.0.to_le_bytes());
+    hasher.update(&task.id.branch.0.to_le_bytes());
+    hasher.update(&attempt.to_le_bytes());
+    hasher.update(task.id.state.as_str().as_bytes());
+    hasher.finalize()
+}
+
+/// A value as the outputs a step declares.
+///
+/// # Errors
+///
+/// What is missing or of no use.
+pub(crate) fn outputs(names: &[String], value: Json) -> Result<Map<String, Json>, Failure> {
+    match (names, value) {
+        (_, Json::Object(fields)) if names.iter().all(|name| fields.contains_key(name)) => {
+            Ok(fields)
+        }
+        ([name], value) => Ok(Map::from_iter([(name.clone(), value)])),
+        ([], Json::Null) => Ok(Map::new()),
+        ([], value) => Ok(Map::from_iter([("result".to_owned(), value)])),
+        (names, Json::Object(fields)) => {
+            let missing: Vec<_> = names.iter().filter(|name| !fields.contains_key(*name)).collect();
+            Err(Failure::passing(format!("the result lacks {missing:?}")))
+        }
+        (names, _) => Err(Failure::passing(format!("the result is no object with {names:?}"))),
+    }
+}

@@ -1,0 +1,142 @@
+//! From a decision to what is committed: the records, the state they lead to, and the tasks they begin and end.
+
+use guidepost_core::effect::Effect;
+use guidepost_core::id::{Branch, StateId, Visit};
+use guidepost_core::kernel::{self, Decision};
+use guidepost_core::machine::{Machine, StateIx, Work, WorkKind};
+use guidepost_core::record::Record;
+use guidepost_core::run::Run;
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
+
+/// The queue of questions, which nobody serves: people answer by events.
+pub const ASK_QUEUE: &str = "ask";
+
+/// The queue a piece of work is handed out in. Whoever serves an agent or a kind of task serves a queue of its own, so that
+/// nobody looks through work that is not for them.
+#[must_use]
+pub fn queue_of(work: &Work) -> String {
+    let name = work.name.as_deref().unwrap_or_default();
+    match work.kind {
+        WorkKind::Agent | WorkKind::Task | WorkKind::Invoke => {
+            format!("{}:{name}", work.kind.as_str())
+        }
+        WorkKind::Tool | WorkKind::Http | WorkKind::Exec | WorkKind::Run | WorkKind::Wait => {
+            work.kind.as_str().to_owned()
+        }
+        WorkKind::Ask => ASK_QUEUE.to_owned(),
+    }
+}
+
+/// A decision, ready to commit.
+///
+/// - `before` and `after`: the run as the decision found it, and with its records applied.
+/// - `lease`: who takes a piece of work of this queue at once; `None` leaves it to whoever claims it.
+pub fn batch(
+    machine: &Machine,
+    before: &Run,
+    decision: Decision,
+    after: Run,
+    request: Option<RequestDigest>,
+    recorded_at: Timestamp,
+    mut lease: impl FnMut(&str) -> Option<Lease>,
+) -> Batch {
+    let mut changes = Vec::new();
+    for record in &decision.records {
+        changes.extend(ended_by(record, before));
+    }
+    for effect in &decision.effects {
+        changes.extend(asked_by(effect, machine, &after, recorded_at, &mut lease));
+    }
+    let leaves = kernel::leaves(machine, &after);
+    Batch {
+        records: decision.records,
+        current_state: common(machine, &leaves).as_str().to_owned(),
+        leaves: leaves.iter().map(|ix| machine.state(*ix).id.to_string()).collect(),
+        run: after,
+        request,
+        recorded_at,
+        tasks: TaskChanges { fence: None, changes },
+    }
+}
+
+/// The end of a task that a record is.
+fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
+    let (state, visit, branch) = match record {
+        Record::WorkEnded(ended) => (ended.state.clone(), ended.visit, None),
+        Record::BranchEnded(ended) => (ended.state.clone(), ended.visit, Some(ended.branch)),
+        Record::Transitioned(step) => {
+            let state = step.ended_work.clone()?;
+            let visit = before.active.get(&state)?.visit;
+            (state, visit, None)
+        }
+        Record::Resumed(_) => return Some(TaskChange::Forgive),
+        _ => return None,
+    };
+    Some(TaskChange::End { state, visit, branch })
+}
+
+fn asked_by(
+    effect: &Effect,
+    machine: &Machine,
+    run: &Run,
+    now: Timestamp,
+    lease: &mut impl FnMut(&str) -> Option<Lease>,
+) -> Option<TaskChange> {
+    match effect {
+        Effect::StartWork { state, visit, branch } => {
+            new_task(machine, run, state, *visit, *branch, now, lease).map(TaskChange::File)
+        }
+        Effect::RetryWork { state, visit, branch, at } => {
+            let (visit, branch) = (*visit, *branch);
+            Some(TaskChange::Retry { state: state.clone(), visit, branch, at: *at })
+        }
+        Effect::CancelWork { state, visit } => {
+            Some(TaskChange::End { state: state.clone(), visit: *visit, branch: None })
+        }
+        Effect::Log { message } => {
+            tracing::info!(workflow = run.workflow, "{message}");
+            None
+        }
+    }
+}
+
+fn new_task(
+    machine: &Machine,
+    run: &Run,
+    state: &StateId,
+    visit: Visit,
+    branch: Branch,
+    now: Timestamp,
+    lease: &mut impl FnMut(&str) -> Option<Lease>,
+) -> Option<NewTask> {
+    let ix = machine.find(state.as_str())?;
+    let work = machine.state(ix).work.as_ref()?;
+    let is_question = work.kind == WorkKind::Ask;
+    if !is_question && !kernel::is_engines(machine, run, ix) {
+        return None;
+    }
+    let queue = queue_of(work);
+    Some(NewTask {
+        state: state.clone(),
+        visit,
+        branch,
+        kind: work.kind,
+        ready_at: if is_question { NEVER } else { now },
+        timeout: work.timeout,
+        lease: if is_question { None } else { lease(&queue) },
+        queue,
+    })
+}
+
+/// The innermost state that contains all of these, or is the only one of them.
+fn common(machine: &Machine, leaves: &[StateIx]) -> StateId {
+    let Some((first, others)) = leaves.split_first() else { return StateId::root() };
+    let mut candidates = std::iter::once(*first).chain(machine.ancestors(*first));
+    let contains = |outer: StateIx| {
+        others.iter().all(|leaf| *leaf == outer || machine.is_inside(*leaf, outer))
+    };
+    candidates
+        .find(|outer| contains(*outer))
+        .map_or_else(StateId::root, |ix| machine.state(ix).id.clone())
+}

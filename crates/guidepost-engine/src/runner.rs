@@ -1,0 +1,676 @@
+//! The engine's decisions: [`Runner::handle`]. It waits for nothing, spawns nothing and reads no clock.
+//!
+//! A runner holds tasks by lease, does their work through the shell, and commits what came of it. What it keeps of a run
+//! is a copy that is checked by every commit: the store takes a decision only at the rev it was made at, and a result only
+//! for the present attempt. So any number of runners may work on one store, and any of them may vanish at any moment.
+
+mod message;
+mod next;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use guidepost_core::id::RunNo;
+use guidepost_core::kernel::Decision;
+use guidepost_core::run::{Run, Status};
+use guidepost_core::time::{Span, Timestamp};
+use guidepost_store::{
+    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Held, Lease, StoreError, Task, TaskChange,
+    TaskId,
+};
+
+pub use self::message::{Effect, LoadedRun, Message};
+use self::next::{Next, is_going_on, next};
+use crate::call::{Call, Failure, Outcome};
+use crate::machines::NoMachine;
+use crate::plan;
+
+/// How often in a row a task may take its holder down before its run is held back.
+pub const LOST_MAX: u32 = 3;
+
+/// How many runs with something due are looked for at once.
+const DUE_MAX: usize = 256;
+
+/// How a runner works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Its name, which no other runner has.
+    pub owner: String,
+    /// The queues it serves, the most urgent first.
+    pub queues: Vec<String>,
+    /// Tasks it does at once, at most.
+    pub slots: usize,
+    /// Tasks of one queue it does at once, at most; those not named are bounded by `slots` alone.
+    pub slots_of: BTreeMap<String, usize>,
+    /// How long it may be silent before its tasks are handed to others.
+    pub lease: Span,
+    /// How often it looks for work that nobody told it about.
+    pub poll: Span,
+    /// Only this run and those below it; `None` for all.
+    pub root: Option<RunNo>,
+}
+
+/// The engine without the world. See the module's documentation.
+#[derive(Debug)]
+pub struct Runner {
+    config: Config,
+    runs: BTreeMap<RunNo, Tracked>,
+    in_hand: BTreeMap<TaskId, InHand>,
+    next_poll: Timestamp,
+    next_beat: Timestamp,
+    is_claiming: bool,
+    is_finding: bool,
+    is_stopping: bool,
+    has_stopped: bool,
+}
+
+/// A task this runner holds.
+#[derive(Debug)]
+struct InHand {
+    task: Task,
+    is_performed: bool,
+}
+
+/// A run this runner is busy with.
+#[derive(Debug, Default)]
+struct Tracked {
+    /// The run as it was last seen; `None` if it must be loaded.
+    known: Option<LoadedRun>,
+    stage: Stage,
+    todo: VecDeque<Todo>,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Loading,
+    Committing(Box<InFlight>),
+    /// The store failed; it is tried again at this time.
+    Resting(Timestamp),
+}
+
+/// A commit under way.
+#[derive(Debug)]
+struct InFlight {
+    todo: Todo,
+    after: Run,
+    /// Tasks it files in this runner's hands.
+    filed: Vec<Task>,
+    /// Whether it files others that this runner may claim.
+    has_more: bool,
+}
+
+/// What is to be done about a run.
+#[derive(Debug, Clone)]
+enum Todo {
+    Begin(Task),
+    End(Task, Result<serde_json::Value, Failure>),
+    TimedOut(Task),
+    Quarantine(Task),
+    Due,
+}
+
+impl Todo {
+    fn task(&self) -> Option<&Task> {
+        match self {
+            Self::Begin(task)
+            | Self::End(task, _)
+            | Self::TimedOut(task)
+            | Self::Quarantine(task) => Some(task),
+            Self::Due => None,
+        }
+    }
+}
+
+impl Runner {
+    /// A runner with nothing in hand. It begins with the first message, whichever that is.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            runs: BTreeMap::new(),
+            in_hand: BTreeMap::new(),
+            next_poll: Timestamp(i64::MIN),
+            next_beat: Timestamp(i64::MIN),
+            is_claiming: false,
+            is_finding: false,
+            is_stopping: false,
+            has_stopped: false,
+        }
+    }
+
+    /// Takes a message, and asks for what is to be done about it.
+    pub fn handle(&mut self, message: Message, now: Timestamp, effects: &mut Vec<Effect>) {
+        match message {
+            Message::Tick => {}
+            Message::Wake => self.next_poll = now,
+            Message::Claimed(claimed) => self.claimed(claimed, now, effects),
+            Message::Due(due) => self.due(due, now, effects),
+            Message::Loaded { run, loaded } => self.loaded(run, loaded, now, effects),
+            Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),
+            Message::Ended { held, outcome } => self.ended(&held, outcome, now, effects),
+            Message::Extended(lost) => self.extended(lost, effects),
+            Message::Stop => self.stop(effects),
+        }
+        self.tick(now, effects);
+    }
+
+    /// When the next message should come at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Timestamp {
+        let resting = self.runs.values().filter_map(|tracked| match tracked.stage {
+            Stage::Resting(until) => Some(until),
+            Stage::Idle | Stage::Loading | Stage::Committing(_) => None,
+        });
+        let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
+        resting.fold(self.next_poll.min(beat), Timestamp::min)
+    }
+
+    /// How many tasks it holds.
+    #[must_use]
+    pub fn tasks_in_hand(&self) -> usize {
+        self.in_hand.len()
+    }
+
+    fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let rested: Vec<RunNo> = self
+            .runs
+            .iter()
+            .filter(|(_, tracked)| matches!(tracked.stage, Stage::Resting(until) if until <= now))
+            .map(|(run, _)| *run)
+            .collect();
+        for run in rested {
+            self.tracked(run).stage = Stage::Idle;
+            self.advance(run, now, effects);
+        }
+        if self.is_stopping {
+            self.finish_stopping(effects);
+            return;
+        }
+        if now >= self.next_poll {
+            self.next_poll = now.after(self.config.poll);
+            self.claim(now, effects);
+            if !self.is_finding {
+                self.is_finding = true;
+                effects.push(Effect::FindDue { now });
+            }
+        }
+        if now >= self.next_beat {
+            self.next_beat = now.after(Span(self.config.lease.0 / 3));
+            let held: Vec<Held> =
+                self.in_hand.values().map(|own| Call::held_of(&own.task)).collect();
+            if !held.is_empty() {
+                effects.push(Effect::Extend { held, until: now.after(self.config.lease) });
+            }
+        }
+    }
+
+    fn claim(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let limit = self.config.slots.saturating_sub(self.in_hand.len());
+        if self.is_claiming || limit == 0 {
+            return;
+        }
+        let has_room = |queue: &&String| self.room_in(queue) > 0;
+        let mut queues: Vec<String> = self.config.queues.iter().filter(has_room).cloned().collect();
+        queues.push(CANCEL_QUEUE.to_owned());
+        // Of a queue with a limit of its own, no more may be claimed than it has room for.
+        let room = queues.iter().map(|queue| self.room_in(queue)).min().unwrap_or(limit);
+        self.is_claiming = true;
+        effects.push(Effect::Claim(Claim {
+            owner: self.config.owner.clone(),
+            now,
+            until: now.after(self.config.lease),
+            limit: limit.min(room),
+            queues,
+            root: self.config.root,
+        }));
+    }
+
+    fn room_in(&self, queue: &str) -> usize {
+        let Some(most) = self.config.slots_of.get(queue) else { return usize::MAX };
+        let taken = self.in_hand.values().filter(|own| own.task.queue == queue).count();
+        most.saturating_sub(taken)
+    }
+
+    fn claimed(
+        &mut self,
+        claimed: Result<Vec<Claimed>, StoreError>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.is_claiming = false;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(%error, "claiming tasks failed");
+                return;
+            }
+        };
+        if !claimed.is_empty() {
+            // Where some were, more may be.
+            self.next_poll = now;
+        }
+        for Claimed { task, timed_out } in claimed {
+            let run = task.id.run;
+            let todo = match () {
+                () if timed_out => Todo::TimedOut(task.clone()),
+                () if task.lost >= LOST_MAX && task.queue != CANCEL_QUEUE => {
+                    Todo::Quarantine(task.clone())
+                }
+                () => Todo::Begin(task.clone()),
+            };
+            self.in_hand.insert(task.id.clone(), InHand { task, is_performed: false });
+            if self.is_stopping {
+                continue;
+            }
+            self.tracked(run).todo.push_back(todo);
+            self.advance(run, now, effects);
+        }
+    }
+
+    fn due(
+        &mut self,
+        due: Result<Vec<RunNo>, StoreError>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.is_finding = false;
+        let due = match due {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "looking for due timers failed");
+                return;
+            }
+        };
+        if self.is_stopping {
+            return;
+        }
+        if due.len() >= DUE_MAX {
+            self.next_poll = now;
+        }
+        for run in due {
+            let tracked = self.tracked(run);
+            if !tracked.todo.iter().any(|todo| matches!(todo, Todo::Due)) {
+                tracked.todo.push_back(Todo::Due);
+            }
+            self.advance(run, now, effects);
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        run: RunNo,
+        loaded: Result<Option<Box<LoadedRun>>, NoMachine>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rest = now.after(self.config.poll);
+        let tracked = self.tracked(run);
+        tracked.stage = Stage::Idle;
+        match loaded {
+            Ok(Some(loaded)) => tracked.known = Some(*loaded),
+            Ok(None) => {
+                self.forget(run, effects);
+                return;
+            }
+            Err(NoMachine::Store(error)) if !matches!(error, StoreError::Damaged { .. }) => {
+                tracing::warn!(%run, %error, "loading a run failed; trying again");
+                tracked.stage = Stage::Resting(rest);
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%run, %error, "a run cannot be worked on");
+                self.forget(run, effects);
+                return;
+            }
+        }
+        self.advance(run, now, effects);
+    }
+
+    fn committed(
+        &mut self,
+        run: RunNo,
+        outcome: Result<Committed, StoreError>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rest = now.after(self.config.poll);
+        let tracked = self.tracked(run);
+        let Stage::Committing(in_flight) = std::mem::take(&mut tracked.stage) else {
+            return;
+        };
+        match outcome {
+            Ok(committed) => {
+                if let Some(known) = &mut tracked.known {
+                    known.run = in_flight.after;
+                    if committed.snapshot {
+                        known.run.snapshot_taken();
+                    }
+                }
+                self.settled(run, &in_flight.todo, effects);
+                if in_flight.has_more {
+                    self.next_poll = now;
+                }
+                for task in in_flight.filed {
+                    self.in_hand.insert(
+                        task.id.clone(),
+                        InHand { task: task.clone(), is_performed: false },
+                    );
+                    self.tracked(run).todo.push_back(Todo::Begin(task));
+                }
+                self.abort_what_ended(run, effects);
+            }
+            Err(StoreError::LeaseLost { task }) => {
+                tracing::info!(%task, "a result came too late: somebody else has the task");
+                tracked.known = None;
+                self.unhold(&task, effects);
+            }
+            Err(StoreError::NoSuchRun(_)) => {
+                self.forget(run, effects);
+                return;
+            }
+            Err(StoreError::Conflict { .. }) => {
+                tracked.known = None;
+                tracked.todo.push_front(in_flight.todo);
+            }
+            Err(error) => {
+                // Whether it happened is unknown. Decided again on what is there, it is taken once at most.
+                tracing::warn!(%run, %error, "a commit failed; looking again");
+                tracked.known = None;
+                tracked.todo.push_front(in_flight.todo);
+                tracked.stage = Stage::Resting(rest);
+                return;
+            }
+        }
+        self.advance(run, now, effects);
+    }
+
+    /// What a committed decision was about is out of this runner's hands.
+    fn settled(&mut self, run: RunNo, todo: &Todo, effects: &mut Vec<Effect>) {
+        match todo {
+            Todo::End(task, _) | Todo::TimedOut(task) => self.unhold(&task.id, effects),
+            Todo::Quarantine(task) => {
+                self.in_hand.remove(&task.id);
+                effects.push(Effect::Release(vec![Call::held_of(task)]));
+            }
+            // More may be due by now.
+            Todo::Due => self.tracked(run).todo.push_back(Todo::Due),
+            Todo::Begin(_) => {}
+        }
+    }
+
+    /// Stops work that ended otherwise: its state was left, another branch decided, the run is over.
+    fn abort_what_ended(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
+        let Some(known) = self.runs.get(&run).and_then(|tracked| tracked.known.as_ref()) else {
+            return;
+        };
+        let own = self.in_hand.values().filter(|own| own.task.id.run == run);
+        let ended: Vec<TaskId> = own
+            .filter(|own| own.task.queue != CANCEL_QUEUE && !is_going_on(&known.run, &own.task.id))
+            .map(|own| own.task.id.clone())
+            .collect();
+        for task in ended {
+            self.unhold(&task, effects);
+        }
+    }
+
+    fn ended(&mut self, held: &Held, outcome: Outcome, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(own) = self.in_hand.get_mut(&held.task) else { return };
+        if own.task.attempt != held.attempt || !own.is_performed {
+            return;
+        }
+        own.is_performed = false;
+        let task = own.task.clone();
+        let result = match outcome {
+            Outcome::Done(value) => Ok(value),
+            Outcome::Failed(failure) => Err(failure),
+            Outcome::Parked | Outcome::Dropped => {
+                self.in_hand.remove(&held.task);
+                self.next_poll = now;
+                self.tidy(held.task.run);
+                return;
+            }
+        };
+        if self.is_stopping && !self.runs.contains_key(&task.id.run) {
+            return;
+        }
+        let run = task.id.run;
+        self.tracked(run).todo.push_back(Todo::End(task, result));
+        self.advance(run, now, effects);
+    }
+
+    fn extended(&mut self, lost: Result<Vec<Held>, StoreError>, effects: &mut Vec<Effect>) {
+        match lost {
+            Ok(lost) => {
+                for held in lost {
+                    let is_own = self
+                        .in_hand
+                        .get(&held.task)
+                        .is_some_and(|own| own.task.attempt == held.attempt);
+                    // What is being committed decides for itself whether it came in time.
+                    let is_ending = self
+                        .runs
+                        .get(&held.task.run)
+                        .is_some_and(|tracked| tracked.is_about(&held.task));
+                    if is_own && !is_ending {
+                        tracing::info!(task = %held.task, "the task ended elsewhere");
+                        self.unhold(&held.task, effects);
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "extending leases failed"),
+        }
+    }
+
+    fn stop(&mut self, effects: &mut Vec<Effect>) {
+        self.is_stopping = true;
+        for tracked in self.runs.values_mut() {
+            // Results that are there are kept; what has not begun is given back.
+            tracked.todo.retain(|todo| matches!(todo, Todo::End(..)));
+        }
+        let busy: Vec<TaskId> = self.runs.values().flat_map(Tracked::ending).collect();
+        let idle: Vec<TaskId> =
+            self.in_hand.keys().filter(|task| !busy.contains(task)).cloned().collect();
+        let mut released = Vec::new();
+        for task in idle {
+            if let Some(own) = self.in_hand.remove(&task) {
+                if own.is_performed {
+                    effects.push(Effect::Abort(Call::held_of(&own.task)));
+                }
+                released.push(Call::held_of(&own.task));
+            }
+        }
+        if !released.is_empty() {
+            effects.push(Effect::Release(released));
+        }
+    }
+
+    fn finish_stopping(&mut self, effects: &mut Vec<Effect>) {
+        let is_busy = self.is_claiming
+            || self
+                .runs
+                .values()
+                .any(|tracked| !matches!(tracked.stage, Stage::Idle) || !tracked.todo.is_empty());
+        if is_busy || self.has_stopped {
+            return;
+        }
+        let held: Vec<Held> = self.in_hand.values().map(|own| Call::held_of(&own.task)).collect();
+        self.in_hand.clear();
+        if !held.is_empty() {
+            effects.push(Effect::Release(held));
+        }
+        self.has_stopped = true;
+        effects.push(Effect::Stopped);
+    }
+
+    fn tracked(&mut self, run: RunNo) -> &mut Tracked {
+        self.runs.entry(run).or_default()
+    }
+
+    /// Nothing can be done about a run.
+    fn forget(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
+        self.runs.remove(&run);
+        let own: Vec<TaskId> =
+            self.in_hand.keys().filter(|task| task.run == run).cloned().collect();
+        for task in own {
+            self.unhold(&task, effects);
+        }
+    }
+
+    /// Lets go of a task that is nobody's business any more, or somebody else's.
+    fn unhold(&mut self, task: &TaskId, effects: &mut Vec<Effect>) {
+        if let Some(own) = self.in_hand.remove(task)
+            && own.is_performed
+        {
+            effects.push(Effect::Abort(Call::held_of(&own.task)));
+        }
+        if let Some(tracked) = self.runs.get_mut(&task.run) {
+            tracked.todo.retain(|todo| todo.task().is_none_or(|other| other.id != *task));
+        }
+        self.tidy(task.run);
+    }
+
+    /// Forgets a run there is nothing to do about. It is loaded anew when there is.
+    fn tidy(&mut self, run: RunNo) {
+        let is_idle = self
+            .runs
+            .get(&run)
+            .is_some_and(|tracked| matches!(tracked.stage, Stage::Idle) && tracked.todo.is_empty());
+        if is_idle && !self.in_hand.keys().any(|task| task.run == run) {
+            self.runs.remove(&run);
+        }
+    }
+
+    /// Does what is to be done about a run, until something has to be waited for.
+    fn advance(&mut self, run: RunNo, now: Timestamp, effects: &mut Vec<Effect>) {
+        while let Some(tracked) = self.runs.get_mut(&run)
+            && matches!(tracked.stage, Stage::Idle)
+            && !tracked.todo.is_empty()
+        {
+            let Some(known) = &tracked.known else {
+                tracked.stage = Stage::Loading;
+                effects.push(Effect::Load(run));
+                return;
+            };
+            let Some(todo) = tracked.todo.pop_front() else { return };
+            match next(known, &todo, now) {
+                Next::Nothing => self.drop_todo(&todo, effects),
+                Next::Perform(call) => self.perform(&todo, call, effects),
+                Next::Instead(other) => tracked.todo.push_front(*other),
+                Next::Commit(decision, after) => {
+                    self.commit(run, todo, *decision, *after, now, effects);
+                    return;
+                }
+                Next::GiveBack => {
+                    if let Some(task) = todo.task() {
+                        self.in_hand.remove(&task.id);
+                        effects.push(Effect::Release(vec![Call::held_of(task)]));
+                    }
+                }
+            }
+        }
+        self.tidy(run);
+    }
+
+    fn drop_todo(&mut self, todo: &Todo, effects: &mut Vec<Effect>) {
+        if let Some(task) = todo.task() {
+            let task = task.id.clone();
+            self.unhold(&task, effects);
+        }
+    }
+
+    fn perform(&mut self, todo: &Todo, call: Box<Call>, effects: &mut Vec<Effect>) {
+        let Some(own) = todo.task().and_then(|task| self.in_hand.get_mut(&task.id)) else { return };
+        own.is_performed = true;
+        let (held, queue) = (Call::held_of(&own.task), own.task.queue.clone());
+        effects.push(Effect::Perform { held, queue, call });
+    }
+
+    fn commit(
+        &mut self,
+        run: RunNo,
+        todo: Todo,
+        decision: Decision,
+        after: Run,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(known) = self.runs.get(&run).and_then(|tracked| tracked.known.as_ref()) else {
+            return;
+        };
+        let expected = known.run.rev;
+        let mut batch = self.batch(known, decision, after, now);
+        batch.tasks.fence = todo.task().map(Call::held_of);
+        let (filed, has_more) = self.filed(run, &batch, now);
+        let in_flight = InFlight { todo, after: batch.run.clone(), filed, has_more };
+        self.tracked(run).stage = Stage::Committing(Box::new(in_flight));
+        effects.push(Effect::Commit { run, expected, batch: Box::new(batch) });
+    }
+
+    /// A decision ready to commit. What it begins, this runner takes on at once as far as it has hands: whoever files a
+    /// task and does it needs no second transaction.
+    fn batch(&self, known: &LoadedRun, decision: Decision, after: Run, now: Timestamp) -> Batch {
+        let mut free = self.config.slots.saturating_sub(self.in_hand.len());
+        let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
+        let goes_on = matches!(after.status, Status::Running | Status::Waiting);
+        let lease = |queue: &str| {
+            let serves = self.config.queues.iter().any(|own| own == queue);
+            let room = rooms.entry(queue.to_owned()).or_insert_with(|| self.room_in(queue));
+            if !serves || !goes_on || self.is_stopping || free == 0 || *room == 0 {
+                return None;
+            }
+            (free, *room) = (free - 1, *room - 1);
+            let until = now.after(self.config.lease);
+            Some(Lease { owner: self.config.owner.clone(), until })
+        };
+        plan::batch(&known.machine, &known.run, decision, after, None, now, lease)
+    }
+
+    /// The tasks a batch files in this runner's hands, and whether it files others it may claim.
+    fn filed(&self, run: RunNo, batch: &Batch, now: Timestamp) -> (Vec<Task>, bool) {
+        let mut own = Vec::new();
+        let mut has_more = false;
+        for change in &batch.tasks.changes {
+            match change {
+                TaskChange::File(new) => match &new.lease {
+                    Some(lease) => own.push(Task {
+                        id: TaskId {
+                            run,
+                            state: new.state.clone(),
+                            visit: new.visit,
+                            branch: new.branch,
+                        },
+                        kind: new.kind,
+                        queue: new.queue.clone(),
+                        filed_at: now,
+                        ready_at: lease.until,
+                        owner: Some(lease.owner.clone()),
+                        attempt: 1,
+                        lost: 0,
+                        deadline: new.timeout.map(|timeout| now.after(timeout)),
+                        child: None,
+                    }),
+                    None => has_more |= self.config.queues.contains(&new.queue),
+                },
+                TaskChange::Retry { .. } | TaskChange::End { .. } | TaskChange::Forgive => {}
+            }
+        }
+        (own, has_more)
+    }
+}
+
+impl Tracked {
+    /// Whether a result of the task is being taken, or about to be.
+    fn is_about(&self, task: &TaskId) -> bool {
+        self.ending().any(|ending| ending == *task)
+    }
+
+    fn ending(&self) -> impl Iterator<Item = TaskId> {
+        let committing = match &self.stage {
+            Stage::Committing(in_flight) => in_flight.todo.task(),
+            Stage::Idle | Stage::Loading | Stage::Resting(_) => None,
+        };
+        let waiting = self.todo.iter().filter(|todo| matches!(todo, Todo::End(..)));
+        committing.into_iter().chain(waiting.filter_map(Todo::task)).map(|task| task.id.clone())
+    }
+}

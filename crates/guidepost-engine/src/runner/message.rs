@@ -1,0 +1,106 @@
+//! What reaches the runner, and what it asks for. Reading [`Message`] shows everything that can wake the engine.
+
+use std::sync::Arc;
+
+use guidepost_core::id::{Rev, RunId, RunNo};
+use guidepost_core::machine::Machine;
+use guidepost_core::run::Run;
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Batch, Claim, Claimed, Committed, Held, StoreError};
+
+use crate::call::{Call, Outcome};
+use crate::machines::NoMachine;
+
+/// A run as it was found, and what it walks.
+#[derive(Debug)]
+pub struct LoadedRun {
+    /// Its identity.
+    pub id: RunId,
+    /// Its state.
+    pub run: Run,
+    /// Its machine.
+    pub machine: Arc<Machine>,
+}
+
+/// A message to the runner.
+#[derive(Debug)]
+pub enum Message {
+    /// Time has passed.
+    Tick,
+    /// Somebody says there is something to do.
+    Wake,
+    /// Tasks that were claimed.
+    Claimed(Result<Vec<Claimed>, StoreError>),
+    /// Runs with a timer that is due, or a move by SQL to settle.
+    Due(Result<Vec<RunNo>, StoreError>),
+    /// A run as it is.
+    Loaded {
+        /// Which.
+        run: RunNo,
+        /// The run; `None` if it is gone.
+        loaded: Result<Option<Box<LoadedRun>>, NoMachine>,
+    },
+    /// What became of a commit.
+    Committed {
+        /// The run.
+        run: RunNo,
+        /// The outcome.
+        outcome: Result<Committed, StoreError>,
+    },
+    /// A piece of work ended.
+    Ended {
+        /// Which.
+        held: Held,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Leases were extended.
+    Extended(Result<Vec<Held>, StoreError>),
+    /// The runner is to take nothing new, give back what it has, and stop.
+    Stop,
+}
+
+/// What the runner asks the shell for. Each answer comes back as a [`Message`].
+#[derive(Debug)]
+pub enum Effect {
+    /// Claim tasks.
+    Claim(Claim),
+    /// Find runs with something due.
+    FindDue {
+        /// The time now.
+        now: Timestamp,
+    },
+    /// Load a run.
+    Load(RunNo),
+    /// Commit a decision.
+    Commit {
+        /// The run.
+        run: RunNo,
+        /// The rev it was decided at.
+        expected: Rev,
+        /// What was decided.
+        batch: Box<Batch>,
+    },
+    /// Do a piece of work.
+    Perform {
+        /// The task.
+        held: Held,
+        /// The queue it came from.
+        queue: String,
+        /// What is to be done.
+        call: Box<Call>,
+    },
+    /// Stop doing a piece of work: nobody wants the result.
+    Abort(Held),
+    /// Extend leases.
+    Extend {
+        /// Which.
+        held: Vec<Held>,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Give tasks back.
+    Release(Vec<Held>),
+    /// Nothing more is to come.
+    Stopped,
+}

@@ -1,0 +1,168 @@
+//! The only code that waits, spawns and talks to the world. It decides nothing: what it is told to do it does, and what
+//! comes of it goes back to the runner as a message.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guidepost_core::id::{RunNo, RunRef, Tenant};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{CANCEL_QUEUE, Held, Store};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use crate::call::{Call, Failure, Outcome};
+use crate::machines::{Machines, NoMachine};
+use crate::runner::{Config, Effect, LoadedRun, Message, Runner};
+use crate::work::{Handler, Handlers};
+use crate::world::World;
+
+/// How many runs with something due are looked for at once.
+const DUE_MAX: usize = 256;
+
+/// What the shell works with.
+pub(crate) struct Shell {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tenant: Tenant,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) handlers: Handlers,
+    pub(crate) cancel: Arc<dyn Handler>,
+    pub(crate) world: Arc<dyn World>,
+    /// Counts what this engine committed.
+    pub(crate) commits: watch::Sender<u64>,
+}
+
+impl Shell {
+    /// Works until it is told to stop and everything is given back.
+    pub(crate) async fn run(self, config: Config, mut stop: watch::Receiver<bool>) {
+        let owner = config.owner.clone();
+        let (sender, mut inbox) = mpsc::unbounded_channel();
+        let mut runner = Runner::new(config);
+        let mut performing: HashMap<Held, AbortHandle> = HashMap::new();
+        let mut effects = Vec::new();
+        let mut is_stopping = false;
+        let mut message = Message::Wake;
+        loop {
+            if let Message::Ended { held, .. } = &message {
+                performing.remove(held);
+            }
+            if let Message::Committed { outcome: Ok(_), .. } = &message {
+                self.commits.send_modify(|count| *count += 1);
+            }
+            runner.handle(message, self.world.now(), &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Stopped => return,
+                    Effect::Abort(held) => {
+                        if let Some(work) = performing.remove(&held) {
+                            work.abort();
+                        }
+                    }
+                    Effect::Perform { held, queue, call } => {
+                        let work = self.perform(held.clone(), &queue, *call, &sender);
+                        performing.insert(held, work);
+                    }
+                    other => self.ask(&owner, other, &sender),
+                }
+            }
+            let pause = pause_until(runner.wake_at(), self.world.now());
+            message = tokio::select! {
+                biased;
+                message = inbox.recv() => message.unwrap_or(Message::Stop),
+                changed = stop.changed(), if !is_stopping => {
+                    is_stopping = changed.is_err() || *stop.borrow();
+                    if is_stopping { Message::Stop } else { Message::Wake }
+                }
+                () = tokio::time::sleep(pause) => Message::Tick,
+            };
+        }
+    }
+
+    /// Asks the store, and lets the answer come back as a message.
+    fn ask(&self, owner: &str, effect: Effect, sender: &mpsc::UnboundedSender<Message>) {
+        let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
+        let (machines, owner) = (Arc::clone(&self.machines), owner.to_owned());
+        let (sender, now) = (sender.clone(), self.world.now());
+        tokio::spawn(async move {
+            let message = match effect {
+                Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
+                Effect::FindDue { now } => Message::Due(store.due(&tenant, now, DUE_MAX).await),
+                Effect::Load(run) => {
+                    let loaded = load(&*store, &tenant, &machines, run).await;
+                    Message::Loaded { run, loaded }
+                }
+                Effect::Commit { run, expected, batch } => {
+                    let outcome = store.commit(&tenant, run, expected, *batch).await;
+                    Message::Committed { run, outcome }
+                }
+                Effect::Extend { held, until } => {
+                    Message::Extended(store.extend(&tenant, &owner, &held, until).await)
+                }
+                Effect::Release(held) => {
+                    if let Err(error) = store.release(&tenant, &owner, &held, now).await {
+                        tracing::warn!(%error, "tasks could not be given back; their leases run out");
+                    }
+                    return;
+                }
+                Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return,
+            };
+            // Nobody listens once the runner has stopped.
+            let _ = sender.send(message);
+        });
+    }
+
+    fn perform(
+        &self,
+        held: Held,
+        queue: &str,
+        call: Call,
+        sender: &mpsc::UnboundedSender<Message>,
+    ) -> AbortHandle {
+        let handler = if queue == CANCEL_QUEUE {
+            Some(Arc::clone(&self.cancel))
+        } else {
+            self.handlers.get(queue)
+        };
+        let queue = queue.to_owned();
+        let work = tokio::spawn(async move {
+            let Some(handler) = handler else {
+                return Outcome::Failed(Failure::lasting(format!("nobody here serves `{queue}`")));
+            };
+            let Some(timeout) = call.timeout else { return handler.perform(call).await };
+            let late = || {
+                let reason = format!("it took longer than its timeout of {timeout:?}");
+                Outcome::Failed(Failure::passing(reason))
+            };
+            tokio::time::timeout(timeout, handler.perform(call)).await.unwrap_or_else(|_| late())
+        });
+        let abort = work.abort_handle();
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let outcome = match work.await {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_panic() => {
+                    Outcome::Failed(Failure::passing("whoever did it panicked"))
+                }
+                // Aborted: nobody wants to know.
+                Err(_) => return,
+            };
+            let _ = sender.send(Message::Ended { held, outcome });
+        });
+        abort
+    }
+}
+
+async fn load(
+    store: &dyn Store,
+    tenant: &Tenant,
+    machines: &Machines,
+    run: RunNo,
+) -> Result<Option<Box<LoadedRun>>, NoMachine> {
+    let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(None) };
+    let machine = machines.of(store, tenant, &loaded.run).await?;
+    Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
+}
+
+fn pause_until(wake: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_nanos(u64::try_from(wake.0.saturating_sub(now.0)).unwrap_or(0))
+}

@@ -1,0 +1,84 @@
+//! Who does what: handlers, by the queue whose tasks they do.
+
+mod child;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+
+pub(crate) use self::child::{Cancel, Launch, Nursery};
+use crate::call::{Call, Failure, Outcome};
+
+/// Does the work of a queue.
+///
+/// A handler may be called more than once for one piece of work: again after a failure, and again after a crash in the
+/// middle. Every call carries the same [`Call::key`], by which it, or whom it calls, can tell a repeat.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Does a piece of work. Dropped midway if the work is cancelled, takes too long or was lost to somebody else.
+    async fn perform(&self, call: Call) -> Outcome;
+}
+
+/// A function as a handler.
+struct Function<F>(F);
+
+#[async_trait]
+impl<F, Fut> Handler for Function<F>
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Json, Failure>> + Send,
+{
+    async fn perform(&self, call: Call) -> Outcome {
+        match (self.0)(call).await {
+            Ok(value) => Outcome::Done(value),
+            Err(failure) => Outcome::Failed(failure),
+        }
+    }
+}
+
+/// Handlers by queue: `task:pay`, `agent:writer`, `tool`, `http`, `exec`, `invoke:src`.
+#[derive(Clone, Default)]
+pub struct Handlers(BTreeMap<String, Arc<dyn Handler>>);
+
+impl std::fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Handlers {
+    /// Nobody does anything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets a handler do the tasks of a queue.
+    #[must_use]
+    pub fn with(mut self, queue: impl Into<String>, handler: Arc<dyn Handler>) -> Self {
+        self.0.insert(queue.into(), handler);
+        self
+    }
+
+    /// Lets a function do the tasks of this name.
+    #[must_use]
+    pub fn task<F, Fut>(self, name: &str, function: F) -> Self
+    where
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Json, Failure>> + Send + 'static,
+    {
+        self.with(format!("task:{name}"), Arc::new(Function(function)))
+    }
+
+    /// The queues that are served.
+    #[must_use]
+    pub fn queues(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, queue: &str) -> Option<Arc<dyn Handler>> {
+        self.0.get(queue).cloned()
+    }
+}
