@@ -10,6 +10,8 @@ use guidepost_store::{Held, Task, TaskId};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::work::exec;
+
 /// A piece of work to do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Call {
@@ -93,6 +95,9 @@ impl Call {
         let prompt = work.prompt.as_ref().map(|prompt| prompt.render(&scope)).transpose();
         let prompt = prompt
             .map_err(|error| Failure::lasting(format!("the prompt has no value: {error}")))?;
+        if work.kind == WorkKind::Exec {
+            work.spec.as_object().map_or(Ok(()), exec::expect_no_data_in_text)?;
+        }
         let mut spec = Map::new();
         let given = work.spec.as_object().into_iter().flatten();
         for (key, value) in given.filter(|(key, _)| !NOT_TOLD.contains(&key.as_str())) {

@@ -27,7 +27,7 @@ mod machines;
 pub mod plan;
 pub mod runner;
 mod shell;
-mod work;
+pub mod work;
 pub mod world;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Runs that the engine drives, over a real store, with handlers in Rust.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,244 @@
+//! The kinds of work that reach out of the process, against real commands and a real server.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::time::{Duration, Instant};
+
+use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::machine::WorkKind;
+use guidepost_engine::work::exec::{Allowed, Exec};
+use guidepost_engine::work::http::Http;
+use guidepost_engine::work::scripted::Scripted;
+use guidepost_engine::{Call, Handler as _, Outcome};
+use guidepost_store::TaskId;
+use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+fn call(kind: WorkKind, spec: Json) -> Call {
+    Call {
+        task: TaskId {
+            run: RunNo(7),
+            state: StateId::from("Do"),
+            visit: Visit(1),
+            branch: Branch::WHOLE,
+        },
+        workflow: "t".to_owned(),
+        kind,
+        name: None,
+        prompt: None,
+        spec,
+        output: Vec::new(),
+        key: "k-1".to_owned(),
+        attempt: 1,
+        timeout: None,
+        child: None,
+    }
+}
+
+async fn exec(spec: Json) -> Outcome {
+    Exec { allowed: Allowed::Anything }.perform(call(WorkKind::Exec, spec)).await
+}
+
+fn failed(outcome: Outcome) -> (String, bool) {
+    match outcome {
+        Outcome::Failed(failure) => (failure.reason, failure.may_retry),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_command_gives_what_it_prints() {
+    assert_eq!(exec(json!({ "command": ["printf", "a b\n"] })).await, Outcome::Done(json!("a b")));
+    assert_eq!(exec(json!({ "command": "echo 'a  b' c" })).await, Outcome::Done(json!("a  b c")));
+    let object = exec(json!({ "command": ["echo", "{\"n\": 1}"] })).await;
+    assert_eq!(object, Outcome::Done(json!({ "n": 1 })));
+    assert_eq!(
+        exec(json!({ "command": ["cat"], "stdin": "in" })).await,
+        Outcome::Done(json!("in"))
+    );
+    let env = exec(
+        json!({ "command": "echo $A $GUIDEPOST_KEY", "shell": true, "env": { "A": "$(id)" } }),
+    )
+    .await;
+    assert_eq!(env, Outcome::Done(json!("$(id) k-1")), "data stays data");
+    assert_eq!(exec(json!({ "command": ["pwd"], "cwd": "/" })).await, Outcome::Done(json!("/")));
+}
+
+#[tokio::test]
+async fn a_command_that_fails_says_why() {
+    let (reason, may_retry) =
+        failed(exec(json!({ "command": "echo no ink >&2; exit 3", "shell": true })).await);
+    assert_eq!((reason.as_str(), may_retry), ("`sh` ended with exit status: 3: no ink", true));
+    let (reason, may_retry) = failed(exec(json!({ "command": ["no-such-command"] })).await);
+    assert!(reason.starts_with("`no-such-command` cannot be run: ") && !may_retry, "{reason}");
+    let (reason, _) = failed(exec(json!({ "command": "echo 'open" })).await);
+    assert!(reason.contains("a quote that is never closed"), "{reason}");
+    let (reason, may_retry) = failed(exec(json!({ "command": ["cat", "/dev/zero"] })).await);
+    assert_eq!((reason.as_str(), may_retry), ("it printed more than 1048576 bytes", false));
+}
+
+#[tokio::test]
+async fn only_what_is_allowed_is_run() {
+    let only = |names: &[&str]| Exec {
+        allowed: Allowed::Only(names.iter().map(|name| (*name).to_owned()).collect()),
+    };
+    let echo = || call(WorkKind::Exec, json!({ "command": ["echo", "hi"] }));
+    assert_eq!(only(&["echo"]).perform(echo()).await, Outcome::Done(json!("hi")));
+    let refused = |exec: Exec, call| async move { failed(exec.perform(call).await).0 };
+    let expected = "the command `echo` is not allowed here; allow it in the configuration";
+    assert_eq!(refused(Exec::default(), echo()).await, expected);
+    assert_eq!(refused(only(&["cat"]), echo()).await, expected);
+    let shell = call(WorkKind::Exec, json!({ "command": "echo hi", "shell": true }));
+    assert!(refused(only(&["echo"]), shell).await.contains("`sh` is not allowed"));
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_wanted_any_more_is_killed() {
+    let mark = format!("guidepost-test-{}", std::process::id());
+    let sleeps = json!({ "command": ["sh", "-c", "exec sleep 60", mark] });
+    let begun = Instant::now();
+    assert!(tokio::time::timeout(Duration::from_millis(200), exec(sleeps)).await.is_err());
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    for _ in 0..500 {
+        let all = std::fs::read_dir("/proc").unwrap();
+        let lines =
+            all.filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok());
+        if !lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains("sleep\060")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it still runs");
+}
+
+/// Serves one answer per connection, and gives what was asked.
+async fn server(answers: Vec<&'static str>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let serve = tokio::spawn(async move {
+        let mut asked = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            let mut part = [0; 4_096];
+            loop {
+                let read = stream.read(&mut part).await.unwrap();
+                request.extend_from_slice(&part[..read]);
+                let text = String::from_utf8_lossy(&request);
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                let length = head.to_lowercase().lines().find_map(|line| {
+                    line.strip_prefix("content-length: ")
+                        .and_then(|length| length.parse::<usize>().ok())
+                });
+                if body.len() >= length.unwrap_or(0) {
+                    break;
+                }
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            asked.push(String::from_utf8_lossy(&request).into_owned());
+        }
+        asked
+    });
+    (url, serve)
+}
+
+const JSON: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 8\r\nconnection: close\r\n\r\n{\"n\": 1}";
+
+#[tokio::test]
+async fn a_request_carries_what_it_should_and_gives_the_answer() {
+    let text = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
+    let (url, serve) = server(vec![JSON, text]).await;
+    let http = Http::new(true).unwrap();
+    let post = json!({ "url": url, "json": { "a": 1 }, "headers": { "X-Trace": "t" }, "query": { "q": "ä b" } });
+    assert_eq!(http.perform(call(WorkKind::Http, post)).await, Outcome::Done(json!({ "n": 1 })));
+    assert_eq!(
+        http.perform(call(WorkKind::Http, json!({ "url": url }))).await,
+        Outcome::Done(json!("hi"))
+    );
+    let asked = serve.await.unwrap();
+    assert!(asked[0].starts_with("POST /x?q=%C3%A4+b HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(
+        asked[0].contains("idempotency-key: k-1\r\n") && asked[0].contains("x-trace: t\r\n"),
+        "{}",
+        asked[0]
+    );
+    assert!(asked[0].ends_with("\r\n\r\n{\"a\":1}"), "{}", asked[0]);
+    assert!(asked[1].starts_with("GET /x HTTP/1.1\r\n"), "{}", asked[1]);
+}
+
+#[tokio::test]
+async fn a_refusal_says_whether_trying_again_helps() {
+    let busy =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+    let no = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let broken = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nhalf";
+    let (url, _serve) = server(vec![busy, no, moved, broken]).await;
+    let http = Http::new(true).unwrap();
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(failed(http.perform(call(WorkKind::Http, json!({ "url": url }))).await));
+    }
+    assert_eq!(told[0], ("the answer was 503 Service Unavailable: busy".to_owned(), true));
+    assert_eq!(told[1], ("the answer was 404 Not Found".to_owned(), false));
+    assert_eq!(told[2], ("the answer was 302 Found".to_owned(), false));
+    assert!(told[3].0.starts_with("the answer broke off") && told[3].1, "{told:?}");
+}
+
+#[tokio::test]
+async fn private_addresses_are_not_reached_by_any_name() {
+    let (url, serve) = server(vec![JSON]).await;
+    let port = url.rsplit(':').next().unwrap().trim_end_matches("/x").to_owned();
+    let http = Http::new(false).unwrap();
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "user@127.0.0.1",
+    ] {
+        let url = format!("http://{host}:{port}/x");
+        let (reason, _) = failed(http.perform(call(WorkKind::Http, json!({ "url": url }))).await);
+        assert!(reason.contains("private address"), "{host}: {reason}");
+    }
+    for url in ["file:///etc/passwd", "gopher://127.0.0.1/", "nothing"] {
+        failed(http.perform(call(WorkKind::Http, json!({ "url": url }))).await);
+    }
+    assert!(!serve.is_finished(), "nobody may have connected");
+    serve.abort();
+}
+
+#[tokio::test]
+async fn a_script_answers_by_step_visit_branch_and_attempt() {
+    let answers = json!({
+        "Do": ["first", "second"],
+        "Review": { "attempts": [{ "error": "busy" }, "at last"] },
+    });
+    let Json::Object(answers) = answers else { panic!() };
+    let scripted = Scripted { answers, delay: Duration::ZERO };
+    let ask = |state: &str, visit: u64, branch: u32, attempt: u32| {
+        let mut call = call(WorkKind::Agent, Json::Null);
+        call.task = TaskId {
+            state: StateId::from(state),
+            visit: Visit(visit),
+            branch: Branch(branch),
+            ..call.task
+        };
+        call.attempt = attempt;
+        scripted.perform(call)
+    };
+    assert_eq!(ask("Do", 1, 0, 1).await, Outcome::Done(json!("first")));
+    assert_eq!(ask("Do", 1, 0, 2).await, Outcome::Done(json!("first")), "a repeat gets the same");
+    assert_eq!(ask("Outer.Do", 2, 0, 1).await, Outcome::Done(json!("second")));
+    assert_eq!(ask("Do", 9, 0, 1).await, Outcome::Done(json!("second")));
+    assert_eq!(ask("Do", 1, 2, 1).await, Outcome::Done(json!("second")));
+    assert_eq!(failed(ask("Review", 1, 0, 1).await), ("busy".to_owned(), true));
+    assert_eq!(ask("Review", 1, 0, 2).await, Outcome::Done(json!("at last")));
+    assert!(failed(ask("Other", 1, 0, 1).await).0.contains("no answer for `Other`"));
+}
