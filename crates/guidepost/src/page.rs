@@ -165,7 +165,10 @@ fn now(html: &mut String, run: &Standing) {
     for state in &run.states {
         let _ = write!(html, "<h3>{}</h3>", escape(state.state.as_str()));
         for told in [&state.guideline, &state.description, &state.prompt].into_iter().flatten() {
-            let _ = write!(html, "<p class=\"told\">{}</p>", escape(told));
+            let _ = write!(html, "<p class=\"told\">{}</p>", escape(&told.text));
+        }
+        for why in &state.missing {
+            let _ = write!(html, "<p class=\"missing\">not filled in: {}</p>", escape(why));
         }
     }
     if !run.output.is_null() {

@@ -84,7 +84,7 @@ pub(super) struct Read {
     #[serde(default)]
     pub(super) what: What,
     pub(super) path: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Find {
     #[serde(default)]
     pub(super) r#in: In,
     pub(super) state: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
 

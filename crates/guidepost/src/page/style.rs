@@ -13,7 +13,7 @@ h3{font-size:15px;margin:12px 0 2px}
 header p{margin:2px 0;color:var(--soft)}header .goal{color:var(--ink)}
 .status{display:inline-block;padding:0 9px;border-radius:10px;border:1px solid;color:var(--now);font-weight:600;font-size:13px}
 .completed{color:var(--past)}.failed,.cancelled{color:var(--bad)}.paused{color:var(--warn)}
-.told{margin:2px 0 8px;white-space:pre-wrap}
+.told{margin:2px 0 8px;white-space:pre-wrap}.missing{margin:2px 0 8px;color:var(--warn);font-size:13px}
 .key{margin:0 0 8px;font-size:13px;color:var(--soft)}
 .key span:before{content:'';display:inline-block;width:12px;height:12px;border-radius:3px;border:2px solid;margin-right:5px;vertical-align:-1px}
 .key .now:before{border-color:var(--now)}.key .past{margin-left:14px}.key .past:before{border-color:var(--past)}
