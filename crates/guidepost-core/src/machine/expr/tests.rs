@@ -332,7 +332,7 @@ fn a_template_is_filled_in_as_far_as_that_goes() {
     );
     let values: Vec<&str> = filled.values.iter().map(|at| &filled.text[at.clone()]).collect();
     assert_eq!(values, ["Acme", "a", "b"]);
-    assert_eq!(filled.gaps[0].to_string(), "`lead.country` is undefined (line 1, column 28)");
+    assert_eq!(filled.gaps[0].to_string(), "`lead.country` is undefined (line 1, column 27)");
     assert_eq!(filled.gaps.len(), 4);
 
     // What is captured is a value as a whole, where it is shown.
