@@ -228,7 +228,7 @@ impl OpError {
                 format!("did you mean `{closest}`?")
             }
             Self::NoSuchWorkflow { closest: None, .. } => {
-                format!("{} lists the workflows there are", words.find_workflows())
+                format!("list the workflows there are with {}", words.find_workflows())
             }
             Self::NoSuchVersion { name, newest: Some(newest), .. } => {
                 format!("the newest is `{name}@{newest}`")
@@ -251,7 +251,7 @@ impl OpError {
             Self::Contended { .. } => "read the run again, then decide anew".to_owned(),
             Self::Unsettled { .. } => "call again to settle more".to_owned(),
             Self::NoSuchRecord { run, .. } => {
-                format!("{} lists the records there are", words.read(run, "history"))
+                format!("list the records there are with {}", words.read(run, "history"))
             }
             Self::NoSuchData { known, .. } if known.is_empty() => "it has no data yet".to_owned(),
             Self::NoSuchData { known, .. } => format!("there is {}", known.join(", ")),
@@ -263,10 +263,10 @@ impl OpError {
 fn store_advice(error: &StoreError, words: Words) -> Option<String> {
     match (error, words) {
         (StoreError::NoSuchRun(_), _) => {
-            Some(format!("{} lists the runs there are", words.find_runs()))
+            Some(format!("list the runs there are with {}", words.find_runs()))
         }
         (StoreError::Ambiguous { .. }, _) => {
-            Some(format!("name the run by its id; {} lists them", words.find_runs()))
+            Some(format!("name the run by its id; list them with {}", words.find_runs()))
         }
         (StoreError::Damaged { run, .. }, Words::Tools) => Some(format!(
             "other runs are not affected; {}",

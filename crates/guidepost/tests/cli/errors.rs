@@ -21,11 +21,11 @@ fn an_error_says_what_why_and_what_next() {
     talk.expect(&expect![[r#"
         $ guidepost where r-9
         ! error[GP0302]: there is no run `r-9`
-        ! hint: `guidepost find --in runs` lists the runs there are
+        ! hint: list the runs there are with `guidepost find --in runs`
         exit 4
 
         $ guidepost where r-9 --json
-        ! {"code":"GP0302","message":"there is no run `r-9`","hint":"`guidepost find --in runs` lists the runs there are","exit":4,"kind":"not_found"}
+        ! {"code":"GP0302","message":"there is no run `r-9`","hint":"list the runs there are with `guidepost find --in runs`","exit":4,"kind":"not_found"}
         exit 4
 
         $ guidepost start bugfx

@@ -149,7 +149,7 @@ fn a_workflow_is_drawn_and_translated() {
 
         $ guidepost graph dor
         ! error[GP0401]: there is no workflow `dor`
-        ! hint: `guidepost find` lists the workflows there are
+        ! hint: list the workflows there are with `guidepost find`
         exit 4
 
     "#]]);

@@ -249,7 +249,7 @@ fn parts_of_a_record_can_be_read() {
 
         $ guidepost read r-1 event e-99
         ! error[GP0410]: run `r-1` has no record `e-99`
-        ! hint: `guidepost read r-1 history` lists the records there are
+        ! hint: list the records there are with `guidepost read r-1 history`
         exit 4
 
     "#]]);

@@ -87,7 +87,7 @@ fn a_history_is_verified() {
 
         $ guidepost verify r-9
         ! error[GP0302]: there is no run `r-9`
-        ! hint: `guidepost find --in runs` lists the runs there are
+        ! hint: list the runs there are with `guidepost find --in runs`
         exit 4
 
     "#]]);
