@@ -7,3 +7,4 @@
 pub mod mcp;
 pub mod ops;
 pub mod text;
+mod words;

@@ -67,10 +67,13 @@ pub async fn serve(
     write: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), ServeError> {
     use rmcp::service::ServerInitializeError as Initialize;
-    let transport = stdio::Lines::new(read, write);
-    match Server::new(ops, options).serve(transport).await {
+    let (transport, writing) = stdio::Lines::new(read, write);
+    let served = match Server::new(ops, options).serve(transport).await {
         Ok(running) => running.waiting().await.map(drop).map_err(ServeError::Interrupted),
         Err(Initialize::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(ServeError::Initialize(Box::new(error))),
-    }
+    };
+    // A client may ask, close its side and then read. That it reads no more is no error.
+    drop(writing.await);
+    served
 }

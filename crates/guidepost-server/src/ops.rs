@@ -45,7 +45,7 @@
 //!     caller: "ada".to_owned(),
 //! };
 //! let moved = ops.send_event(&event).await?;
-//! assert!(text::moved(&moved).starts_with("ok rev 3: boil -> steep"));
+//! assert!(text::moved(&moved, text::Words::Tools).starts_with("ok rev 3: boil -> steep"));
 //!
 //! // A repeat, as after a time-out, changes nothing and gets the same answer.
 //! let again = ops.send_event(&event).await?;
@@ -75,8 +75,10 @@ mod sensitive;
 mod show_workflow;
 mod standing;
 mod start_run;
+mod told;
 mod verify_run;
 mod wait;
+mod way;
 mod where_am_i;
 mod world;
 
@@ -99,8 +101,11 @@ pub use self::send_event::{Moved, SendEvent};
 pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
 pub use self::standing::{RunName, Standing, StateNow};
 pub use self::start_run::{StartRun, Started};
+pub(crate) use self::told::Part;
+pub use self::told::Told;
 pub use self::verify_run::RunVerified;
 pub use self::wait::{Wait, Waited};
+pub use self::way::{Way, timer_in_words};
 pub use self::where_am_i::{Detail, WhereAmI};
 pub use self::world::{System, World};
 

@@ -1,4 +1,5 @@
-//! Answers as text, for agents and people: one fixed shape each, short, and the same at every door.
+//! Answers as text, for agents and people: one fixed shape each, short, and the same at every door but for the [`Words`]
+//! in which it says what to call next.
 //!
 //! A reply names the run and its rev first and ends with what is legal next. Whatever users, agents or the web said stands
 //! between `<<` and `>>` (see [`foreign`]), so that nothing stored can pass for a part of the reply.
@@ -16,12 +17,13 @@ mod reading;
 mod standing;
 mod verified;
 
-pub use self::budget::{REPLY_BYTES_MAX, capped};
+pub use self::budget::{REPLY_MAX, capped, size};
 pub use self::definition::{definition, workflow};
 pub use self::failure::error;
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;
 pub use self::reading::reading;
-pub use self::standing::{logged, moved, standing, started, waited};
+pub use self::standing::{controlled, logged, moved, standing, started, waited};
 pub use self::verified::verified;
+pub use crate::words::Words;

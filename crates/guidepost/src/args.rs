@@ -217,7 +217,7 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Option<String>,
     /// How many to list at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     pub(crate) limit: usize,
     /// Go on where the list before ended
     #[arg(long, value_name = "CURSOR")]
@@ -244,7 +244,7 @@ pub(crate) struct Show {
     #[arg(value_name = "RUN|WORKFLOW")]
     pub(crate) what: String,
     /// One page for a browser: the statechart, the path taken and the history
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) html: bool,
 }
 
@@ -389,10 +389,12 @@ pub(crate) struct Do {
 /// Arguments of `log`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Kinds: action, decision, message, artifact, error, note.
+Kinds: action, action_ended (with the --ref of its action), decision, message, artifact, error, note.
 
 Examples:
   guidepost log r-1 action 'looked the lead up' --data '{\"type\":\"tool_execution\",\"name\":\"crm_lookup\"}'
+  guidepost log r-1 action 'run the tests' --ref call-1 --data '{\"status\":\"running\"}'
+  guidepost log r-1 action_ended 'all 214 pass' --ref call-1
   guidepost log r-1 decision --data '{\"question\":\"which tool\",\"options\":[\"a\",\"b\"],\"chosen\":\"a\"}'")]
 pub(crate) struct Log {
     /// The run
@@ -441,11 +443,11 @@ pub(crate) struct Find {
     /// Where to look
     #[arg(long = "in", value_enum, default_value_t = Listed::Workflows)]
     pub(crate) place: Listed,
-    /// Only runs in this state
+    /// Only runs in this state, or of this status
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Option<String>,
     /// How many to list at most
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
     pub(crate) limit: usize,
     /// Go on where the list before ended
     #[arg(long, value_name = "CURSOR")]
@@ -468,7 +470,7 @@ pub(crate) struct Read {
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<String>,
     /// How many entries at most
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
     pub(crate) limit: usize,
     /// Go on where the page before ended
     #[arg(long, value_name = "CURSOR")]
@@ -586,6 +588,16 @@ fn object(text: &str) -> Result<Object, String> {
         Ok(Json::Object(fields)) => Ok(fields),
         Ok(_) => Err("expected a JSON object, as in '{\"score\":90}'".to_owned()),
         Err(error) => Err(format!("expected a JSON object, as in '{{\"score\":90}}': {error}")),
+    }
+}
+
+/// Items of one page at most.
+const ITEMS_MAX: usize = 1_000;
+
+fn limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(items) if (1..=ITEMS_MAX).contains(&items) => Ok(items),
+        _ => Err(format!("expected a number from 1 to {ITEMS_MAX}")),
     }
 }
 

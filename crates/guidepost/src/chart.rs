@@ -188,7 +188,7 @@ fn label(state: &State, transition: &Transition) -> Vec<String> {
             None => "after".to_owned(),
         },
         Trigger::Complete | Trigger::WorkDone => "done".to_owned(),
-        Trigger::WorkFailed => "error".to_owned(),
+        Trigger::WorkFailed => "failed".to_owned(),
     };
     let guard = transition.guard.as_ref().map(|guard| format!("[{}]", condition(guard)));
     // Beside lines there is little room, and the names are plain enough without their marks.
@@ -286,15 +286,25 @@ fn add(nodes: &mut [Node], machine: &Machine, drawn: Drawn) {
     };
     // Regions stand side by side with no room between them; what leads into one from around them is said in words.
     if nodes[drawn.around as usize].shape == Shape::Regions {
-        let target = machine.state(drawn.to).id.name();
+        let target = target(machine, drawn.to);
         nodes[drawn.around as usize].lines.push(format!("{} → {target}", label.join(" ")));
         return;
     }
     if to != drawn.to && drawn.from.is_some() {
-        on_first(String::new(), format!(" → {}", machine.state(drawn.to).id.name()));
+        on_first(String::new(), format!(" → {}", target(machine, drawn.to)));
     }
     let edge = Edge { from, to: to as usize, label, mark: drawn.mark };
     nodes[drawn.around as usize].edges.push(edge);
+}
+
+/// What a line leads to, in words: a history state as it is drawn.
+fn target(machine: &Machine, ix: StateIx) -> &str {
+    let state = machine.state(ix);
+    match state.kind {
+        StateKind::History { deep: true, .. } => "H*",
+        StateKind::History { .. } => "H",
+        _ => state.id.name(),
+    }
 }
 
 /// The innermost state that is or contains both.

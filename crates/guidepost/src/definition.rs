@@ -6,8 +6,11 @@ use std::path::Path;
 
 use guidepost_core::diagnostic::Diagnostic;
 use guidepost_core::limits::DEFINITION_BYTES_MAX;
-use guidepost_core::machine::Machine;
-use guidepost_core::workflow::{self, Compiled};
+use guidepost_core::machine::{Machine, State};
+use guidepost_core::workflow::{self, Compiled, Format};
+use guidepost_server::ops::Definition;
+use guidepost_store::Defined;
+use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -91,6 +94,83 @@ impl DefinitionFile {
             .hint("`guidepost explain CODE` tells more about each")
             .with_problems(diagnostics)
     }
+}
+
+/// What is known about a definition, as programs get it, whichever command looked at it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report<'a> {
+    /// What messages call the file.
+    file: &'a str,
+    /// Whether it can be used.
+    ok: bool,
+    /// The workflow's name; null, like the next four, if it cannot be used.
+    workflow: Option<&'a str>,
+    /// The hash of its structure.
+    hash: Option<&'a str>,
+    /// How it is written.
+    format: Option<Format>,
+    /// How many states it has, those that only group others left out.
+    states: Option<usize>,
+    /// How many transitions it has.
+    transitions: Option<usize>,
+    /// Every problem, warnings included.
+    problems: &'a [Diagnostic],
+    /// What saving did; null if it was only checked.
+    saved: Option<&'a Defined>,
+}
+
+impl<'a> Report<'a> {
+    /// About a definition that can be used.
+    pub(crate) fn of(file: &'a str, definition: &'a Definition) -> Self {
+        Self {
+            file,
+            ok: true,
+            workflow: Some(&definition.workflow),
+            hash: Some(&definition.hash),
+            format: Some(definition.format),
+            states: Some(definition.states),
+            transitions: Some(definition.transitions),
+            problems: &definition.warnings,
+            saved: definition.saved.as_ref(),
+        }
+    }
+
+    /// About a definition that was compiled, whether it can be used or not.
+    pub(crate) fn of_compiled(file: &'a str, compiled: &'a Compiled) -> Self {
+        let machine = compiled.machine.as_ref();
+        let counted = |state: &State| state.transitions.len() + state.always.len();
+        Self {
+            file,
+            ok: machine.is_some(),
+            workflow: machine.map(|machine| machine.name.as_str()),
+            hash: machine.map(|machine| machine.hash.as_str()),
+            format: machine.map(|_| compiled.format),
+            states: machine.map(states),
+            transitions: machine.map(|machine| machine.states.iter().map(counted).sum()),
+            problems: &compiled.diagnostics,
+            saved: None,
+        }
+    }
+
+    /// About a definition that cannot be used.
+    pub(crate) fn unusable(file: &'a str, problems: &'a [Diagnostic]) -> Self {
+        Self {
+            file,
+            ok: false,
+            workflow: None,
+            hash: None,
+            format: None,
+            states: None,
+            transitions: None,
+            problems,
+            saved: None,
+        }
+    }
+}
+
+/// How many states a machine has, those that only group others left out.
+pub(crate) fn states(machine: &Machine) -> usize {
+    machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count()
 }
 
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use guidepost_core::diagnostic::{Diagnostic, Severity};
 use guidepost_server::ops::{Kind, OpError};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 use guidepost_store::StoreError;
 use serde_json::{Value as Json, json};
 
@@ -101,6 +101,22 @@ impl Failure {
         Self::new(Exit::Usage, "GP0407", message)
     }
 
+    /// What the parser of arguments complains about, in its own words: a sentence, tips and the usage.
+    pub(crate) fn of_usage(complaint: &str) -> Self {
+        let mut parts = complaint
+            .trim()
+            .split("\n\n")
+            .map(|part| part.lines().map(str::trim).collect::<Vec<_>>().join(" "));
+        let message = match parts.next() {
+            Some(message) if message.starts_with("error: ") => message,
+            // Nothing was typed at all, and the help is shown instead.
+            _ => "error: no command is given".to_owned(),
+        };
+        let hint = parts.find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
+        let hint = hint.as_deref().map(|hint| hint.trim_start_matches("tip: "));
+        Self::usage(message.trim_start_matches("error: ")).hint(hint.unwrap_or("try --help"))
+    }
+
     /// A file that cannot be read.
     pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Self {
         let exit = match error.kind() {
@@ -127,12 +143,6 @@ impl Failure {
         self
     }
 
-    /// The same, told in the words agents get.
-    pub(crate) fn answered(mut self, answer: String) -> Self {
-        self.0.answer = Some(answer);
-        self
-    }
-
     /// The same with a cause.
     pub(crate) fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
         self.0.causes.push(cause.to_string());
@@ -147,31 +157,30 @@ impl Failure {
 
     /// The same with the single problems of a file, for programs; people see each on its own.
     pub(crate) fn with_problems(mut self, problems: &[Diagnostic]) -> Self {
-        self.0.json = Some(json!({
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "problems": problems,
-        }));
+        self.0.json = Some(json!({ "problems": problems }));
         self
     }
 
-    /// The problem as programs get it.
+    /// The problem as programs get it: always `code`, `message`, `hint` and `exit`, and what else is known.
     pub(crate) fn as_json(&self) -> Json {
-        if let Some(json) = &self.json {
-            return json.clone();
-        }
-        let mut json = json!({ "message": self.message });
+        let mut json = json!({
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "exit": self.exit.code(),
+        });
         let fields = [
-            ("code", self.code.map(Json::from)),
-            ("hint", self.hint.as_deref().map(Json::from)),
             ("place", self.place.as_deref().map(Json::from)),
             ("causes", Some(&self.causes).filter(|c| !c.is_empty()).map(|c| json!(c))),
-            ("problems", Some(&self.details).filter(|d| !d.is_empty()).map(|d| json!(d))),
         ];
         for (name, value) in fields {
             if let Some(value) = value {
                 json[name] = value;
+            }
+        }
+        for (name, value) in self.json.as_ref().and_then(Json::as_object).into_iter().flatten() {
+            if json.get(name).is_none() {
+                json[name] = value.clone();
             }
         }
         json
@@ -220,7 +229,7 @@ impl From<OpError> for Failure {
         let mut failure = Self::new(exit, problem.code, error.to_string());
         failure.0.details = details;
         failure.0.hint.clone_from(&problem.hint);
-        failure.0.answer = is_answer.then(|| text::error(&error));
+        failure.0.answer = is_answer.then(|| text::error(&error, Words::Commands));
         failure.0.json = serde_json::to_value(&problem).ok();
         failure.with_sources(&error)
     }

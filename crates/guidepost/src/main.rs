@@ -15,6 +15,7 @@ mod page;
 mod simulation;
 mod write;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -24,20 +25,23 @@ use crate::failure::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let mut out = Output::of_process();
+    let mut out = Output::of_process(wants_json(std::env::args_os()));
     let exit = match Cli::try_parse() {
-        Ok(cli) => {
-            out.set_json(cli.global.json);
-            commands::run(&cli, &mut out).unwrap_or_else(|failure| {
-                out.failure(&failure);
-                failure.exit
-            })
-        }
+        Ok(cli) => commands::run(&cli, &mut out).unwrap_or_else(|failure| {
+            out.failure(&failure);
+            failure.exit
+        }),
         Err(error) => {
             out.usage(&error);
             if error.use_stderr() { Exit::Usage } else { Exit::Ok }
         }
     };
     out.flush();
+    let exit = if exit == Exit::Ok && out.is_lost() { Exit::Failed } else { exit };
     ExitCode::from(exit.code())
+}
+
+/// Whether answers are for programs. Asked before anything is parsed, so that what cannot be parsed is told to them, too.
+fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
+    words.skip(1).take_while(|word| word != "--").any(|word| word == "--json")
 }

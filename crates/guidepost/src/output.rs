@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use guidepost_core::diagnostic::Severity;
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::failure::Failure;
 
@@ -18,6 +19,7 @@ pub(crate) struct Output {
     is_json: bool,
     is_coloured: Coloured,
     is_closed: bool,
+    is_lost: bool,
 }
 
 /// Which streams take colour.
@@ -35,8 +37,9 @@ const PLACE: Style = AnsiColor::Blue.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 impl Output {
-    /// The process's streams. Colour is for terminals, and for people who have not set `NO_COLOR`.
-    pub(crate) fn of_process() -> Self {
+    /// The process's streams, for programs or for people. Colour is for terminals, and for people who have not set
+    /// `NO_COLOR`.
+    pub(crate) fn of_process(is_json: bool) -> Self {
         let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
         Self {
@@ -46,14 +49,10 @@ impl Output {
             },
             stdout: BufWriter::new(io::stdout()),
             stderr: io::stderr(),
-            is_json: false,
+            is_json,
             is_closed: false,
+            is_lost: false,
         }
-    }
-
-    /// Sets whether answers are for programs.
-    pub(crate) fn set_json(&mut self, is_json: bool) {
-        self.is_json = is_json;
     }
 
     /// Whether answers are for programs.
@@ -64,6 +63,11 @@ impl Output {
     /// Whether nobody reads stdout any more, so that going on is pointless.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Whether a part of the answer could not be written, though somebody wants it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// A line of the answer, or several.
@@ -136,26 +140,37 @@ impl Output {
         }
     }
 
-    /// A remark beside the answer, on stderr.
+    /// A remark beside the answer, on stderr. Programs have no use for it.
     pub(crate) fn note(&mut self, text: impl AsRef<str>) {
+        if self.is_json {
+            return;
+        }
         self.flush();
         let _ = writeln!(self.stderr, "{}", escaped(text.as_ref()));
     }
 
-    /// A problem beside the answer, on stderr: what, where, and what to try next. If answers are JSON, and it is what the
-    /// command ends with, programs get it as their answer.
+    /// The problem a command ends with, on stderr: what, where, and what to try next; for programs as one JSON object.
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        if let Some(answer) = failure.answer.as_ref().filter(|_| !self.is_json) {
+        if self.is_json {
+            self.json_failure(&failure.as_json());
+        } else if let Some(answer) = &failure.answer {
             self.line(answer.trim_end());
-        } else if self.is_json && failure.severity == Severity::Error {
-            self.json_line(&serde_json::json!({ "error": failure.as_json() }));
         } else {
             self.aside_failure(failure);
         }
     }
 
-    /// A problem that the command goes on after, or one of several it ends with: on stderr, whatever the answer is.
+    fn json_failure(&mut self, failure: &Json) {
+        self.flush();
+        let _ = writeln!(self.stderr, "{failure}");
+    }
+
+    /// A problem that the command goes on after, or one of several it ends with, on stderr. Programs find it among the
+    /// problems of the answer or of the failure.
     pub(crate) fn aside_failure(&mut self, failure: &Failure) {
+        if self.is_json {
+            return;
+        }
         self.flush();
         let text = rendered(failure, self.is_coloured.stderr);
         let _ = self.stderr.write_all(text.as_bytes());
@@ -170,7 +185,9 @@ impl Output {
     /// What clap says: help and versions on stdout, complaints on stderr.
     pub(crate) fn usage(&mut self, error: &clap::Error) {
         let text = error.render();
-        if error.use_stderr() {
+        if error.use_stderr() && self.is_json {
+            self.failure(&Failure::of_usage(&text.to_string()));
+        } else if error.use_stderr() {
             let coloured = self.is_coloured.stderr;
             let text = if coloured { text.ansi().to_string() } else { text.to_string() };
             let _ = self.stderr.write_all(text.as_bytes());
@@ -208,6 +225,7 @@ impl Output {
     fn check(&mut self, result: &io::Result<()>) {
         if let Err(error) = result {
             if !self.is_closed && error.kind() != io::ErrorKind::BrokenPipe {
+                self.is_lost = true;
                 let _ = writeln!(self.stderr, "error: the answer cannot be written: {error}");
             }
             self.is_closed = true;

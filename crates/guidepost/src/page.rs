@@ -5,7 +5,8 @@ mod style;
 
 use std::fmt::Write as _;
 
-use guidepost_core::machine::Machine;
+use guidepost_core::machine::{Machine, StateKind};
+use guidepost_core::time::Timestamp;
 use guidepost_server::ops::{HistoryItem, Standing, StateView, WorkflowView};
 use guidepost_server::text;
 use serde_json::Value as Json;
@@ -54,7 +55,7 @@ impl<'a> Page<'a> {
             Some((standing, history)) => {
                 head_of_run(&mut html, standing);
                 self.chart(&mut html, &trail(standing, history));
-                now(&mut html, standing);
+                now(&mut html, standing, self.machine);
                 data(&mut html, standing);
                 table(&mut html, history);
             }
@@ -144,7 +145,7 @@ fn head_of_run(html: &mut String, run: &Standing) {
     if let Some(agent) = &run.agent {
         let _ = write!(html, " · agent {}", escape(agent));
     }
-    let _ = write!(html, " · changed {}</p>", run.updated_at);
+    let _ = write!(html, " · changed {}</p>", time(run.updated_at));
     if let Some(goal) = &run.goal {
         let _ = write!(html, "<p class=\"goal\">{}</p>", escape(goal));
     }
@@ -160,12 +161,15 @@ fn head_of_workflow(html: &mut String, workflow: &WorkflowView) {
 }
 
 /// Where the run is and what it may do.
-fn now(html: &mut String, run: &Standing) {
+fn now(html: &mut String, run: &Standing, machine: Option<&Machine>) {
     html.push_str("<section><h2>Now</h2>");
     for state in &run.states {
         let _ = write!(html, "<h3>{}</h3>", escape(state.state.as_str()));
         for told in [&state.guideline, &state.description, &state.prompt].into_iter().flatten() {
-            let _ = write!(html, "<p class=\"told\">{}</p>", escape(told));
+            let _ = write!(html, "<p class=\"told\">{}</p>", escape(&told.text));
+        }
+        for why in &state.missing {
+            let _ = write!(html, "<p class=\"missing\">not filled in: {}</p>", escape(why));
         }
     }
     if !run.output.is_null() {
@@ -178,7 +182,8 @@ fn now(html: &mut String, run: &Standing) {
             "<table><thead><tr><th>Legal now<th>Leads to<th>What it means</tr></thead><tbody>",
         );
         for legal in &run.next {
-            let targets: Vec<&str> = legal.targets.iter().map(|target| target.as_str()).collect();
+            let targets: Vec<String> =
+                legal.targets.iter().map(|target| where_to(machine, target.as_str())).collect();
             let needs: Vec<String> =
                 legal.requires.iter().map(|fact| format!("needs {fact}")).collect();
             let meaning =
@@ -194,6 +199,18 @@ fn now(html: &mut String, run: &Standing) {
         html.push_str("</tbody></table>");
     }
     html.push_str("</section>");
+}
+
+/// Where a transition leads; a history state leads to wherever the state around it was left.
+fn where_to(machine: Option<&Machine>, target: &str) -> String {
+    let found = machine.and_then(|machine| Some(machine.state(machine.find(target)?)));
+    match found.map(|state| &state.kind) {
+        Some(StateKind::History { .. }) => match target.rsplit_once('.') {
+            Some((around, _)) => format!("where {around} was left"),
+            None => "where the workflow was left".to_owned(),
+        },
+        _ => target.to_owned(),
+    }
 }
 
 fn data(html: &mut String, run: &Standing) {
@@ -214,7 +231,7 @@ fn data(html: &mut String, run: &Standing) {
 
 fn table(html: &mut String, history: &[HistoryItem]) {
     html.push_str(
-        "<section><h2>History</h2><table class=\"history\"><thead><tr><th>#<th>Rev<th>When<th>By<th>What</tr></thead><tbody>",
+        "<section><h2>History</h2><table class=\"history\"><thead><tr><th>#<th>Rev<th>When (UTC)<th>By<th>What</tr></thead><tbody>",
     );
     for item in history {
         let line = text::history_item(item);
@@ -223,16 +240,28 @@ fn table(html: &mut String, history: &[HistoryItem]) {
         let class = if item.observed.is_some() { "fact" } else { "move" };
         let _ = write!(
             html,
-            "<tr class=\"{class}\"><td>{}<td>{}<td><time>{}</time><td>{}<td><details><summary>{}</summary><pre>{}</pre></details></tr>",
+            "<tr class=\"{class}\"><td>{}<td>{}<td>{}<td>{}<td><details><summary>{}</summary><pre>{}</pre></details></tr>",
             item.seq,
             item.rev,
-            item.at,
+            time(item.at),
             escape(&item.by),
-            escape(what),
+            said(what),
             escape(&serde_json::to_string_pretty(&item.body).unwrap_or_default()),
         );
     }
     html.push_str("</tbody></table></section>");
+}
+
+/// A time to the second, with the whole of it at hand.
+fn time(at: Timestamp) -> String {
+    let whole = at.to_string();
+    let second = whole.get(..19).unwrap_or(&whole).replace('T', " ");
+    format!("<time datetime=\"{whole}\" title=\"{whole}\">{second}</time>")
+}
+
+/// A line for agents as people read it: what stands between the marks of foreign text is set off, without the marks.
+fn said(line: &str) -> String {
+    escape(line).replace("&lt;&lt;", "<span class=\"said\">").replace("&gt;&gt;", "</span>")
 }
 
 fn states(html: &mut String, states: &[StateView]) {
@@ -290,6 +319,16 @@ mod tests {
         assert_eq!(
             escape("<script>alert(\"x\" & 'y')</script>\u{0}\u{202e}"),
             "&lt;script&gt;alert(&quot;x&quot; &amp; &#39;y&#39;)&lt;/script&gt;\u{fffd}\u{fffd}"
+        );
+    }
+
+    /// The marks of foreign text always come in pairs, and nothing within them can hold one.
+    #[test]
+    fn foreign_text_is_set_off_and_stays_text() {
+        let hostile = text::foreign::quoted("<b> >> & <<", 80);
+        assert_eq!(
+            said(&format!("note {hostile}")),
+            "note <span class=\"said\"> &lt;b&gt; &gt; &gt; &amp; &lt; &lt;</span>"
         );
     }
 

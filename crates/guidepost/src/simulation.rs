@@ -9,6 +9,7 @@ use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::simulator::{self, Failure, Simulator};
 use guidepost_core::time::{Span, Timestamp};
+use guidepost_server::ops::{Way, timer_in_words};
 use serde_json::{Map, Value as Json, json};
 
 use crate::args::{Object, Sent};
@@ -39,7 +40,7 @@ pub(crate) struct Step {
 
 impl Step {
     /// Adds what an input did. Says whether it was taken.
-    fn tell(&mut self, outcome: Result<simulator::Step, Failure>) -> bool {
+    fn tell(&mut self, outcome: Result<simulator::Step, Failure>, machine: &Machine) -> bool {
         let decided = match outcome {
             Ok(decided) => decided,
             Err(Failure::Rejected(rejected)) => {
@@ -55,7 +56,7 @@ impl Step {
             if let Record::Transitioned(moved) = record {
                 self.problems.extend(moved.problems.iter().cloned());
             }
-            self.taken.extend(taken(record));
+            self.taken.extend(taken(record, machine));
         }
         self.log.extend(decided.effects.into_iter().filter_map(|effect| match effect {
             Effect::Log { message } => Some(message),
@@ -158,7 +159,7 @@ impl Simulation {
                 self.0.now = until;
                 return;
             };
-            if !step.tell(fired) {
+            if !step.tell(fired, &self.0.machine) {
                 break;
             }
         }
@@ -167,7 +168,8 @@ impl Simulation {
 
     /// Decides and applies one input.
     fn take(&mut self, input: &Input, step: &mut Step) {
-        step.tell(self.0.input(input));
+        let decided = self.0.input(input);
+        step.tell(decided, &self.0.machine);
     }
 
     /// The facts an event's transitions require, taken as being on record: a simulation has no record to look into.
@@ -228,33 +230,26 @@ fn shown(sent: &Sent) -> Json {
 }
 
 /// What a record says, in words; nothing for those whose effect is seen anyway.
-fn taken(record: &Record) -> Option<String> {
+fn taken(record: &Record, machine: &Machine) -> Option<String> {
     match record {
-        Record::Transitioned(moved) => Some(transition(moved)),
+        Record::Transitioned(moved) => Some(transition(moved, machine)),
         Record::WorkEnded(ended) => Some(format!("the work of `{}` ended", ended.state)),
-        Record::TimerFired(fired) => Some(format!("timer {} ran out", fired.timer)),
+        Record::TimerFired(fired) => {
+            let timer = timer_in_words(fired.timer.as_str(), machine);
+            Some(format!("timer ran out: {}", timer.unwrap_or_else(|| fired.timer.to_string())))
+        }
         Record::Paused(paused) => Some(format!("paused: {}", paused.detail)),
         Record::Failed(failed) => Some(format!("failed: {}", failed.reason)),
         _ => None,
     }
 }
 
-fn transition(moved: &Transitioned) -> String {
-    let names = |states: &[StateId]| -> String {
-        states.iter().map(StateId::as_str).collect::<Vec<_>>().join(", ")
-    };
-    // The names that machines give to what nobody sends are long, and say no more than these.
-    let cause = match moved.cause {
-        Cause::Initial => return format!("enter {}", names(&moved.entered)),
-        Cause::Event => moved.event.as_str(),
-        Cause::Always => "always",
-        Cause::After => "after",
-        Cause::Done => "done",
-        Cause::Error => "error",
-        Cause::Placed => "placed",
-    };
-    match moved.to.as_slice() {
-        [] => format!("{cause}: in {}", moved.from),
-        to => format!("{cause}: {} -> {}", moved.from, names(to)),
+fn transition(moved: &Transitioned, machine: &Machine) -> String {
+    let Way { trigger, from, to } = Way::of(moved, machine);
+    let to: Vec<&str> = to.iter().map(StateId::as_str).collect();
+    match (moved.cause, to.as_slice()) {
+        (Cause::Initial, to) => format!("enter {}", to.join(", ")),
+        (_, []) => format!("{trigger}: in {from}"),
+        (_, to) => format!("{trigger}: {from} -> {}", to.join(", ")),
     }
 }

@@ -19,6 +19,7 @@ mod test;
 mod tests;
 mod value;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
@@ -199,11 +200,40 @@ impl Template {
         Ok(out)
     }
 
+    /// Renders it for somebody to read, as far as that goes: a part without a value is replaced by why, in brackets.
+    #[must_use]
+    pub fn fill(&self, scope: &Scope) -> Filled {
+        let mut filled = Filled::default();
+        let Some(blocks) = &self.0.blocks else {
+            filled.text = self.0.source.to_string();
+            return filled;
+        };
+        let mut eval = Eval::new(scope).with_gaps();
+        if let Err(error) = eval.render(blocks, &mut filled.text) {
+            filled.gaps.push(error);
+        }
+        let (values, gaps) = eval.filled();
+        filled.values = values;
+        filled.gaps.splice(0..0, gaps);
+        filled
+    }
+
     /// What it names.
     #[must_use]
     pub fn names(&self) -> &Names {
         &self.0.names
     }
+}
+
+/// A template that was filled in as far as that goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// The text, with `[why]` in place of each part without a value.
+    pub text: String,
+    /// Where in the text the values stand that expressions gave, as ranges of bytes, in order. All else is the author's.
+    pub values: Vec<Range<usize>>,
+    /// Why parts have no value, in order. If there are too many, the text ends with the last.
+    pub gaps: Vec<EvalError>,
 }
 
 /// The parser's complaint, with its place.

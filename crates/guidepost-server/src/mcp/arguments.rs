@@ -84,7 +84,7 @@ pub(super) struct Read {
     #[serde(default)]
     pub(super) what: What,
     pub(super) path: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Find {
     #[serde(default)]
     pub(super) r#in: In,
     pub(super) state: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
 
@@ -136,8 +136,13 @@ pub(super) fn read<T: DeserializeOwned>(
     mut arguments: Map<String, Json>,
 ) -> Result<T, OpError> {
     arguments.retain(|_, value| !value.is_null());
-    serde_json::from_value(Json::Object(arguments)).map_err(|reason| OpError::BadArgument {
-        what: format!("the arguments of {tool} cannot be read: {reason}"),
-        hint: Some("correct them and call again".to_owned()),
+    serde_json::from_value(Json::Object(arguments)).map_err(|reason| {
+        // What kinds of numbers this program has says nothing to anybody.
+        let reason =
+            reason.to_string().replace("expected u64", "expected a whole number, 0 or more");
+        OpError::BadArgument {
+            what: format!("the arguments of {tool} cannot be read: {reason}"),
+            hint: Some("correct them and call again".to_owned()),
+        }
     })
 }

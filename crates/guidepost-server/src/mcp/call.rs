@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use guidepost_core::id::{Rev, RunRef};
-use guidepost_core::run::Status;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject};
 
 use super::arguments::{self as args, read};
@@ -12,7 +11,7 @@ use crate::ops::{
     Define, Detail, FindRuns, FindWorkflows, Log, LogEntry, OpError, ReadRun, SendEvent, StartRun,
     Wait, What, WhereAmI,
 };
-use crate::text;
+use crate::text::{self, Words};
 
 /// The one tool that takes time, and can be cancelled.
 pub(super) const WAIT: &str = "guidepost_wait";
@@ -20,10 +19,13 @@ pub(super) const WAIT: &str = "guidepost_wait";
 /// Entries one call may record; the tool's schema says so too.
 const ENTRIES_MAX: usize = 50;
 
-/// Items of a page if the call does not say, and at most.
-const PAGE_ITEMS: usize = 10;
-const READ_ITEMS_MAX: usize = 100;
-const FIND_ITEMS_MAX: usize = 50;
+/// Items of a page if the call does not say, and at most; the tools' schemas say so too.
+const PAGE_ITEMS: u64 = 10;
+const READ_ITEMS_MAX: u64 = 100;
+const FIND_ITEMS_MAX: u64 = 50;
+
+/// Open runs listed at most.
+const RUNS_MAX: usize = 10;
 
 /// How long a wait takes if the call does not say, and at most: clients give up after a minute.
 const WAIT_SECONDS: u64 = 30;
@@ -67,11 +69,11 @@ pub(super) async fn call(
 
 /// The error with what is legal in the run, unless it says so itself.
 async fn failure(server: &Server, error: &OpError, run: Option<RunRef>) -> String {
-    let text = text::error(error);
+    let text = text::error(error, Words::Tools);
     let Some(run) = run.filter(|_| !matches!(error, OpError::NotDone(_))) else { return text };
     // Whatever keeps the run from being read is what the error tells already.
     match server.ops.where_am_i(&WhereAmI { run, detail: Detail::Brief }).await {
-        Ok(standing) => text + &text::legal_now(&standing),
+        Ok(standing) => text + &text::legal_now(&standing, Words::Tools),
         Err(_) => text,
     }
 }
@@ -81,14 +83,14 @@ type Answer = Result<String, OpError>;
 async fn where_am_i(server: &Server, arguments: JsonObject, caller: &str) -> Answer {
     let asked: args::Where = read("guidepost_where", arguments)?;
     let Some(run) = asked.run else {
-        return Ok(text::open_runs(&server.ops.open_runs(caller, PAGE_ITEMS).await?));
+        return Ok(text::open_runs(&server.ops.open_runs(caller, RUNS_MAX).await?, Words::Tools));
     };
     let detail = match asked.detail {
         args::Detail::Brief => Detail::Brief,
         args::Detail::Full => Detail::Full,
     };
     let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
-    Ok(text::standing(&server.ops.where_am_i(&question).await?))
+    Ok(text::standing(&server.ops.where_am_i(&question).await?, Words::Tools))
 }
 
 async fn start(server: &Server, arguments: JsonObject, caller: String) -> Answer {
@@ -110,7 +112,7 @@ async fn start(server: &Server, arguments: JsonObject, caller: String) -> Answer
         caller,
         ..StartRun::default()
     };
-    Ok(text::started(&server.ops.start_run(&request).await?))
+    Ok(text::started(&server.ops.start_run(&request).await?, Words::Tools))
 }
 
 async fn send(server: &Server, arguments: JsonObject, caller: String) -> Answer {
@@ -123,7 +125,7 @@ async fn send(server: &Server, arguments: JsonObject, caller: String) -> Answer 
         note: asked.note,
         caller,
     };
-    Ok(text::moved(&server.ops.send_event(&event).await?))
+    Ok(text::moved(&server.ops.send_event(&event).await?, Words::Tools))
 }
 
 async fn log(server: &Server, arguments: JsonObject, caller: String) -> Answer {
@@ -148,13 +150,13 @@ async fn log(server: &Server, arguments: JsonObject, caller: String) -> Answer {
 
 async fn wait(server: &Server, arguments: JsonObject) -> Answer {
     let asked: args::Wait = read(WAIT, arguments)?;
-    let seconds = asked.seconds.unwrap_or(WAIT_SECONDS).min(WAIT_SECONDS_MAX);
+    let seconds = bounded("seconds", asked.seconds, WAIT_SECONDS, WAIT_SECONDS_MAX)?;
     let wait = Wait {
         run: RunRef::from(asked.run.as_str()),
         rev: asked.rev.map(Rev),
         at_most: Duration::from_secs(seconds),
     };
-    Ok(text::waited(&server.ops.wait(&wait).await?))
+    Ok(text::waited(&server.ops.wait(&wait).await?, Words::Tools))
 }
 
 async fn read_run(server: &Server, arguments: JsonObject) -> Answer {
@@ -169,34 +171,51 @@ async fn read_run(server: &Server, arguments: JsonObject) -> Answer {
             args::What::Diagram => What::Diagram,
         },
         path: asked.path,
-        limit: asked.limit.unwrap_or(PAGE_ITEMS).clamp(1, READ_ITEMS_MAX),
+        limit: items("limit", asked.limit, READ_ITEMS_MAX)?,
         cursor: asked.cursor,
     };
-    Ok(text::reading(&server.ops.read_run(&read).await?))
+    Ok(text::reading(&server.ops.read_run(&read).await?, Words::Tools))
 }
 
 async fn find(server: &Server, arguments: JsonObject) -> Answer {
     let asked: args::Find = read("guidepost_find", arguments)?;
-    let limit = asked.limit.unwrap_or(PAGE_ITEMS).clamp(1, FIND_ITEMS_MAX);
+    let limit = items("limit", asked.limit, FIND_ITEMS_MAX)?;
     match asked.r#in {
+        args::In::Workflows if asked.state.is_some() => Err(OpError::BadArgument {
+            what: "state is given, but workflows are in none".to_owned(),
+            hint: Some("add in=runs to find runs by their state".to_owned()),
+        }),
         args::In::Workflows => {
             let wanted = FindWorkflows { query: asked.query, limit, cursor: asked.cursor };
-            Ok(text::workflows(&server.ops.find_workflows(&wanted).await?))
+            Ok(text::workflows(&server.ops.find_workflows(&wanted).await?, Words::Tools))
         }
         args::In::Runs => {
-            let status: Option<Status> =
-                asked.state.as_deref().and_then(|state| state.parse().ok());
-            let wanted = FindRuns {
-                query: asked.query,
-                status: status.into_iter().collect(),
-                state: asked.state.filter(|_| status.is_none()),
-                limit,
-                cursor: asked.cursor,
-                ..FindRuns::default()
+            let (query, cursor) = (asked.query, asked.cursor);
+            let wanted = FindRuns { query, limit, cursor, ..FindRuns::default() };
+            let wanted = match asked.state {
+                Some(state) => wanted.in_state_or_status(state),
+                None => wanted,
             };
-            Ok(text::runs(&server.ops.find_runs(&wanted).await?))
+            Ok(text::runs(&server.ops.find_runs(&wanted).await?, Words::Tools))
         }
     }
+}
+
+/// An argument within its bounds, or what it is if the call does not say.
+fn bounded(name: &str, asked: Option<u64>, otherwise: u64, max: u64) -> Result<u64, OpError> {
+    match asked {
+        None => Ok(otherwise),
+        Some(asked) if (1..=max).contains(&asked) => Ok(asked),
+        Some(asked) => Err(OpError::BadArgument {
+            what: format!("{name} is {asked}, and must lie between 1 and {max}"),
+            hint: Some(format!("leave it out for {otherwise}")),
+        }),
+    }
+}
+
+/// How many items a page has.
+fn items(name: &str, asked: Option<u64>, max: u64) -> Result<usize, OpError> {
+    bounded(name, asked, PAGE_ITEMS, max).map(|items| usize::try_from(items).unwrap_or(usize::MAX))
 }
 
 async fn define(server: &Server, arguments: JsonObject, caller: String) -> Answer {
@@ -208,5 +227,5 @@ async fn define(server: &Server, arguments: JsonObject, caller: String) -> Answe
         allowed: server.options.allowed,
         caller,
     };
-    Ok(text::definition(&server.ops.define(&request).await?))
+    Ok(text::definition(&server.ops.define(&request).await?, Words::Tools))
 }

@@ -8,7 +8,7 @@ use rmcp::model::{
 
 use super::resources::failed;
 use crate::ops::{Detail, Ops, WhereAmI};
-use crate::text;
+use crate::text::{self, Words};
 
 /// The prompts there are.
 pub(super) fn list() -> ListPromptsResult {
@@ -60,7 +60,7 @@ async fn resume(ops: &Ops, run: &str) -> Result<String, ErrorData> {
     let standing = ops.where_am_i(&question).await.map_err(|error| failed(&error))?;
     Ok(format!(
         "Go on with this run. Do what its state asks for, then send one of the legal events with guidepost_do.\n\n{}",
-        text::standing(&standing)
+        text::standing(&standing, Words::Tools)
     ))
 }
 

@@ -7,7 +7,7 @@ use rmcp::model::{
 };
 
 use crate::ops::{Detail, FindWorkflows, Kind, OpError, Ops, WhereAmI};
-use crate::text;
+use crate::text::{self, Words};
 
 /// What the addresses begin with.
 const RUN: &str = "guidepost://run/";
@@ -51,7 +51,7 @@ pub(super) async fn read(ops: &Ops, uri: &str) -> Result<ReadResourceResult, Err
     let text = if let Some(run) = uri.strip_prefix(RUN) {
         let question = WhereAmI { run: RunRef::from(run), detail: Detail::Full };
         let standing = ops.where_am_i(&question).await.map_err(|error| failed(&error))?;
-        text::standing(&standing)
+        text::standing(&standing, Words::Tools)
     } else if let Some(workflow) = uri.strip_prefix(WORKFLOW) {
         text::workflow(&ops.show_workflow(workflow).await.map_err(|error| failed(&error))?)
     } else {
@@ -64,7 +64,7 @@ pub(super) async fn read(ops: &Ops, uri: &str) -> Result<ReadResourceResult, Err
 
 /// Resources have no room for an answer beside the contents, so an error is one of the protocol.
 pub(super) fn failed(error: &OpError) -> ErrorData {
-    let what = text::error(error).trim_end().to_owned();
+    let what = text::error(error, Words::Tools).trim_end().to_owned();
     match error.kind() {
         Kind::NotFound => ErrorData::resource_not_found(what, None),
         Kind::Usage | Kind::NotLegal | Kind::Stale | Kind::Refused => {

@@ -43,14 +43,17 @@ pub(super) struct Lines<R> {
     is_open: bool,
     /// A message that was read and waits for its turn.
     next: Option<RxJsonRpcMessage<RoleServer>>,
-    writer: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    /// Messages from `read`, answers to `write`.
-    pub(super) fn new(read: R, write: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+    /// Messages from `read`, answers to `write`; and the task that writes, which ends when the transport is gone and
+    /// everything is written. Until then the process must not end.
+    pub(super) fn new(
+        read: R,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> (Self, JoinHandle<io::Result<()>>) {
         let (queue, lines) = mpsc::channel(QUEUE_MAX);
-        Self {
+        let transport = Self {
             read: BufReader::new(read),
             line: Vec::new(),
             is_dropping: false,
@@ -58,8 +61,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             turn: Turn::new(),
             is_open: false,
             next: None,
-            writer: Some(tokio::spawn(write_all(lines, write))),
-        }
+        };
+        (transport, tokio::spawn(write_all(lines, write)))
     }
 
     /// The next line, without its end. Loses nothing when dropped: what was read is kept for the next call.
@@ -249,13 +252,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
                 self.turn.wait_for(next).await;
                 return self.next.take();
             }
-            let Some(line) = self.next_line().await else {
-                if !self.is_open {
-                    // Nobody serves yet who would wait for the last answers to be written.
-                    drop(self.close().await);
-                }
-                return None;
-            };
+            let line = self.next_line().await?;
             let read = match line {
                 Ok(line) if self.is_open => parse(&line),
                 Ok(line) => {
@@ -287,13 +284,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
         }
     }
 
-    /// Waits until everything is written.
+    /// Takes no more answers. Those it has are written all the same.
     async fn close(&mut self) -> Result<(), io::Error> {
         self.queue = None;
-        match self.writer.take() {
-            Some(writer) => writer.await.map_err(io::Error::other)?,
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

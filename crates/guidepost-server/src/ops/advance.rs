@@ -3,13 +3,13 @@
 use guidepost_core::id::{Rev, RunRef};
 use guidepost_core::input::{Evidence, Input};
 use guidepost_core::kernel;
-use guidepost_core::record::{Cause, Record};
+use guidepost_core::record::Record;
 use guidepost_core::time::Timestamp;
 use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
 use super::history::transition_of;
-use super::{LastMove, NotDone, OpError, Ops, Refusal, bounds};
+use super::{LastMove, NotDone, OpError, Ops, Refusal, Way, bounds};
 
 /// A run after an input, and what that did.
 pub(super) struct Advanced {
@@ -137,14 +137,7 @@ impl Ops {
         };
         let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
         Ok(found.first().and_then(transition_of).map(|step| LastMove {
-            event: match step.cause {
-                Cause::Event | Cause::Placed => step.event.to_string(),
-                Cause::Initial => "start".to_owned(),
-                Cause::Always => "an eventless transition".to_owned(),
-                Cause::After => "a timer".to_owned(),
-                Cause::Done => "done".to_owned(),
-                Cause::Error => "failed".to_owned(),
-            },
+            event: Way::of(step, &current.machine).trigger,
             by: step.by.clone(),
             at: step.at,
         }))

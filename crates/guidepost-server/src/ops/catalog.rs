@@ -95,6 +95,16 @@ impl Ops {
         }
     }
 
+    /// Refuses what is no workflow's name.
+    pub(super) async fn check_workflow(&self, name: &str) -> Result<(), OpError> {
+        if name == OBSERVED
+            || self.store.workflow(&self.tenant, name, Wanted::Current).await?.is_some()
+        {
+            return Ok(());
+        }
+        Err(self.no_such_workflow(name).await?)
+    }
+
     async fn no_such_workflow(&self, name: &str) -> Result<OpError, OpError> {
         let all = self.store.workflows(&self.tenant, &WorkflowFilter::default()).await?.items;
         let closest = closest(name, all.iter().map(|known| known.name.as_str()));

@@ -3,8 +3,9 @@
 use guidepost_core::id::RunRef;
 use guidepost_core::input::{By, Control, Input};
 use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use guidepost_core::run::Status;
 
-use super::advance::Request;
+use super::advance::{Advanced, Request};
 use super::{Moved, OpError, Ops, bounds};
 
 /// An intervention.
@@ -21,7 +22,7 @@ pub struct ControlRun {
 }
 
 impl Ops {
-    /// Pauses, resumes or cancels a run.
+    /// Pauses, resumes or cancels a run. One that is so already stays as it is, and the answer says that it is a repeat.
     ///
     /// # Errors
     ///
@@ -29,6 +30,11 @@ impl Ops {
     pub async fn control_run(&self, request: &ControlRun) -> Result<Moved, OpError> {
         bounds::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
         bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
+        let current = self.current(&request.run).await?;
+        if is_so(request.control, current.run.status) {
+            let (rev, records) = (current.run.rev, Vec::new());
+            return self.moved(Advanced { current, rev, records, is_repeat: true }).await;
+        }
         let nothing = Request { seen: None, sent: Vec::new(), event: String::new() };
         let advanced = self
             .advance(&request.run, &nothing, |_, at| Input::Control {
@@ -38,5 +44,14 @@ impl Ops {
             })
             .await?;
         self.moved(advanced).await
+    }
+}
+
+/// Whether a run of this status is as the intervention would have it.
+fn is_so(control: Control, status: Status) -> bool {
+    match control {
+        Control::Pause => status == Status::Paused,
+        Control::Resume => matches!(status, Status::Running | Status::Waiting),
+        Control::Cancel => status == Status::Cancelled,
     }
 }

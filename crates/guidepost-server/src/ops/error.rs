@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{NotDone, Refusal};
+use crate::words::Words;
 
 /// Why an operation did not do what it was asked. Nothing was changed, unless the message says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -216,6 +217,66 @@ impl OpError {
         }
         problem
     }
+
+    /// What to try next, in a door's words.
+    #[must_use]
+    pub fn advice(&self, words: Words) -> Option<String> {
+        Some(match self {
+            Self::NotDone(not_done) => return not_done.advice(words),
+            Self::Store(error) => return store_advice(error, words),
+            Self::NoSuchWorkflow { closest: Some(closest), .. } => {
+                format!("did you mean `{closest}`?")
+            }
+            Self::NoSuchWorkflow { closest: None, .. } => {
+                format!("list the workflows there are with {}", words.find_workflows())
+            }
+            Self::NoSuchVersion { name, newest: Some(newest), .. } => {
+                format!("the newest is `{name}@{newest}`")
+            }
+            Self::NoSuchVersion { .. } => {
+                "it is written by SQL and has no versions; leave the `@` out".to_owned()
+            }
+            Self::BadDefinition { .. } => "correct them and try again".to_owned(),
+            Self::ForbiddenWork { .. } => {
+                "a person can save it with `guidepost apply`, or allow such work when starting the server"
+                    .to_owned()
+            }
+            Self::Unusable { name, .. } => {
+                words.person(&format!("guidepost show {name}"), "see its text and correct it")
+            }
+            Self::TooLarge { .. } => {
+                "keep large things in files and send a reference to them".to_owned()
+            }
+            Self::BadArgument { hint, .. } => return hint.clone(),
+            Self::Contended { .. } => "read the run again, then decide anew".to_owned(),
+            Self::Unsettled { .. } => "call again to settle more".to_owned(),
+            Self::NoSuchRecord { run, .. } => {
+                format!("list the records there are with {}", words.read(run, "history"))
+            }
+            Self::NoSuchData { known, .. } if known.is_empty() => "it has no data yet".to_owned(),
+            Self::NoSuchData { known, .. } => format!("there is {}", known.join(", ")),
+        })
+    }
+}
+
+/// What to try after a failure of the store. The store's own advice names commands.
+fn store_advice(error: &StoreError, words: Words) -> Option<String> {
+    match (error, words) {
+        (StoreError::NoSuchRun(_), _) => {
+            Some(format!("list the runs there are with {}", words.find_runs()))
+        }
+        (StoreError::Ambiguous { .. }, _) => {
+            Some(format!("name the run by its id; list them with {}", words.find_runs()))
+        }
+        (StoreError::Damaged { run, .. }, Words::Tools) => Some(format!(
+            "other runs are not affected; {}",
+            words.person(&format!("guidepost verify {run}"), "see where")
+        )),
+        (StoreError::ReadOnly { .. }, Words::Tools) => {
+            Some("tell a person: the disk is to be checked, and the server restarted".to_owned())
+        }
+        _ => error.hint(),
+    }
 }
 
 fn store_kind(error: &StoreError) -> Kind {
@@ -260,43 +321,7 @@ impl Explain for OpError {
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::NotDone(not_done) => match &not_done.refusal {
-                Refusal::Rejected(rejected) => return rejected.hint(),
-                Refusal::RevAhead { present, .. } => format!("send rev {present}"),
-            },
-            Self::Store(error) => return error.hint(),
-            Self::NoSuchWorkflow { closest: Some(closest), .. } => {
-                format!("did you mean `{closest}`?")
-            }
-            Self::NoSuchWorkflow { closest: None, .. } => {
-                "`guidepost find` lists the workflows there are".to_owned()
-            }
-            Self::NoSuchVersion { name, newest: Some(newest), .. } => {
-                format!("the newest is `{name}@{newest}`")
-            }
-            Self::NoSuchVersion { .. } => {
-                "it is written by SQL and has no versions; leave the `@` out".to_owned()
-            }
-            Self::BadDefinition { .. } => "correct them and try again".to_owned(),
-            Self::ForbiddenWork { .. } => {
-                "a person can save it with `guidepost define`, or allow such work when starting the server"
-                    .to_owned()
-            }
-            Self::Unusable { name, .. } => {
-                format!("save a corrected version with `guidepost define`, or look at it with `guidepost show {name}`")
-            }
-            Self::TooLarge { .. } => {
-                "keep large things in files and send a reference to them".to_owned()
-            }
-            Self::BadArgument { hint, .. } => return hint.clone(),
-            Self::Contended { .. } => "read the run again, then decide anew".to_owned(),
-            Self::Unsettled { .. } => "call again to settle more".to_owned(),
-            Self::NoSuchRecord { .. } => "`guidepost read` lists the records there are".to_owned(),
-            Self::NoSuchData { known, .. } if known.is_empty() => "it has no data yet".to_owned(),
-            Self::NoSuchData { known, .. } => format!("there is {}", known.join(", ")),
-        };
-        Some(hint)
+        self.advice(Words::Commands)
     }
 }
 

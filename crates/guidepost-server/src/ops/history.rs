@@ -12,7 +12,8 @@ use serde_json::Value as Json;
 use super::current::Current;
 use super::packet::event_id;
 use super::sensitive;
-use super::{OpError, Ops};
+use super::way::timer_in_words;
+use super::{OpError, Ops, Way};
 
 /// A page of a history to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,13 @@ pub struct HistoryItem {
     /// Whether the engine or telemetry saw it, rather than the agent claiming it. Only for facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<bool>,
-    /// What it says.
+    /// What it did, if it is a transition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
+    /// Which timer it was, if it is one that ran out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timer: Option<String>,
+    /// What it says, as it is kept.
     pub body: Json,
 }
 
@@ -95,6 +102,10 @@ impl Current {
     /// A record as everybody may see it.
     pub(super) fn history_item(&self, entry: &Entry) -> HistoryItem {
         let mut item = HistoryItem::from(entry);
+        item.way = transition_of(entry).map(|step| Way::of(step, &self.machine));
+        if let EntryBody::Record(Record::TimerFired(fired)) = &entry.body {
+            item.timer = timer_in_words(fired.timer.as_str(), &self.machine);
+        }
         sensitive::hide(&self.machine, &mut item.body);
         item
     }
@@ -105,7 +116,7 @@ pub(super) fn record_number(text: &str) -> Result<Seq, OpError> {
     let digits = text.strip_prefix("e-").unwrap_or(text);
     digits.parse().map(Seq).map_err(|_| OpError::BadArgument {
         what: format!("`{text}` is no record's id"),
-        hint: Some("expected an id such as `e-118`, from `guidepost read`".to_owned()),
+        hint: Some("expected an id such as `e-118`, as the history lists them".to_owned()),
     })
 }
 
@@ -137,6 +148,8 @@ impl HistoryItem {
             kind: kind.to_owned(),
             by,
             observed,
+            way: None,
+            timer: None,
             body,
         }
     }

@@ -1,11 +1,13 @@
 //! Finding runs.
 
+use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{Rev, StateId, Version};
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Page, RunFilter, RunSummary};
+use guidepost_store::{Page, RunFilter, RunSummary, WorkflowFilter};
 use serde::Serialize;
 
+use super::observed::OBSERVED;
 use super::{OpError, Ops, RunName};
 
 /// Which runs are wanted. The fields narrow each other down.
@@ -27,6 +29,17 @@ pub struct FindRuns {
     pub limit: usize,
     /// Where the page before ended.
     pub cursor: Option<String>,
+}
+
+impl FindRuns {
+    /// The same, narrowed down by one word: a status if it is one, else a state.
+    #[must_use]
+    pub fn in_state_or_status(self, word: String) -> Self {
+        match word.parse() {
+            Ok(status) => Self { status: vec![status], ..self },
+            Err(_) => Self { state: Some(word), ..self },
+        }
+    }
 }
 
 /// A run that was found.
@@ -66,8 +79,15 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// The failures of the store.
+    /// [`OpError::NoSuchWorkflow`] and [`OpError::BadArgument`] for what names no workflow, no state of any and no place in
+    /// a list: an empty answer would look as if there were no such runs. And the failures of the store.
     pub async fn find_runs(&self, wanted: &FindRuns) -> Result<Page<RunHit>, OpError> {
+        if let Some(cursor) = wanted.cursor.as_deref() {
+            check_cursor(cursor)?;
+        }
+        if let Some(workflow) = wanted.workflow.as_deref() {
+            self.check_workflow(workflow).await?;
+        }
         self.settle_due().await?;
         let filter = RunFilter {
             query: wanted.query.clone(),
@@ -80,6 +100,9 @@ impl Ops {
             cursor: wanted.cursor.clone(),
         };
         let found = self.store.runs(&self.tenant, &filter).await?;
+        if let Some(state) = wanted.state.as_deref().filter(|_| found.items.is_empty()) {
+            self.check_state(state, wanted.workflow.as_deref()).await?;
+        }
         Ok(Page { items: found.items.into_iter().map(RunHit::from).collect(), next: found.next })
     }
 
@@ -98,6 +121,46 @@ impl Ops {
             }
         }
         self.find_runs(&all).await
+    }
+
+    /// Refuses a state that no workflow has, or not the one that is meant.
+    async fn check_state(&self, state: &str, workflow: Option<&str>) -> Result<(), OpError> {
+        let workflows = match workflow {
+            Some(name) => vec![name.to_owned()],
+            None => {
+                let all = self.store.workflows(&self.tenant, &WorkflowFilter::default()).await?;
+                let names = all.items.into_iter().map(|found| found.name);
+                names.chain([OBSERVED.to_owned()]).collect()
+            }
+        };
+        let mut known: Vec<StateId> = Vec::new();
+        for name in workflows {
+            // What cannot be used has no states that could be meant.
+            let Ok(found) = self.find_workflow(&name).await else { continue };
+            known.extend(found.machine.states.iter().skip(1).map(|state| state.id.clone()));
+        }
+        if known.iter().any(|known| known.as_str() == state || known.name() == state) {
+            return Ok(());
+        }
+        let names = known.iter().flat_map(|known| [known.as_str(), known.name()]);
+        Err(OpError::BadArgument {
+            what: match workflow {
+                Some(workflow) => format!("workflow `{workflow}` has no state `{state}`"),
+                None => format!("no workflow has a state `{state}`"),
+            },
+            hint: closest(state, names).map(|meant| format!("did you mean `{meant}`?")),
+        })
+    }
+}
+
+/// Refuses what is no place in a list of runs.
+fn check_cursor(cursor: &str) -> Result<(), OpError> {
+    match cursor.parse::<i64>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(OpError::BadArgument {
+            what: format!("`{cursor}` is no place in a list of runs"),
+            hint: Some("take the cursor from the end of the page before".to_owned()),
+        }),
     }
 }
 

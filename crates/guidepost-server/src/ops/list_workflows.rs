@@ -34,11 +34,19 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// The failures of the store. A workflow that cannot be used is listed without its input.
+    /// [`OpError::BadArgument`] for a cursor that is none, and the failures of the store. A workflow that cannot be used is listed without its input.
     pub async fn find_workflows(
         &self,
         wanted: &FindWorkflows,
     ) -> Result<Page<WorkflowHit>, OpError> {
+        if let Some(cursor) = wanted.cursor.as_deref()
+            && self.check_workflow(cursor).await.is_err()
+        {
+            return Err(OpError::BadArgument {
+                what: format!("`{cursor}` is no place in the list of workflows"),
+                hint: Some("take the cursor from the end of the page before".to_owned()),
+            });
+        }
         let filter = WorkflowFilter {
             query: wanted.query.clone(),
             limit: wanted.limit,

@@ -1,5 +1,8 @@
 //! Recording what an agent did, chose, said and made.
 
+use std::collections::BTreeSet;
+
+use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{Rev, RunRef, Seq};
 use guidepost_core::kernel::{self, Legal};
 use guidepost_core::limits::{FACTS_MAX, PAYLOAD_BYTES_MAX};
@@ -7,11 +10,17 @@ use guidepost_core::recorded::{
     Action, ActionEnded, Artifact, Decision, Fact, FactBody, Message, Note,
 };
 use guidepost_core::time::Timestamp;
+use guidepost_store::{EntryBody, HistoryPage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
+use super::current::Current;
 use super::{OpError, Ops, bounds};
+
+/// How far back the begin of an action that ended is looked for: pages, and actions of a page.
+const ACTION_PAGES_MAX: usize = 50;
+const ACTIONS_PAGE: usize = 200;
 
 /// Facts to record.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +82,7 @@ impl Ops {
             log.entries.iter().map(|entry| fact(entry, &log.caller)).collect();
         let facts = facts?;
         let current = self.current(&log.run).await?;
+        self.check_ends(&current, &facts).await?;
         let recorded = self.store.record(&self.tenant, current.head.no, facts).await?;
         Ok(Logged {
             run: current.name(),
@@ -82,6 +92,70 @@ impl Ops {
             next: kernel::legal(&current.machine, &current.run),
         })
     }
+}
+
+impl Ops {
+    /// Refuses the end of an action that was never begun, as far back as is looked.
+    async fn check_ends(&self, current: &Current, facts: &[Fact]) -> Result<(), OpError> {
+        let ended = facts.iter().filter_map(|fact| match &fact.body {
+            FactBody::ActionEnded(ended) => Some(ended.r#ref.as_str()),
+            _ => None,
+        });
+        let mut unknown: BTreeSet<&str> = ended.collect();
+        for fact in facts {
+            unknown.remove(ref_of(&fact.body).unwrap_or_default());
+        }
+        let mut page = HistoryPage {
+            newest_first: true,
+            kinds: vec!["action".to_owned()],
+            beyond: None,
+            limit: ACTIONS_PAGE,
+        };
+        let mut known: Vec<String> = Vec::new();
+        for _ in 0..ACTION_PAGES_MAX {
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            let found = self.store.history(&self.tenant, current.head.no, &page).await?;
+            for entry in &found.items {
+                let EntryBody::Fact { body, .. } = &entry.body else { continue };
+                if let Some(begun) = ref_of(body) {
+                    unknown.remove(begun);
+                    known.push(begun.to_owned());
+                }
+            }
+            if let (Some(missing), None) = (unknown.first(), &found.next) {
+                return Err(never_begun(missing, &known));
+            }
+            page.beyond = found.items.last().map(|entry| entry.seq);
+        }
+        Ok(())
+    }
+}
+
+/// The id an action was begun with.
+fn ref_of(body: &FactBody) -> Option<&str> {
+    match body {
+        FactBody::Action(action) => action.r#ref.as_deref(),
+        _ => None,
+    }
+}
+
+fn never_begun(missing: &str, known: &[String]) -> OpError {
+    const SHOWN_MAX: usize = 5;
+    let what = format!("no action on record was begun with the ref `{missing}`");
+    let meant = closest(missing, known.iter().map(String::as_str));
+    let hint = match (meant, known) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, []) => {
+            "record the action with a `ref` first, or one whole action with its `status`".to_owned()
+        }
+        (None, known) => {
+            let newest: Vec<&str> = known.iter().take(SHOWN_MAX).map(String::as_str).collect();
+            format!("the newest refs are {}", newest.join(", "))
+        }
+    };
+    bad(&what, &hint)
 }
 
 fn fact(entry: &LogEntry, caller: &str) -> Result<Fact, OpError> {

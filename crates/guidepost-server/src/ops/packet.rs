@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::current::Current;
 use super::history::HistoryItem;
+use super::way::of_timer;
 use super::{OpError, Ops};
 
 /// What somebody needs who takes a run over: what was decided and done last, what it waits for, and what may be repeated.
@@ -30,6 +31,8 @@ pub struct Packet {
 pub struct PendingTimer {
     /// Its id.
     pub timer: String,
+    /// What it sets off: `after 3d in Review`.
+    pub what: String,
     /// When it is due.
     pub due: Timestamp,
 }
@@ -63,7 +66,11 @@ impl Ops {
             .run
             .timers
             .iter()
-            .map(|(id, timer)| PendingTimer { timer: id.to_string(), due: timer.due })
+            .map(|(id, timer)| PendingTimer {
+                timer: id.to_string(),
+                what: of_timer(&timer.fires, &current.machine),
+                due: timer.due,
+            })
             .collect();
         timers.sort_by_key(|timer| timer.due);
         timers.truncate(TIMERS_MAX);

@@ -74,6 +74,7 @@ impl Ops {
     /// [`OpError::NoSuchRecord`], [`OpError::NoSuchData`], [`OpError::BadArgument`], [`OpError::Store`] if there is no
     /// such run, and the failures of the store.
     pub async fn read_run(&self, read: &ReadRun) -> Result<Reading, OpError> {
+        check(read)?;
         match read.what {
             What::History => self.page(read, &[]).await,
             What::Artifacts => self.page(read, &["artifact"]).await,
@@ -145,6 +146,27 @@ impl Ops {
             None => Err(OpError::NoSuchRecord { run: current.name(), record: id.to_owned() }),
         }
     }
+}
+
+/// Refuses what would be passed over: a place in what has no places, a page of what has no pages, a page without room.
+fn check(read: &ReadRun) -> Result<(), OpError> {
+    let has_pages = matches!(read.what, What::History | What::Artifacts);
+    let path = read.path.as_deref().filter(|path| !path.is_empty() && has_pages);
+    let (what, hint) = match (path, &read.cursor) {
+        (Some(path), _) => (
+            format!("`{path}` is a place, and a list of records has none"),
+            "a place belongs to data, a record's id to event",
+        ),
+        (None, Some(cursor)) if !has_pages => (
+            format!("the cursor `{cursor}` belongs to a list of records"),
+            "leave it out, or read the history or the artifacts",
+        ),
+        (None, _) if read.limit == 0 => {
+            ("a page of 0 records says nothing".to_owned(), "ask for 1 or more")
+        }
+        (None, _) => return Ok(()),
+    };
+    Err(OpError::BadArgument { what, hint: Some(hint.to_owned()) })
 }
 
 /// The way a transition led: from the innermost state it left to the innermost it entered. None if it left none, as when

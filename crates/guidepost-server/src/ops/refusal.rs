@@ -1,12 +1,15 @@
 //! Why a run did not take an input.
 
+use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::{Rev, StateId};
 use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::error::as_json;
+use crate::words::Words;
 
 /// An input the run did not take, and how the run stands.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -56,6 +59,22 @@ pub struct LastMove {
 }
 
 impl NotDone {
+    /// What to try next, in a door's words.
+    pub(super) fn advice(&self, words: Words) -> Option<String> {
+        match &self.refusal {
+            Refusal::Rejected(Rejected::NotRunning { status: Status::Paused, .. }) => {
+                Some(words.person(&format!("guidepost resume {}", self.run), "resume it"))
+            }
+            Refusal::Rejected(Rejected::BadStart { .. }) => {
+                Some(format!("send what is missing as {}", words.choose("input", "--input JSON")))
+            }
+            Refusal::Rejected(rejected) => rejected.hint(),
+            Refusal::RevAhead { present, .. } => {
+                Some(format!("send {}", words.argument("rev", present)))
+            }
+        }
+    }
+
     /// What is wrong with the data that was sent, one by one.
     pub(super) fn problems(&self) -> Vec<Json> {
         match &self.refusal {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::advance::{Advanced, Request};
+use super::way::innermost;
 use super::{OpError, Ops, Standing, bounds, digest};
 
 /// An event to send.
@@ -113,16 +114,5 @@ fn net(records: &[Record]) -> (Vec<StateId>, Vec<StateId>) {
         }
         entered.extend(step.entered.iter().cloned());
     }
-    (innermost(left), innermost(entered))
-}
-
-/// Those of the states that contain none of the others.
-fn innermost(states: Vec<StateId>) -> Vec<StateId> {
-    let contains = |outer: &StateId, inner: &StateId| {
-        inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('.'))
-    };
-    let is_innermost = |state: &&StateId| !states.iter().any(|other| contains(state, other));
-    let mut found: Vec<StateId> = states.iter().filter(is_innermost).cloned().collect();
-    found.dedup();
-    found
+    (innermost(&left), innermost(&entered))
 }

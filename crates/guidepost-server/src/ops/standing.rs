@@ -3,7 +3,7 @@
 use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit};
 use guidepost_core::kernel::{self, Legal};
 use guidepost_core::machine::expr::Scope;
-use guidepost_core::machine::{Machine, State, StateIx, StateKind, WorkKind};
+use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Durability, StateWording};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::Current;
-use super::{OpError, Ops, Packet, sensitive};
+use super::{OpError, Ops, Packet, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -78,20 +78,23 @@ pub struct StateNow {
     pub number: usize,
     /// How many of those there are.
     pub of: usize,
-    /// What to do there, as it is worded now.
+    /// What to do there, as it is worded now, with the run's data filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub guideline: Option<String>,
-    /// What the state is.
+    pub guideline: Option<Told>,
+    /// What the state is, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Told>,
     /// How often the guideline was edited since the version was saved.
     pub wording: u64,
     /// The work of the state, if it has any and it is going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkKind>,
-    /// What the work is told: a question, a prompt.
+    /// What the work is told, likewise: a question, a prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt: Option<String>,
+    pub prompt: Option<Told>,
+    /// What could not be filled in, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The n-th time the run is in it.
     pub visit: Visit,
     /// Since when.
@@ -143,6 +146,11 @@ fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<Sta
         .filter(|(_, state)| is_innermost(state))
         .map(|(ix, _)| ix)
         .collect();
+    let scope = Scope {
+        data: run.data.clone(),
+        event: minijinja::Value::UNDEFINED,
+        active: run.active.keys().cloned().collect(),
+    };
     let leaves = kernel::leaves(machine, run).into_iter();
     leaves
         .map(|ix| {
@@ -151,20 +159,23 @@ fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<Sta
             let worded = wording.iter().find(|worded| worded.state == state.id.as_str());
             let is_going_on = active.is_some_and(|active| !active.work_ended);
             let work = state.work.as_ref().filter(|_| is_going_on && !run.status.is_ended());
+            let (guideline, description) = match worded {
+                Some(worded) => (&worded.guideline, &worded.description),
+                None => (&state.wording.guideline, &state.wording.description),
+            };
+            let mut missing = Vec::new();
+            let mut told = |text: &str| Told::of_text(text, &scope, &mut missing);
+            let (guideline, description) =
+                (guideline.as_deref().map(&mut told), description.as_deref().map(&mut told));
             StateNow {
                 number: innermost.iter().position(|known| *known == ix).map_or(0, |at| at + 1),
                 of: innermost.len(),
-                guideline: match worded {
-                    Some(worded) => worded.guideline.clone(),
-                    None => state.wording.guideline.clone(),
-                },
-                description: match worded {
-                    Some(worded) => worded.description.clone(),
-                    None => state.wording.description.clone(),
-                },
+                guideline,
+                description,
                 wording: worded.map_or(0, |worded| worded.revision),
                 work: work.map(|work| work.kind),
-                prompt: work.and_then(|_| prompt(state, run)),
+                prompt: work.and_then(|work| prompt(work, &scope, &mut missing)),
+                missing,
                 visit: active.map_or(Visit(1), |active| active.visit),
                 since: active.map_or(Timestamp(0), |active| active.at),
                 state: state.id.clone(),
@@ -180,17 +191,11 @@ fn is_innermost(state: &State) -> bool {
     }
 }
 
-/// What a state's work is told, with the run's data filled in; as it is written if that fails.
-fn prompt(state: &State, run: &Run) -> Option<String> {
-    let work = state.work.as_ref()?;
+/// What a state's work is told.
+fn prompt(work: &Work, scope: &Scope, missing: &mut Vec<String>) -> Option<Told> {
     if let Some(template) = &work.prompt {
-        let scope = Scope {
-            data: run.data.clone(),
-            event: minijinja::Value::UNDEFINED,
-            active: run.active.keys().cloned().collect(),
-        };
-        return Some(template.render(&scope).unwrap_or_else(|_| template.source().to_owned()));
+        return Some(Told::of(template.fill(scope), missing));
     }
     let is_question = work.kind == WorkKind::Ask && !work.spec.is_null();
-    is_question.then(|| work.spec.to_string())
+    is_question.then(|| Told { text: work.spec.to_string(), values: Vec::new() })
 }

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use guidepost_core::diagnostic::Diagnostic;
 
-use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::budget::{REPLY_MAX, fitting, size};
 use super::foreign::{line, name, sentence, wording};
 use super::lists::arguments;
 use super::names::{self, listed};
 use crate::ops::{Definition, WorkflowView};
+use crate::words::Words;
 
 /// Letters of a problem, and of a guideline in an outline.
 const PROBLEM_MAX: usize = 300;
@@ -16,11 +17,14 @@ const GUIDELINE_MAX: usize = 160;
 
 /// A definition that was checked, and perhaps saved.
 #[must_use]
-pub fn definition(definition: &Definition) -> String {
+pub fn definition(definition: &Definition, words: Words) -> String {
     let size = format!("{} states, {} transitions", definition.states, definition.transitions);
     let workflow = name(&definition.workflow);
     let mut text = match &definition.saved {
-        None => format!("{workflow} is sound: {size}; nothing saved, save=true does\n"),
+        None => {
+            let save = words.choose("save=true", "--save");
+            format!("{workflow} is sound: {size}; nothing saved, {save} does\n")
+        }
         Some(saved) if saved.is_new => format!("saved {workflow}@{}: {size}\n", saved.version),
         Some(saved) => format!(
             "{workflow}@{} has this structure already; wording changed in {}\n",
@@ -29,7 +33,7 @@ pub fn definition(definition: &Definition) -> String {
     };
     text.push_str(&problems(&definition.warnings));
     if definition.saved.is_some() {
-        let _ = writeln!(text, "next: guidepost_start workflow={workflow}");
+        let _ = writeln!(text, "next: {}", words.start(&workflow));
     }
     text
 }
@@ -52,7 +56,7 @@ pub fn workflow(view: &WorkflowView) -> String {
         let head = format!("{} ({}){guideline}", name(&state.state), state.kind);
         ways_out(view, Some(&state.state), &head).trim_end().to_owned()
     });
-    let (lines, count) = fitting(lines, REPLY_BYTES_MAX.saturating_sub(text.len() + 100));
+    let (lines, count) = fitting(lines, REPLY_MAX.saturating_sub(size(&text) + 100));
     text.push_str(&lines);
     if count < view.states.len() {
         let _ = writeln!(text, "{} more states", view.states.len() - count);
@@ -82,7 +86,7 @@ fn ways_out(view: &WorkflowView, state: Option<&str>, head: &str) -> String {
 
 /// Problems of a definition, a line each, as many as a reply holds.
 pub(super) fn problems(problems: &[Diagnostic]) -> String {
-    let (mut text, count) = fitting(problems.iter().map(problem), REPLY_BYTES_MAX - 300);
+    let (mut text, count) = fitting(problems.iter().map(problem), REPLY_MAX - 300);
     if problems.is_empty() {
         return String::new();
     }

@@ -2,33 +2,33 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::diagnostic::Explain;
 use guidepost_core::kernel::{Legal, Rejected};
 use guidepost_core::machine::schema::Mismatch;
 
-use super::budget::{REPLY_BYTES_MAX, capped};
+use super::budget::{REPLY_MAX, capped};
 use super::definition::problems;
 use super::foreign::{line, name, sentence, word};
 use super::names::states;
 use super::next::{EVENT_MAX, legal_line};
 use crate::ops::{LastMove, NotDone, OpError, Refusal};
+use crate::words::Words;
 
 /// Letters of one sentence.
 const SENTENCE_MAX: usize = 400;
 
 /// An error, for an agent or a person to act on.
 #[must_use]
-pub fn error(error: &OpError) -> String {
+pub fn error(error: &OpError, words: Words) -> String {
     let text = match error {
-        OpError::NotDone(not_done) => self::not_done(not_done),
+        OpError::NotDone(not_done) => self::not_done(not_done, error, words),
         OpError::BadDefinition { problems: found, .. } => {
             let errors = found.iter().filter(|problem| problem.is_error()).count();
             let noun = if errors == 1 { "problem" } else { "problems" };
             format!("{errors} {noun}, nothing saved\n{}", problems(found))
         }
-        other => sentence_and_hint(&format!("not done: {other}"), other.hint().as_deref()),
+        other => sentence_and_hint(&format!("not done: {other}"), other.advice(words).as_deref()),
     };
-    capped(&text, REPLY_BYTES_MAX)
+    capped(&text, REPLY_MAX)
 }
 
 fn sentence_and_hint(what: &str, hint: Option<&str>) -> String {
@@ -39,9 +39,9 @@ fn sentence_and_hint(what: &str, hint: Option<&str>) -> String {
     }
 }
 
-fn not_done(not_done: &NotDone) -> String {
+fn not_done(not_done: &NotDone, error: &OpError, words: Words) -> String {
     let mut text = match &not_done.refusal {
-        Refusal::Rejected(rejected) => why(not_done, rejected),
+        Refusal::Rejected(rejected) => why(not_done, rejected, error, words),
         Refusal::RevAhead { seen, present } => {
             format!("not done: rev {seen} does not exist yet, the run is at rev {present}.")
         }
@@ -59,7 +59,8 @@ fn not_done(not_done: &NotDone) -> String {
     }
     text.push_str(&example(not_done));
     if is_stale && !next.is_empty() {
-        let _ = write!(text, " Call again with rev {} only if you still want it.", not_done.rev);
+        let rev = words.argument("rev", not_done.rev);
+        let _ = write!(text, " Call again with {rev} only if you still want it.");
     }
     if !not_done.run.is_empty() && !is_stale {
         let _ = write!(text, " Nothing changed; rev is {}.", not_done.rev);
@@ -68,7 +69,7 @@ fn not_done(not_done: &NotDone) -> String {
     text
 }
 
-fn why(not_done: &NotDone, rejected: &Rejected) -> String {
+fn why(not_done: &NotDone, rejected: &Rejected, error: &OpError, words: Words) -> String {
     match rejected {
         Rejected::NotLegal { event, states: active, .. } => {
             format!("not done: {} is not legal in {}.", word(event.as_str()), states(active.iter()))
@@ -88,9 +89,9 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
                 .collect();
             // What must be observed cannot be claimed, so recording it would not help.
             let advice = if missing.iter().any(|(fact, _)| fact.observed) {
-                "What is to be observed counts only if the engine or telemetry saw it"
+                "What is to be observed counts only if the engine or telemetry saw it".to_owned()
             } else {
-                "Record it with guidepost_log first"
+                format!("Record it with {} first", words.log())
             };
             format!(
                 "not done: {} needs on record, since the state was entered: {}. {advice}.",
@@ -116,11 +117,12 @@ fn why(not_done: &NotDone, rejected: &Rejected) -> String {
             states(active.iter())
         ),
         Rejected::BadStart { problems } => format!(
-            "not started: {} You sent {}. Send them as input.",
+            "not started: {} You sent {}. Send them as {}.",
             ended(mismatches(problems)),
-            sent(not_done)
+            sent(not_done),
+            words.choose("input", "--input")
         ),
-        other => sentence_and_hint(&format!("not done: {other}"), other.hint().as_deref())
+        other => sentence_and_hint(&format!("not done: {other}"), error.advice(words).as_deref())
             .trim_end()
             .to_owned(),
     }

@@ -6,6 +6,8 @@
 
 use serde_json::Value as Json;
 
+use crate::ops::{Part, Told};
+
 /// Letters of a quoted text at most. Longer ones are cut, and say so.
 pub const QUOTED_MAX: usize = 500;
 
@@ -74,6 +76,44 @@ pub fn wording(text: &str, max: usize) -> String {
         }
     }
     lines.join("\n  ")
+}
+
+/// A definition's wording with values of the run's data in it: the words as in [`wording`], each value as a [`word`].
+#[must_use]
+pub fn told(told: &Told, max: usize) -> String {
+    // Stands for a value while the lines are made. It is no letter of any language, and none of the author's is kept.
+    const HOLE: char = '\u{e000}';
+    let mut words = String::with_capacity(told.text.len());
+    let mut values = Vec::new();
+    for part in told.parts() {
+        match part {
+            Part::Words(text) => words.push_str(&text.replace(HOLE, " ")),
+            Part::Value(text) => {
+                words.push(HOLE);
+                values.push(text);
+            }
+        }
+    }
+    let mut values = values.into_iter();
+    let words = wording(&words, max);
+    // What the words leave of the room, and some room in any case.
+    let mut left = max.saturating_sub(words.chars().count()).max(max / 4);
+    let mut text = String::new();
+    for letter in words.chars() {
+        if letter != HOLE {
+            text.push(letter);
+            continue;
+        }
+        let value = values.next().unwrap_or_default();
+        let shown = if is_plain(value) { value.to_owned() } else { quoted(value, left) };
+        left = left.saturating_sub(shown.chars().count());
+        text.push_str(&shown);
+        if left == 0 {
+            text.push('…');
+            break;
+        }
+    }
+    text
 }
 
 /// One word that can be a number, a name, a path or an id, but no sentence.

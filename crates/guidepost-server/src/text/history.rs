@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::foreign::{QUOTED_MAX, name, value, word};
+use super::names::states;
 use crate::ops::HistoryItem;
 
 /// Letters of one part of a record.
@@ -21,7 +22,7 @@ pub fn history_item(item: &HistoryItem) -> String {
 fn what(item: &HistoryItem) -> String {
     let body = &item.body;
     match item.kind.as_str() {
-        "transitioned" => transitioned(body),
+        "transitioned" => transitioned(item),
         "started" => format!("started {}", part(body, "workflow")),
         "placed" => format!("moved by SQL to {}", part(body, "to")),
         "work_ended" if body["ok"] == Json::Bool(true) => {
@@ -30,7 +31,10 @@ fn what(item: &HistoryItem) -> String {
         "work_ended" => {
             format!("work of {} failed{}", part(body, "state"), after(": ", body, "reason"))
         }
-        "timer_fired" => format!("timer {} ran out", part(body, "timer")),
+        "timer_fired" => match &item.timer {
+            Some(timer) => format!("timer ran out: {}", name(timer)),
+            None => format!("timer {} ran out", part(body, "timer")),
+        },
         "paused" => format!("paused, {}{}", part(body, "reason"), after(": ", body, "detail")),
         "completed" => format!("completed{}", after(" with ", body, "output")),
         "failed" => format!("failed{}", after(": ", body, "reason")),
@@ -58,23 +62,24 @@ fn what(item: &HistoryItem) -> String {
     }
 }
 
-fn transitioned(body: &Json) -> String {
+fn transitioned(item: &HistoryItem) -> String {
+    let body = &item.body;
+    let Some(way) = &item.way else { return item.kind.clone() };
+    let trigger = name(&way.trigger);
     if body["cause"] == "initial" {
-        return format!("began in {}", paths(&body["entered"]));
+        return format!("began in {}", states(way.to.iter()));
     }
-    let event = name(body["event"].as_str().unwrap_or_default());
-    let to = &body["to"];
-    let way = match body["from"].as_str().unwrap_or_default() {
-        from if to.as_array().is_none_or(Vec::is_empty) => format!("{event} in {}", name(from)),
-        "" => format!("{event} -> {}", paths(to)),
-        from => format!("{event}, {} -> {}", name(from), paths(to)),
+    let text = match (way.from.as_str(), way.to.as_slice()) {
+        (from, []) => format!("{trigger} in {}", name(from)),
+        ("", to) => format!("{trigger} -> {}", states(to.iter())),
+        (from, to) => format!("{trigger}, {} -> {}", name(from), states(to.iter())),
     };
-    way + &after(" with ", body, "data") + &after(", ", body, "note")
-}
-
-fn paths(list: &Json) -> String {
-    let names = list.as_array().into_iter().flatten().filter_map(Json::as_str);
-    names.map(name).collect::<Vec<_>>().join(", ")
+    // What work gave is wrapped once more by the event that tells of it.
+    let carried = match body["cause"].as_str() {
+        Some("done") => after(" with ", &body["data"], "output"),
+        _ => after(" with ", body, "data"),
+    };
+    text + &carried + &after(", ", body, "note")
 }
 
 fn action(body: &Json) -> String {

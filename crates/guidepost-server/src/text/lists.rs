@@ -6,46 +6,51 @@ use guidepost_core::kernel::Argument;
 use guidepost_core::run::Status;
 use guidepost_store::Page;
 
-use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::budget::{REPLY_MAX, fitting};
 use super::foreign::{line, name, quoted, word};
 use super::names::{listed, states, workflow};
 use crate::ops::{RunHit, WorkflowHit};
+use crate::words::Words;
 
 /// Letters of a goal or a description in a list.
 const LINE_MAX: usize = 100;
 
 /// The open runs, and how to go on from there.
 #[must_use]
-pub fn open_runs(found: &Page<RunHit>) -> String {
+pub fn open_runs(found: &Page<RunHit>, words: Words) -> String {
     if found.items.is_empty() {
-        return "no open runs\nnext: guidepost_find lists workflows, guidepost_start begins one\n"
+        return words
+            .choose(
+                "no open runs\nnext: guidepost_find lists workflows, guidepost_start begins one\n",
+                "no open runs\nnext: `guidepost find` lists workflows, `guidepost start` begins one\n",
+            )
             .to_owned();
     }
-    let next = match found.next {
-        None => "next: guidepost_where with one of these\n",
-        Some(_) => {
-            "next: guidepost_where with one of these; guidepost_find in=runs lists the others\n"
-        }
+    let next = words.choose("guidepost_where", "`guidepost where`");
+    let others = match found.next {
+        None => String::new(),
+        Some(_) => format!("; {} lists the others", words.find_runs()),
     };
     let shown = Page { items: found.items.iter().collect(), next: None };
-    list("open run", &shown, |hit| run(hit)) + next
+    let text = list("open run", &shown, words, |hit| run(hit));
+    format!("{text}next: {next} with one of these{others}\n")
 }
 
 /// Runs that were found.
 #[must_use]
-pub fn runs(found: &Page<RunHit>) -> String {
-    list("run", found, run)
+pub fn runs(found: &Page<RunHit>, words: Words) -> String {
+    list("run", found, words, run)
 }
 
 /// Workflows that were found, with what their runs start with.
 #[must_use]
-pub fn workflows(found: &Page<WorkflowHit>) -> String {
-    list("workflow", found, found_workflow)
+pub fn workflows(found: &Page<WorkflowHit>, words: Words) -> String {
+    list("workflow", found, words, found_workflow)
 }
 
-fn list<T>(noun: &str, found: &Page<T>, line: impl Fn(&T) -> String) -> String {
+fn list<T>(noun: &str, found: &Page<T>, words: Words, line: impl Fn(&T) -> String) -> String {
     // Room for the first and the last line.
-    let (lines, count) = fitting(found.items.iter().map(line), REPLY_BYTES_MAX - 200);
+    let (lines, count) = fitting(found.items.iter().map(line), REPLY_MAX - 200);
     let more = found.next.is_some() || count < found.items.len();
     let many = if found.items.len() == 1 { "" } else { "s" };
     let least = if more { " or more" } else { "" };
@@ -56,11 +61,15 @@ fn list<T>(noun: &str, found: &Page<T>, line: impl Fn(&T) -> String) -> String {
     text.push_str(&lines);
     match &found.next {
         Some(next) if count == found.items.len() => {
-            let _ = writeln!(text, "more: cursor {next}");
+            let _ = writeln!(text, "more: {}", words.argument("cursor", next));
         }
         _ if count < found.items.len() => {
-            let _ =
-                writeln!(text, "{} not shown: ask with limit {count}", found.items.len() - count);
+            let _ = writeln!(
+                text,
+                "{} not shown: ask with {}",
+                found.items.len() - count,
+                words.argument("limit", count)
+            );
         }
         _ => {}
     }

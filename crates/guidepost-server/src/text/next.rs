@@ -9,9 +9,10 @@ use super::budget::fitting;
 use super::foreign::line;
 use super::names::listed;
 use crate::ops::Standing;
+use crate::words::Words;
 
-/// Bytes of the list of legal events. A state with more has them in the diagram.
-const NEXT_BYTES_MAX: usize = 2_000;
+/// The size of the list of legal events. A state with more has them in the diagram.
+const NEXT_MAX: usize = 2_000;
 
 /// Letters of an event with its arguments.
 pub(super) const EVENT_MAX: usize = 400;
@@ -20,32 +21,35 @@ pub(super) const EVENT_MAX: usize = 400;
 const DESCRIPTION_MAX: usize = 160;
 
 /// What is legal now, or why nothing is.
-pub(super) fn next(standing: &Standing) -> String {
+pub(super) fn next(standing: &Standing, words: Words) -> String {
     if standing.next.is_empty() {
-        return format!("next: {}\n", why_nothing(standing));
+        return format!("next: {}\n", why_nothing(standing, words));
     }
-    let (lines, count) = fitting(standing.next.iter().map(event), NEXT_BYTES_MAX);
+    let (lines, count) = fitting(standing.next.iter().map(event), NEXT_MAX);
     let mut text = format!("next:\n{lines}");
     if count < standing.next.len() {
-        let _ =
-            writeln!(text, "  {} more: guidepost_read what=diagram", standing.next.len() - count);
+        let diagram = words.read(&standing.name.run, "diagram");
+        let _ = writeln!(text, "  {} more: {diagram}", standing.next.len() - count);
     }
     text
 }
 
-fn why_nothing(standing: &Standing) -> &'static str {
+fn why_nothing(standing: &Standing, words: Words) -> String {
     let engine_works =
         standing.driver == Driver::Engine && standing.states.iter().any(|now| now.work.is_some());
     match standing.status {
-        Status::Completed => "nothing, the run is completed",
-        Status::Failed => "nothing, the run has failed",
-        Status::Cancelled => "nothing, the run is cancelled",
-        Status::Paused => "nothing until the run is resumed",
-        Status::Waiting => "nothing now; guidepost_wait tells when the run moved",
-        Status::Running if engine_works => {
-            "nothing, the engine is at work; guidepost_wait tells when it is done"
+        Status::Completed => "nothing, the run is completed".to_owned(),
+        Status::Failed => "nothing, the run has failed".to_owned(),
+        Status::Cancelled => "nothing, the run is cancelled".to_owned(),
+        Status::Paused => {
+            let resume = format!("guidepost resume {}", standing.name.run);
+            format!("nothing while the run is paused; {}", words.person(&resume, "resume it"))
         }
-        Status::Running => "nothing leads on from here; stop, or ask a person",
+        Status::Waiting => format!("nothing now; {} tells when the run moved", words.wait()),
+        Status::Running if engine_works => {
+            format!("nothing, the engine is at work; {} tells when it is done", words.wait())
+        }
+        Status::Running => "nothing leads on from here; stop, or ask a person".to_owned(),
     }
 }
 
@@ -65,9 +69,9 @@ fn event(legal: &Legal) -> String {
 
 /// What is legal in a run, for the end of an error that is about something else.
 #[must_use]
-pub fn legal_now(standing: &Standing) -> String {
+pub fn legal_now(standing: &Standing, words: Words) -> String {
     match standing.next.as_slice() {
-        [] => next(standing),
+        [] => next(standing, words),
         legal => format!("Legal now: {}. rev is {}.\n", legal_line(legal), standing.rev),
     }
 }

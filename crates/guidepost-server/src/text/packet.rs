@@ -2,23 +2,27 @@
 
 use std::fmt::Write as _;
 
-use super::budget::fitting;
+use super::budget::{fitting, size};
 use super::foreign::{name, word};
 use super::history::history_item;
 use crate::ops::{OpenAction, Packet, PendingTimer};
+use crate::words::Words;
 
-/// The parts of a packet that fit into `room` bytes, the most needed first.
-pub(super) fn packet(packet: &Packet, room: usize) -> String {
+/// Nanoseconds of a second.
+const SECOND: i64 = 1_000_000_000;
+
+/// The parts of a packet that fit into `room`, the most needed first.
+pub(super) fn packet(packet: &Packet, room: usize, words: Words) -> String {
     let parts = [
-        section("safe to repeat", repeatable(packet)),
+        section("safe to repeat", repeatable(packet, words)),
         section("pending timers", packet.timers.iter().map(|timer| self::timer(packet, timer))),
         section("last decisions", packet.decisions.iter().map(history_item)),
         section("last facts", packet.facts.iter().map(history_item)),
     ];
     let mut text = String::new();
     for part in parts {
-        let (fits, _) = fitting(part.lines().map(str::to_owned), room.saturating_sub(text.len()));
-        if text.len() + fits.len() <= room {
+        let (fits, _) = fitting(part.lines().map(str::to_owned), room.saturating_sub(size(&text)));
+        if size(&text) + size(&fits) <= room {
             text.push_str(&fits);
         }
     }
@@ -37,9 +41,11 @@ fn section(title: &str, lines: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Sending an event again is safe by its rev; what was begun and not ended is not.
-fn repeatable(packet: &Packet) -> Vec<String> {
-    let mut lines =
-        vec!["guidepost_do with the same rev, event and data: a repeat changes nothing".to_owned()];
+fn repeatable(packet: &Packet, words: Words) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} with the same rev, event and data: a repeat changes nothing",
+        words.send()
+    )];
     if packet.unfinished.is_empty() {
         lines.push("nothing on record was begun and not ended".to_owned());
     }
@@ -59,8 +65,8 @@ fn unfinished(action: &OpenAction) -> String {
 }
 
 fn timer(packet: &Packet, timer: &PendingTimer) -> String {
-    let span = timer.due.since(packet.now);
     // Nobody plans by the nanosecond.
-    let rounded = guidepost_core::time::Span(span.0 - span.0 % 1_000_000_000);
-    format!("{} in {rounded}, at {}", name(&timer.timer), timer.due)
+    let left = timer.due.since(packet.now).0;
+    let rounded = guidepost_core::time::Span(left.saturating_add(SECOND - 1) / SECOND * SECOND);
+    format!("{}: due in {rounded}, at {}", name(&timer.what), timer.due)
 }

@@ -5,28 +5,32 @@ use std::fmt::Write as _;
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_store::Durability;
-use serde_json::{Map, Value as Json};
 
-use super::budget::{REPLY_BYTES_MAX, fitting};
-use super::foreign::{QUOTED_MAX, line, name, quoted, value, word, wording};
+use super::budget::{REPLY_MAX, fitting, reply, size};
+use super::foreign::{QUOTED_MAX, line, name, quoted, told, value, word};
 use super::names::{listed, states, workflow};
 use super::next::{legal_line, next};
 use super::packet;
 use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
+use crate::words::Words;
 
 /// How much of what there is to say a reply has room for.
 struct Room {
     /// Letters of a guideline, and of a prompt.
     wording: usize,
-    /// Bytes of all guidelines and prompts.
-    wording_bytes: usize,
-    /// Bytes of the line that shows the data.
-    data_bytes: usize,
+    /// The size of all guidelines and prompts.
+    wordings: usize,
+    /// The size of the line that shows the data.
+    data: usize,
 }
 
 /// The room of a reply by default, and of one that was asked to be full.
-const BRIEF: Room = Room { wording: 600, wording_bytes: 1_200, data_bytes: 500 };
-const FULL: Room = Room { wording: 900, wording_bytes: 2_000, data_bytes: 1_000 };
+const BRIEF: Room = Room { wording: 600, wordings: 1_200, data: 500 };
+const FULL: Room = Room { wording: 700, wordings: 2_000, data: 1_000 };
+
+/// Parts of a text without a value that are told, and letters of why.
+const MISSING_MAX: usize = 3;
+const SENTENCE_MAX: usize = 160;
 
 /// Letters of a goal, and of one value of the data.
 const GOAL_MAX: usize = 200;
@@ -34,7 +38,7 @@ const VALUE_MAX: usize = 80;
 
 /// Where a run is, what to do there, what it has and what is legal next.
 #[must_use]
-pub fn standing(standing: &Standing) -> String {
+pub fn standing(standing: &Standing, words: Words) -> String {
     let room = if standing.packet.is_some() { &FULL } else { &BRIEF };
     let mut text = head(standing);
     state_lines(&mut text, standing);
@@ -42,27 +46,27 @@ pub fn standing(standing: &Standing) -> String {
         line_of(&mut text, "goal", &quoted(goal, GOAL_MAX));
     }
     text.push_str(&to_do(standing, room));
-    data(&mut text, &standing.data, room.data_bytes);
+    data(&mut text, standing, room.data, words);
     result(&mut text, standing);
     note(&mut text, standing.durability);
-    let next = next(standing);
+    let next = next(standing, words);
     if let Some(packet) = &standing.packet {
-        let room = REPLY_BYTES_MAX.saturating_sub(text.len() + next.len());
-        text.push_str(&packet::packet(packet, room));
+        let room = REPLY_MAX.saturating_sub(size(&text) + size(&next));
+        text.push_str(&packet::packet(packet, room, words));
     }
-    text + &next
+    reply(&text, &next)
 }
 
 /// That a run was started, or found by its key.
 #[must_use]
-pub fn started(started: &Started) -> String {
+pub fn started(started: &Started, words: Words) -> String {
     let opening = if started.is_new { "started" } else { "started before with this key" };
-    format!("{opening}\n{}", standing(&started.standing))
+    format!("{opening}\n{}", standing(&started.standing, words))
 }
 
 /// What an input did, and what is to be done now.
 #[must_use]
-pub fn moved(moved: &Moved) -> String {
+pub fn moved(moved: &Moved, words: Words) -> String {
     let standing = &moved.standing;
     let mut text = format!("ok rev {}: {}", moved.after, way(moved));
     if standing.status.is_ended() || standing.status == Status::Paused {
@@ -76,7 +80,18 @@ pub fn moved(moved: &Moved) -> String {
     }
     text.push_str(&to_do(standing, &BRIEF));
     result(&mut text, standing);
-    text + &next(standing)
+    reply(&text, &next(standing, words))
+}
+
+/// What an intervention did, or that there was nothing to do.
+#[must_use]
+pub fn controlled(controlled: &Moved, words: Words) -> String {
+    if !controlled.is_repeat {
+        return moved(controlled, words);
+    }
+    let standing = &controlled.standing;
+    let status = status(standing);
+    format!("nothing to do: {} is {status} already\n", standing.name.run) + &next(standing, words)
 }
 
 /// That facts were recorded, and what is legal.
@@ -95,15 +110,15 @@ pub fn logged(logged: &Logged) -> String {
 
 /// Where a run is after a wait, or that it is still there.
 #[must_use]
-pub fn waited(waited: &Waited) -> String {
+pub fn waited(waited: &Waited, words: Words) -> String {
     if waited.has_moved {
-        return standing(&waited.standing);
+        return standing(&waited.standing, words);
     }
     let now = &waited.standing;
     let place = states(now.states.iter().map(|now| &now.state));
     let mut text = format!("still waiting: {} is at rev {} in {place}\n", now.name.run, now.rev);
     if now.next.is_empty() {
-        text.push_str(&next(now));
+        text.push_str(&next(now, words));
     } else {
         let _ = writeln!(text, "next: {}", legal_line(&now.next));
     }
@@ -149,23 +164,29 @@ fn to_do(standing: &Standing, room: &Room) -> String {
     for now in &standing.states {
         let place =
             if is_alone { String::new() } else { format!(" in {}", name(now.state.as_str())) };
-        if let Some(guideline) = now.guideline.as_deref().or(now.description.as_deref()) {
-            lines.push(format!("do{place}: {}", wording(guideline, room.wording)));
+        if let Some(guideline) = now.guideline.as_ref().or(now.description.as_ref()) {
+            lines.push(format!("do{place}: {}", told(guideline, room.wording)));
         }
         if let (Some(work), Some(prompt)) = (now.work, &now.prompt) {
             let what = if work == WorkKind::Ask { "question" } else { work.as_str() };
-            lines.push(format!("{what}{place}: {}", quoted(prompt, room.wording)));
+            lines.push(format!("{what}{place}: {}", quoted(&prompt.text, room.wording)));
+        }
+        if !now.missing.is_empty() {
+            let missing = now.missing.iter().take(MISSING_MAX).map(|why| line(why, SENTENCE_MAX));
+            let missing: Vec<String> = missing.collect();
+            lines.push(format!("missing{place}: {}", missing.join("; ")));
         }
     }
     let all = lines.len();
-    let (mut text, count) = fitting(lines, room.wording_bytes);
+    let (mut text, count) = fitting(lines, room.wordings);
     if count < all {
         let _ = writeln!(text, "and {} more guidelines", all - count);
     }
     text
 }
 
-fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
+fn data(text: &mut String, standing: &Standing, max: usize, words: Words) {
+    let data = &standing.data;
     if data.is_empty() {
         return;
     }
@@ -174,7 +195,8 @@ fn data(text: &mut String, data: &Map<String, Json>, max: usize) {
     let (shown, count) = fitting(fields, max);
     let mut shown = shown.trim_end().replace('\n', " ");
     if count < data.len() {
-        let _ = write!(shown, " and {} more: guidepost_read what=data", data.len() - count);
+        let all = words.read(&standing.name.run, "data");
+        let _ = write!(shown, " and {} more: {all}", data.len() - count);
     }
     line_of(text, "have", &shown);
 }

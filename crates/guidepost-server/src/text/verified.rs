@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::budget::{REPLY_BYTES_MAX, fitting};
+use super::budget::{REPLY_MAX, fitting};
 use super::foreign::line;
 use crate::ops::RunVerified;
 
@@ -22,7 +22,7 @@ pub fn verified(found: &RunVerified) -> String {
         0 => line(&problem.what, 300),
         seq => format!("e-{seq}: {}", line(&problem.what, 300)),
     });
-    let (lines, _) = fitting(problems, REPLY_BYTES_MAX - 500);
+    let (lines, _) = fitting(problems, REPLY_MAX - 500);
     text.push_str(&lines);
     let _ = writeln!(text, "head {}", checked.head);
     text

@@ -5,8 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounds;
 mod broken;
 mod client;
 mod flow;
 mod protocol;
 mod wire;
+mod words;

@@ -202,3 +202,22 @@ async fn whoever_asks_too_early_is_told_how_to_begin() {
         8
     );
 }
+
+/// A client may send everything, close its side, and read the answers then.
+#[tokio::test]
+async fn answers_are_written_though_the_client_has_sent_its_last() {
+    let fixture = Fixture::memory();
+    let discover = json!({ "jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": { "_meta": meta() } });
+    let bare = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+    let mut strange = meta();
+    strange["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
+    let unknown = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list", "params": { "_meta": strange } });
+    for _ in 0..20 {
+        let mut wire = Wire::open(&fixture, Options::default());
+        let lines = format!("{discover}\n{bare}\n{unknown}\n");
+        wire.bytes(lines.as_bytes()).await;
+        let answers = wire.close().await;
+        let codes: Vec<_> = answers.iter().map(|answer| answer["error"]["code"].as_i64()).collect();
+        assert_eq!(codes, [None, Some(-32602), Some(-32022)], "{answers:?}");
+    }
+}

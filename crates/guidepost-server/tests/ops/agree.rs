@@ -52,7 +52,9 @@ fn ask() -> impl Strategy<Value = Ask> {
 }
 
 async fn answer(fixture: &Fixture, ask: &Ask) -> String {
-    let answer = answered(fixture, ask).await.unwrap_or_else(|error| text::error(&error));
+    let answer = answered(fixture, ask)
+        .await
+        .unwrap_or_else(|error| text::error(&error, text::Words::Tools));
     answer.replace("note: all of this is lost when the process ends\n", "")
 }
 
@@ -67,11 +69,11 @@ async fn answered(fixture: &Fixture, ask: &Ask) -> Result<String, OpError> {
                 key: key.map(|key| format!("key-{key}")),
                 ..StartRun::default()
             };
-            ops.start_run(&start).await.map(|started| text::started(&started))
+            ops.start_run(&start).await.map(|started| text::started(&started, text::Words::Tools))
         }
         Ask::Send { run, event, data, rev } => {
             let event = event_of(&format!("r-{run}"), event, data.clone(), *rev);
-            ops.send_event(&event).await.map(|moved| text::moved(&moved))
+            ops.send_event(&event).await.map(|moved| text::moved(&moved, text::Words::Tools))
         }
         Ask::Log { run, kind } => {
             let entries = vec![entry(kind, "something", json!({}))];
@@ -85,7 +87,7 @@ async fn answered(fixture: &Fixture, ask: &Ask) -> Result<String, OpError> {
                 note: None,
                 caller: "operator".to_owned(),
             };
-            ops.control_run(&request).await.map(|moved| text::moved(&moved))
+            ops.control_run(&request).await.map(|moved| text::moved(&moved, text::Words::Tools))
         }
         Ask::Pass { hours } => {
             fixture.pass(&format!("{hours}h"));
@@ -93,7 +95,9 @@ async fn answered(fixture: &Fixture, ask: &Ask) -> Result<String, OpError> {
         }
         Ask::Where { run } => {
             let question = WhereAmI { run: name(run), detail: Detail::Full };
-            ops.where_am_i(&question).await.map(|standing| text::standing(&standing))
+            ops.where_am_i(&question)
+                .await
+                .map(|standing| text::standing(&standing, text::Words::Tools))
         }
         Ask::History { run } => {
             let read = ReadRun {
@@ -103,11 +107,11 @@ async fn answered(fixture: &Fixture, ask: &Ask) -> Result<String, OpError> {
                 limit: 50,
                 cursor: None,
             };
-            ops.read_run(&read).await.map(|reading| text::reading(&reading))
+            ops.read_run(&read).await.map(|reading| text::reading(&reading, text::Words::Tools))
         }
         Ask::Find { state } => {
             let wanted = FindRuns { state: Some((*state).to_owned()), ..FindRuns::default() };
-            ops.find_runs(&wanted).await.map(|found| text::runs(&found))
+            ops.find_runs(&wanted).await.map(|found| text::runs(&found, text::Words::Tools))
         }
     }
 }

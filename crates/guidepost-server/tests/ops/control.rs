@@ -31,14 +31,26 @@ async fn a_paused_run_takes_nothing_until_it_is_resumed() {
         let paused = control(&fixture, &run, Control::Pause).await.unwrap();
         assert_eq!(paused.standing.status, Status::Paused);
         assert!(
-            text::moved(&paused).starts_with("ok rev 3: still in fix; run paused"),
+            text::moved(&paused, text::Words::Tools)
+                .starts_with("ok rev 3: still in fix; run paused"),
             "{}",
-            text::moved(&paused)
+            text::moved(&paused, text::Words::Tools)
         );
         let error = fixture.send(&run, "give_up", json!({}), None).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotLegal);
-        assert!(text::error(&error).contains("Resume it first"));
+        assert!(
+            text::error(&error, text::Words::Tools)
+                .contains("A person can resume it with `guidepost resume r-1`")
+        );
+        let again = control(&fixture, &run, Control::Pause).await.unwrap();
+        assert!(again.is_repeat && again.after == paused.after);
+        assert!(
+            text::controlled(&again, text::Words::Commands)
+                .starts_with("nothing to do: r-1 is paused (requested: lunch) already\n")
+        );
         control(&fixture, &run, Control::Resume).await.unwrap();
+        let again = control(&fixture, &run, Control::Resume).await.unwrap();
+        assert!(again.is_repeat && again.standing.status == Status::Running);
         fixture.send(&run, "give_up", json!({}), None).await.unwrap();
     })
     .await;
@@ -51,7 +63,9 @@ async fn a_cancelled_run_is_over() {
         let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
         let moved = control(&fixture, &run, Control::Cancel).await.unwrap();
         assert_eq!(moved.standing.status, Status::Cancelled);
-        assert!(text::moved(&moved).contains("next: nothing, the run is cancelled"));
+        assert!(
+            text::moved(&moved, text::Words::Tools).contains("next: nothing, the run is cancelled")
+        );
         assert_eq!(
             control(&fixture, &run, Control::Resume).await.unwrap_err().kind(),
             Kind::NotLegal

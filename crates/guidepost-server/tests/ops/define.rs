@@ -25,11 +25,11 @@ async fn a_definition_is_checked_saved_and_known_again() {
         expect![[r#"
             bugfix is sound: 4 states, 5 transitions; nothing saved, save=true does
         "#]]
-        .assert_eq(&text::definition(&checked));
+        .assert_eq(&text::definition(&checked, text::Words::Tools));
         assert!(fixture.ops.show_workflow("bugfix").await.is_err());
         let saved = fixture.ops.define(&define(BUGFIX, true)).await.unwrap();
         assert_eq!(
-            text::definition(&saved),
+            text::definition(&saved, text::Words::Tools),
             "saved bugfix@1: 4 states, 5 transitions\nnext: guidepost_start workflow=bugfix\n"
         );
         let again = fixture.ops.define(&define(BUGFIX, true)).await.unwrap();
@@ -46,7 +46,7 @@ async fn every_problem_is_told_with_its_line() {
         .replace("give_up: stopped", "give_up: stoped");
     let error = fixture.ops.define(&define(&wrong, true)).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Usage, "GP0403"));
-    let shown = text::error(&error);
+    let shown = text::error(&error, text::Words::Tools);
     assert!(shown.starts_with("2 problems, nothing saved\nline 19: "), "{shown}");
     assert!(shown.contains("line 24: ") && shown.contains("Did you mean `merged`?"), "{shown}");
 }

@@ -19,10 +19,10 @@ async fn workflows_are_found_by_words_with_what_they_start_with() {
             1 workflow
             bugfix@1 {issue!, pr?, token?}: Fix a bug and have it reviewed.
         "#]]
-        .assert_eq(&text::workflows(&found));
+        .assert_eq(&text::workflows(&found, text::Words::Tools));
         let wanted = FindWorkflows { query: Some("tea".to_owned()), ..FindWorkflows::default() };
         let found = fixture.ops.find_workflows(&wanted).await.unwrap();
-        assert_eq!(text::workflows(&found), "no workflows found\n");
+        assert_eq!(text::workflows(&found, text::Words::Tools), "no workflows found\n");
     })
     .await;
 }
@@ -46,7 +46,7 @@ async fn runs_are_found_by_state_and_status_a_page_at_a_time() {
         assert_eq!(ids(completed).await, ["r-3"]);
         let first = FindRuns { limit: 2, ..FindRuns::default() };
         let page = fixture.ops.find_runs(&first).await.unwrap();
-        assert!(text::runs(&page).contains("more: cursor "));
+        assert!(text::runs(&page, text::Words::Tools).contains("more: cursor "));
         assert_eq!(ids(FindRuns { cursor: page.next, ..first }).await, ["r-1"]);
     })
     .await;
@@ -56,7 +56,7 @@ async fn runs_are_found_by_state_and_status_a_page_at_a_time() {
 async fn open_runs_are_the_callers_own_or_all() {
     on_every_store(async |fixture| {
         let none = fixture.ops.open_runs("writer-1", 10).await.unwrap();
-        assert!(text::open_runs(&none).starts_with("no open runs"));
+        assert!(text::open_runs(&none, text::Words::Tools).starts_with("no open runs"));
         fixture.define(BUGFIX).await;
         for caller in ["writer-1", "writer-2"] {
             let request = StartRun {
@@ -74,8 +74,40 @@ async fn open_runs_are_the_callers_own_or_all() {
             r-1 bugfix@1 rev 2 in fix, agent writer-1: <<fix it>>
             next: guidepost_where with one of these
         "#]]
-        .assert_eq(&text::open_runs(&own));
+        .assert_eq(&text::open_runs(&own, text::Words::Tools));
         assert_eq!(fixture.ops.open_runs("nobody", 10).await.unwrap().items.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_names_nothing_is_refused_rather_than_not_found() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        fixture.start("bugfix", json!({ "issue": "#1" })).await;
+        let any = FindRuns::default();
+        let some = |text: &str| Some(text.to_owned());
+        for (wanted, answer) in [
+            (FindRuns { workflow: some("bugfx"), ..any.clone() }, "Did you mean `bugfix`?"),
+            (FindRuns { state: some("reveiw"), ..any.clone() }, "Did you mean `review`?"),
+            (
+                FindRuns { state: some("lost"), workflow: some("bugfix"), ..any.clone() },
+                "workflow `bugfix` has no state `lost`",
+            ),
+            (FindRuns { cursor: some("bogus"), ..any.clone() }, "`bogus` is no place in a list"),
+        ] {
+            let error = fixture.ops.find_runs(&wanted).await.unwrap_err();
+            let text = text::error(&error, text::Words::Tools);
+            assert!(text.contains(answer), "{text}");
+        }
+        // A state that is one, and that no run is in, is no mistake.
+        for state in ["merged", "Thinking"] {
+            let empty = FindRuns { state: some(state), ..any.clone() };
+            assert!(fixture.ops.find_runs(&empty).await.unwrap().items.is_empty());
+        }
+        let workflows = FindWorkflows { cursor: some("bogus"), ..FindWorkflows::default() };
+        let error = fixture.ops.find_workflows(&workflows).await.unwrap_err();
+        assert!(error.to_string().contains("`bogus` is no place in the list of workflows"));
     })
     .await;
 }

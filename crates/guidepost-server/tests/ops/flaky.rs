@@ -107,7 +107,7 @@ async fn b6_a_lost_answer_is_asked_for() {
         let event = event_of(&run, "submit", json!({ "pr": "#1" }), Some(2));
         let moved = ops.send_event(&event).await.unwrap();
         assert_eq!((moved.after, moved.is_repeat), (Rev(3), is_done));
-        assert!(text::moved(&moved).starts_with("ok rev 3: fix -> review\n"));
+        assert!(text::moved(&moved, text::Words::Tools).starts_with("ok rev 3: fix -> review\n"));
         assert_eq!(fixture.standing(&run).await.rev, Rev(3));
     }
 }
@@ -121,7 +121,11 @@ async fn b6_an_unknown_outcome_is_told_if_it_cannot_be_found_out() {
     let event = event_of(&run, "submit", json!({ "pr": "#1" }), None);
     let error = Flaky::over(&fixture, 1, true).send_event(&event).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert!(text::error(&error).contains("the write may have happened"), "{}", text::error(&error));
+    assert!(
+        text::error(&error, text::Words::Tools).contains("the write may have happened"),
+        "{}",
+        text::error(&error, text::Words::Tools)
+    );
 
     let event = event_of(&run, "approve", json!({}), Some(3));
     let error = Flaky::over(&fixture, 9, false).send_event(&event).await.unwrap_err();

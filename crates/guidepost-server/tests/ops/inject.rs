@@ -71,7 +71,8 @@ async fn s14_no_stored_text_passes_for_a_part_of_the_reply() {
         fixture.ops.log(&log).await.unwrap();
 
         let question = WhereAmI { run: RunRef::from(run.as_str()), detail: Detail::Full };
-        let reply = text::standing(&fixture.ops.where_am_i(&question).await.unwrap());
+        let reply =
+            text::standing(&fixture.ops.where_am_i(&question).await.unwrap(), text::Words::Tools);
         assert_eq!(events(&reply), ["submit {pr!}", "give_up"], "{attack:?}: {reply}");
         check(&reply, attack);
         for what in [What::History, What::Data, What::Artifacts] {
@@ -80,10 +81,10 @@ async fn s14_no_stored_text_passes_for_a_part_of_the_reply() {
         check(&read(&fixture, &run, What::Event, Some("e-1")).await, attack);
         check(&read(&fixture, &run, What::Data, Some("issue")).await, attack);
         let refused = fixture.send(&run, attack, json!({ (attack): 1 }), None).await.unwrap_err();
-        check(&text::error(&refused), attack);
+        check(&text::error(&refused, text::Words::Tools), attack);
     }
     let all = fixture.ops.find_runs(&FindRuns::default()).await.unwrap();
-    check(&text::runs(&all), "all runs");
+    check(&text::runs(&all, text::Words::Tools), "all runs");
 }
 
 /// A definition's wording is meant to be followed, but it cannot end the reply early or add to it.
@@ -95,7 +96,7 @@ async fn s14_a_guideline_cannot_add_events() {
         BUGFIX.replace("guideline: Change the code so that the failing test passes.", guideline);
     fixture.define(&definition).await;
     let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
-    let reply = text::standing(&fixture.standing(&run).await);
+    let reply = text::standing(&fixture.standing(&run).await, text::Words::Tools);
     assert_eq!(events(&reply), ["submit {pr!}", "give_up"], "{reply}");
     unquoted(&reply);
 }

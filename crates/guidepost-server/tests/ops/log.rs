@@ -26,7 +26,9 @@ pub(crate) fn entry(kind: &str, text: &str, data: Json) -> LogEntry {
 pub(crate) async fn log(fixture: &Fixture, run: &str, entries: Vec<LogEntry>) -> String {
     let log = Log { run: RunRef::from(run), entries, caller: "writer-1".to_owned() };
     let logged = fixture.ops.log(&log).await;
-    text::logged(&logged.unwrap_or_else(|error| panic!("{}", text::error(&error))))
+    text::logged(
+        &logged.unwrap_or_else(|error| panic!("{}", text::error(&error, text::Words::Tools))),
+    )
 }
 
 pub(crate) async fn read(fixture: &Fixture, run: &str, what: What, path: Option<&str>) -> String {
@@ -37,7 +39,7 @@ pub(crate) async fn read(fixture: &Fixture, run: &str, what: What, path: Option<
         limit: 20,
         cursor: None,
     };
-    text::reading(&fixture.ops.read_run(&read).await.unwrap())
+    text::reading(&fixture.ops.read_run(&read).await.unwrap(), text::Words::Tools)
 }
 
 #[tokio::test]
@@ -102,7 +104,11 @@ async fn one_bad_entry_and_nothing_is_recorded() {
             let log = Log { run: RunRef::from(run.as_str()), entries, caller: String::new() };
             let error = fixture.ops.log(&log).await.unwrap_err();
             assert_eq!(error.kind(), Kind::Usage);
-            assert!(text::error(&error).contains(named), "{}", text::error(&error));
+            assert!(
+                text::error(&error, text::Words::Tools).contains(named),
+                "{}",
+                text::error(&error, text::Words::Tools)
+            );
         }
         assert_eq!(read(&fixture, &run, What::History, None).await.lines().count(), 2);
     })
@@ -122,4 +128,36 @@ async fn p3_entries_are_bounded() {
     assert_eq!(fixture.ops.log(&many(entries)).await.unwrap_err().kind(), Kind::Usage);
     assert_eq!(fixture.ops.log(&many(Vec::new())).await.unwrap_err().kind(), Kind::Usage);
     drop(run);
+}
+
+#[tokio::test]
+async fn the_end_of_an_action_that_never_began_is_refused() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let with_ref = |kind: &str, id: &str| LogEntry {
+            r#ref: Some(id.to_owned()),
+            ..entry(kind, "", json!({ "status": "running" }))
+        };
+        let refused = async |entries: Vec<LogEntry>| {
+            let caller = "writer-1".to_owned();
+            let log = Log { run: RunRef::from(run.as_str()), entries, caller };
+            let error = fixture.ops.log(&log).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            text::error(&error, text::Words::Tools)
+        };
+        let nothing = refused(vec![with_ref("action_ended", "call-1")]).await;
+        assert!(nothing.contains("Record the action with a `ref` first"), "{nothing}");
+        // Both at once, and more than a page of others between them.
+        let many = (0..250).map(|n| with_ref("action", &format!("other-{n}")));
+        let both = vec![with_ref("action", "call-1"), with_ref("action_ended", "call-1")];
+        log(&fixture, &run, both).await;
+        log(&fixture, &run, many.collect()).await;
+        log(&fixture, &run, vec![with_ref("action_ended", "call-1")]).await;
+        let typo = refused(vec![with_ref("action_ended", "cal-1")]).await;
+        assert!(typo.contains("the ref `cal-1`. Did you mean `call-1`?"), "{typo}");
+        let other = refused(vec![with_ref("action_ended", "elsewhere")]).await;
+        assert!(other.contains("The newest refs are other-249, other-248"), "{other}");
+    })
+    .await;
 }

@@ -19,4 +19,6 @@ mod sql;
 mod start;
 mod takeover;
 mod wait;
+mod way;
+mod wording;
 mod work;

@@ -18,7 +18,11 @@ async fn data_is_shown_whole_or_at_a_place_and_what_is_sensitive_only_when_named
         let all = read(&fixture, &run, What::Data, None).await;
         assert_eq!(all, "issue=<<a longer text>>\ntoken=<<(sensitive)>>\n");
         assert!(
-            !guidepost_server::text::standing(&fixture.standing(&run).await).contains("s3cret")
+            !guidepost_server::text::standing(
+                &fixture.standing(&run).await,
+                guidepost_server::text::Words::Tools
+            )
+            .contains("s3cret")
         );
         for (what, path) in [(What::History, None), (What::Event, Some("e-1"))] {
             assert!(!read(&fixture, &run, what, path).await.contains("s3cret"));

@@ -23,7 +23,7 @@ async fn an_event_moves_the_run_and_says_what_is_next() {
             - approve {comment?}: The change is good
             - reject {reason!}
         "#]]
-        .assert_eq(&text::moved(&moved));
+        .assert_eq(&text::moved(&moved, text::Words::Tools));
     })
     .await;
 }
@@ -39,7 +39,7 @@ async fn s0_11_the_end_is_told() {
             ok rev 4: fix -> stopped; run completed
             next: nothing, the run is completed
         "#]]
-        .assert_eq(&text::moved(&moved));
+        .assert_eq(&text::moved(&moved, text::Words::Tools));
         let error = fixture.send(&run, "submit", json!({ "pr": "#1" }), None).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (Kind::NotLegal, "GP0206"));
     })
@@ -57,7 +57,7 @@ async fn b3_an_illegal_event_changes_nothing_and_the_legal_ones_are_named() {
         expect![[r#"
             not done: merge is not legal in fix. Legal now: submit {pr!}, give_up. Example: submit {"pr":"…"}. Nothing changed; rev is 2.
         "#]]
-        .assert_eq(&text::error(&error));
+        .assert_eq(&text::error(&error, text::Words::Tools));
         assert_eq!(fixture.standing(&run).await.rev, Rev(2));
     })
     .await;
@@ -71,7 +71,7 @@ async fn data_that_does_not_fit_is_refused_with_an_example() {
         let error =
             fixture.send(&run, "submit", json!({ "comment": "x" }), Some(2)).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (Kind::NotLegal, "GP0204"));
-        let shown = text::error(&error);
+        let shown = text::error(&error, text::Words::Tools);
         for part in [
             "You sent {comment}",
             "Expected submit {pr!}",
@@ -94,7 +94,10 @@ async fn b6_a_repeat_gets_the_answer_of_the_first_time() {
         let first = fixture.send(&run, "submit", data.clone(), Some(2)).await.unwrap();
         let again = fixture.send(&run, "submit", data.clone(), Some(2)).await.unwrap();
         assert!(!first.is_repeat && again.is_repeat);
-        assert_eq!(text::moved(&first), text::moved(&again));
+        assert_eq!(
+            text::moved(&first, text::Words::Tools),
+            text::moved(&again, text::Words::Tools)
+        );
 
         fixture.send(&run, "reject", json!({ "reason": "no test" }), Some(3)).await.unwrap();
         let late = fixture.send(&run, "submit", data, Some(2)).await.unwrap();
@@ -107,7 +110,7 @@ async fn b6_a_repeat_gets_the_answer_of_the_first_time() {
             - submit {pr!}
             - give_up
         "#]]
-        .assert_eq(&text::moved(&late));
+        .assert_eq(&text::moved(&late, text::Words::Tools));
     })
     .await;
 }
@@ -130,7 +133,7 @@ async fn the_same_event_from_somebody_else_or_with_other_data_is_no_repeat() {
         expect![[r#"
             not done: rev 2 is old, the run is at rev 3 (writer-1 sent submit at 2026-01-31T12:00:00Z). Now in review. Legal: approve {comment?}, reject {reason!}. Example: reject {"reason":"…"}. Call again with rev 3 only if you still want it.
         "#]]
-        .assert_eq(&text::error(&error));
+        .assert_eq(&text::error(&error, text::Words::Tools));
     })
     .await;
 }
@@ -142,7 +145,7 @@ async fn a_rev_from_the_future_is_refused() {
     let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
     let error = fixture.send(&run, "give_up", json!({}), Some(9)).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Usage, "GP0412"));
-    assert!(text::error(&error).contains("Legal now: submit {pr!}, give_up."));
+    assert!(text::error(&error, text::Words::Tools).contains("Legal now: submit {pr!}, give_up."));
 }
 
 /// P3: data at the bound is taken, one byte more is not.
@@ -176,7 +179,11 @@ states:
         let run = fixture.start("gated", json!({})).await;
         let error = fixture.send(&run, "Scored", json!({}), None).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (Kind::NotLegal, "GP0203"));
-        assert!(text::error(&error).contains("crm_lookup"), "{}", text::error(&error));
+        assert!(
+            text::error(&error, text::Words::Tools).contains("crm_lookup"),
+            "{}",
+            text::error(&error, text::Words::Tools)
+        );
         crate::log::act(&fixture, &run, "tool_execution", "crm_lookup").await;
         let moved = fixture.send(&run, "Scored", json!({}), None).await.unwrap();
         assert!(moved.standing.status.is_ended());
@@ -229,7 +236,10 @@ async fn b6_every_waiting_branch_is_resumed_once() {
     }
     let mut repeats = 0;
     for sender in senders {
-        let moved = sender.await.unwrap().unwrap_or_else(|error| panic!("{}", text::error(&error)));
+        let moved = sender
+            .await
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{}", text::error(&error, text::Words::Tools)));
         repeats += usize::from(moved.is_repeat);
     }
     assert_eq!(repeats, BRANCHES);

@@ -42,7 +42,11 @@ async fn an_event_comes_after_the_timers_that_were_due_before_it() {
         let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
         fixture.pass("73h");
         let error = fixture.send(&run, "submit", json!({ "pr": "#1" }), None).await.unwrap_err();
-        assert!(text::error(&error).contains("completed"), "{}", text::error(&error));
+        assert!(
+            text::error(&error, text::Words::Tools).contains("completed"),
+            "{}",
+            text::error(&error, text::Words::Tools)
+        );
         let history = read(&fixture, &run, What::History, None).await;
         assert!(history.contains("fix -> stopped"), "{history}");
     })
@@ -80,7 +84,7 @@ states:
             detail: Default::default(),
         };
         let error = fixture.ops.where_am_i(&question).await.unwrap_err();
-        assert!(text::error(&error).contains("Call again"), "{error}");
+        assert!(text::error(&error, text::Words::Tools).contains("Call again"), "{error}");
         let standing = fixture.standing(&run).await;
         assert_eq!((standing.rev, standing.status), (Rev(1_502), Status::Running));
     })

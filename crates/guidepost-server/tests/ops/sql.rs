@@ -41,10 +41,10 @@ async fn s0_3_a_workflow_by_hand_is_followed() {
         next:
         - Summarized
     "#]]
-    .assert_eq(&text::standing(&standing));
+    .assert_eq(&text::standing(&standing, text::Words::Tools));
     fixture.send("lead-bot", "Summarized", json!({}), Some(standing.rev.0)).await.unwrap();
     let standing = fixture.standing("r-h").await;
-    assert!(text::standing(&standing).contains("- Scored: Hand off to AE"));
+    assert!(text::standing(&standing, text::Words::Tools).contains("- Scored: Hand off to AE"));
 }
 
 /// A move by a statement is made good by whoever looks next, and can be told from others.
@@ -83,7 +83,7 @@ async fn s0_15_edited_rows_count_at_once() {
              INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (100, 'Dropped', 101, 103);",
         )
         .unwrap();
-    let shown = text::standing(&fixture.standing("17").await);
+    let shown = text::standing(&fixture.standing("17").await, text::Words::Tools);
     assert!(shown.contains("do: Read it twice.") && shown.contains("- Dropped"), "{shown}");
 
     fixture.define(BUGFIX).await;
@@ -92,7 +92,10 @@ async fn s0_15_edited_rows_count_at_once() {
         .execute_batch("UPDATE workflow_state SET guideline = 'Be quick.' WHERE name = 'fix'")
         .unwrap();
     let standing = fixture.standing(&run).await;
-    assert_eq!(standing.states[0].guideline.as_deref(), Some("Be quick."));
+    assert_eq!(
+        standing.states[0].guideline.as_ref().map(|told| told.text.as_str()),
+        Some("Be quick.")
+    );
     assert_eq!(standing.states[0].wording, 1);
 }
 
@@ -105,7 +108,7 @@ async fn s0_11_a_state_without_a_way_on_says_so() {
         fixture.send("17", event, json!({}), None).await.unwrap();
     }
     let standing = fixture.standing("17").await;
-    let shown = text::standing(&standing);
+    let shown = text::standing(&standing, text::Words::Tools);
     match standing.status {
         Status::Completed => {
             assert!(shown.ends_with("next: nothing, the run is completed\n"), "{shown}")

@@ -16,7 +16,7 @@ async fn a_run_begins_and_says_what_is_legal() {
         assert_eq!(run, "r-1");
         let standing = fixture.standing(&run).await;
         assert_eq!(standing.agent.as_deref(), Some("writer-1"));
-        let shown = text::standing(&standing)
+        let shown = text::standing(&standing, text::Words::Tools)
             .replace("note: all of this is lost when the process ends\n", "");
         expect![[r#"
             run r-1 bugfix@1 rev 2
@@ -66,7 +66,7 @@ async fn what_is_missing_is_named() {
     assert_eq!(refused.kind(), Kind::Usage);
     expect![[r#"
         not started: issue is missing; it must be of type string; isue is no attribute of the workflow; did you mean `issue`? You sent {isue}. Send them as input.
-    "#]].assert_eq(&text::error(&refused));
+    "#]].assert_eq(&text::error(&refused, text::Words::Tools));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::support::{BUGFIX, Fixture, on_every_store, tokens};
 
 async fn full(fixture: &Fixture, run: &str) -> String {
     let question = WhereAmI { run: RunRef::from(run), detail: Detail::Full };
-    text::standing(&fixture.ops.where_am_i(&question).await.unwrap())
+    text::standing(&fixture.ops.where_am_i(&question).await.unwrap(), text::Words::Tools)
 }
 
 /// B19: what was decided, what is pending, and what must not simply be done again.
@@ -85,7 +85,7 @@ async fn s0_17_one_question_is_enough() {
         fixture.define(BUGFIX).await;
         let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
         fixture.send(&run, "submit", json!({ "pr": "#182" }), None).await.unwrap();
-        let shown = text::standing(&fixture.standing(&run).await);
+        let shown = text::standing(&fixture.standing(&run).await, text::Words::Tools);
         for part in [
             "state: review",
             "do: Read the diff",

@@ -25,7 +25,7 @@ async fn a_wait_ends_when_somebody_moves_the_run() {
     fixture.ops.send_event(&event_of("r-1", "submit", json!({ "pr": "#1" }), None)).await.unwrap();
     let waited = waiting.await.unwrap().unwrap();
     assert!(waited.has_moved);
-    assert!(text::waited(&waited).contains("state: review"));
+    assert!(text::waited(&waited, text::Words::Tools).contains("state: review"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,7 +38,7 @@ async fn a_wait_ends_when_the_time_is_up() {
     assert!(!waited.has_moved);
     assert_eq!(began.elapsed().as_secs(), 50);
     assert_eq!(
-        text::waited(&waited),
+        text::waited(&waited, text::Words::Tools),
         "still waiting: r-1 is at rev 2 in fix\nnext: submit {pr!}, give_up\n"
     );
 }

@@ -55,7 +55,10 @@ async fn every_region_says_what_to_do_and_what_is_legal() {
             - failed {reason!}
             - built
         "#]]
-        .assert_eq(&without_note(&text::standing(&fixture.standing(&run).await)));
+        .assert_eq(&without_note(&text::standing(
+            &fixture.standing(&run).await,
+            text::Words::Tools,
+        )));
         fixture.send(&run, "built", json!({}), None).await.unwrap();
         let moved = fixture.send(&run, "done", json!({ "notes": "All new." }), None).await.unwrap();
         expect![[r#"
@@ -65,7 +68,7 @@ async fn every_region_says_what_to_do_and_what_is_legal() {
             - Ship
             - Wait
         "#]]
-        .assert_eq(&text::moved(&moved));
+        .assert_eq(&text::moved(&moved, text::Words::Tools));
         let moved = fixture.send(&run, "Ship", json!({}), None).await.unwrap();
         assert!(moved.standing.status.is_ended());
     })
@@ -83,9 +86,13 @@ async fn work_of_the_engine_is_not_the_agents() {
         ..StartRun::default()
     };
     let started = fixture.ops.start_run(&request).await.unwrap();
-    let shown = text::started(&started);
+    let shown = text::started(&started, text::Words::Tools);
     assert!(!shown.contains("- done"), "{shown}");
     let run = started.standing.name.run;
     let error = fixture.send(&run, "done", json!({ "notes": "Mine." }), None).await.unwrap_err();
-    assert!(text::error(&error).contains("the engine does the work"), "{}", text::error(&error));
+    assert!(
+        text::error(&error, text::Words::Tools).contains("the engine does the work"),
+        "{}",
+        text::error(&error, text::Words::Tools)
+    );
 }

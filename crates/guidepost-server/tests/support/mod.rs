@@ -119,7 +119,10 @@ impl Fixture {
             allowed: Allowed::Everything,
             caller: "tester".to_owned(),
         };
-        self.ops.define(&request).await.unwrap_or_else(|error| panic!("{}", text::error(&error)))
+        self.ops
+            .define(&request)
+            .await
+            .unwrap_or_else(|error| panic!("{}", text::error(&error, text::Words::Tools)))
     }
 
     /// Starts a run of a workflow and gives its short id.
@@ -131,7 +134,11 @@ impl Fixture {
             ..StartRun::default()
         };
         let started = self.ops.start_run(&request).await;
-        started.unwrap_or_else(|error| panic!("{}", text::error(&error))).standing.name.run
+        started
+            .unwrap_or_else(|error| panic!("{}", text::error(&error, text::Words::Tools)))
+            .standing
+            .name
+            .run
     }
 
     pub(crate) async fn send(

@@ -393,7 +393,14 @@ impl Grid {
     ) -> Way {
         let (upper, lower) = (chain[0], chain[chain.len() - 1]);
         let mut way = Way::default();
-        way.points.push((ports.0 - left, corners[upper].1 + sizes[upper].height));
+        let start = corners[upper].1 + sizes[upper].height;
+        way.points.push((ports.0 - left, start));
+        // Beside a taller box a line stays in its own column: it turns only in the room between rows.
+        let row = self.slots[upper].row;
+        let below = tops[row] + self.height(&self.rows[row]);
+        if below > start {
+            way.points.push((ports.0 - left, below));
+        }
         for slot in &chain[1..chain.len() - 1] {
             let slot = &self.slots[*slot];
             let (x, top) = (slot.x - left, tops[slot.row]);
@@ -403,6 +410,10 @@ impl Grid {
             }
             way.points.push((x, top));
             way.points.push((x, bottom));
+        }
+        let above = tops[self.slots[lower].row];
+        if above < corners[lower].1 {
+            way.points.push((ports.1 - left, above));
         }
         way.points.push((ports.1 - left, corners[lower].1));
         if is_turned {

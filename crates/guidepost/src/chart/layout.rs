@@ -248,7 +248,7 @@ pub(super) fn label_size(label: &[String]) -> Size {
     if label.is_empty() {
         return Size { width: 4.0, height: 0.0 };
     }
-    let width = label.iter().map(|line| text::width(&text::label(line)) * 0.92).fold(0.0, f64::max);
+    let width = label.iter().map(|line| text::width(&text::label(line))).fold(0.0, f64::max);
     #[expect(clippy::cast_precision_loss, reason = "a label has few lines")]
     let height = label.len() as f64 * (LINE - 1.0) + 4.0;
     Size { width: width + 10.0, height }

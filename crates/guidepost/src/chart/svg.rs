@@ -8,24 +8,28 @@ use super::{Chart, Mark, Node, Shape};
 use crate::page::escape;
 
 const STYLE: &str = "\
-.gp{--ink:#1f2328;--soft:#59636e;--edge:#8c959f;--box:#fff;--group:#f6f8fa;--paper:#fff;--now:#0969da;--now-box:#ddf4ff;--past:#1a7f37;
+.gp{--ink:#1f2328;--soft:#59636e;--edge:#8c959f;--box:#fff;--group:#f6f8fa;--paper:#f6f8fa;--now:#0969da;--now-box:#ddf4ff;--past:#1a7f37;
 font:13px system-ui,-apple-system,'Segoe UI',sans-serif}
-@media(prefers-color-scheme:dark){.gp{--ink:#e6edf3;--soft:#9198a1;--edge:#656c76;--box:#161b22;--group:#10151c;--paper:#0d1117;--now:#58a6ff;--now-box:#0c2d6b;--past:#3fb950}}
+@media(prefers-color-scheme:dark){.gp{--ink:#e6edf3;--soft:#9198a1;--edge:#656c76;--box:#161b22;--group:#10151c;--paper:#10151c;--now:#58a6ff;--now-box:#0c2d6b;--past:#3fb950}}
 .gp text{fill:var(--ink)}.gp .name{font-weight:600}.gp .line{fill:var(--soft);font-size:12px}
 .gp .box{fill:var(--box);stroke:var(--edge);stroke-width:1.3}.gp .group{fill:var(--group)}.gp .region{stroke-dasharray:5 4}
 .gp .past>.box{stroke:var(--past);stroke-width:2}.gp .now>.box{stroke:var(--now);stroke-width:2.4}.gp .now>.leaf{fill:var(--now-box)}
 .gp .way{fill:none;stroke:var(--edge);stroke-width:1.3}.gp .taken .way{stroke:var(--past);stroke-width:2.2}
 .gp .tip{fill:var(--edge)}.gp .taken .tip{fill:var(--past)}
-.gp .behind{fill:var(--group)}.gp .label{font-size:12px;text-anchor:middle}.gp .taken .label{fill:var(--past);font-weight:600}
+.gp .behind{fill:var(--group)}.gp.wide{max-width:none}.gp .label{font-size:12px;text-anchor:middle}.gp .taken .label{fill:var(--past);font-weight:600}
 .gp .dot{fill:var(--ink)}.gp .around{fill:var(--paper);stroke:var(--ink);stroke-width:1.5}";
+
+/// The width of a picture that can still be read when it is made to fit into a page; a wider one is scrolled.
+const READABLE_WIDTH: f64 = 1_500.0;
 
 /// Draws the chart as it was laid out.
 pub(super) fn draw(chart: &Chart, picture: &Picture) -> String {
     let mut svg = String::new();
     let (width, height) = (picture.width.ceil(), picture.height.ceil());
+    let class = if width > READABLE_WIDTH { "gp wide" } else { "gp" };
     let _ = write!(
         svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" class="gp" role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}"><title>{}</title><style>{STYLE}</style>"#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" class="{class}" role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}"><title>{}</title><style>{STYLE}</style>"#,
         escape(&chart.nodes[0].name)
     );
     for (node, rect) in chart.nodes.iter().zip(&picture.rects).skip(1) {

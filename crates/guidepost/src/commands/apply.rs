@@ -1,10 +1,9 @@
 //! `guidepost apply`: saves workflow files as new versions.
 
 use guidepost_server::ops::{Allowed, Define, OpError};
-use serde_json::json;
 
 use crate::args;
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, Report};
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -62,7 +61,7 @@ async fn save(
         return Ok(());
     };
     if out.is_json() {
-        out.json_line(&json!({ "file": file.name, "definition": definition }));
+        out.json_line(&Report::of(&file.name, &definition));
         return Ok(());
     }
     let name = format!("{}@{}", definition.workflow, saved.version);

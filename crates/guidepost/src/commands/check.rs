@@ -2,10 +2,9 @@
 
 use guidepost_core::diagnostic::{Diagnostic, Severity};
 use guidepost_core::workflow::Compiled;
-use serde_json::json;
 
 use crate::args::{self, CheckFormat};
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, Report, states};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
@@ -47,13 +46,7 @@ fn show(format: CheckFormat, file: &str, compiled: &Compiled, out: &mut Output) 
                 out.line(annotation(file, problem));
             }
         }
-        CheckFormat::Json => out.json_line(&json!({
-            "file": file,
-            "ok": compiled.machine.is_some(),
-            "workflow": compiled.machine.as_ref().map(|machine| &machine.name),
-            "hash": compiled.machine.as_ref().map(|machine| &machine.hash),
-            "problems": found,
-        })),
+        CheckFormat::Json => out.json_line(&Report::of_compiled(file, compiled)),
     }
 }
 
@@ -63,9 +56,6 @@ fn summary(file: &str, compiled: &Compiled) -> String {
     let warnings = compiled.diagnostics.len() - errors;
     match &compiled.machine {
         Some(machine) => {
-            // As elsewhere, states that only group others do not count.
-            let states = machine.states.iter().skip(1).filter(|state| state.children.is_empty());
-            let states = states.count();
             let warnings = match warnings {
                 0 => String::new(),
                 some => format!(", {}", count(some, "warning")),
@@ -73,7 +63,7 @@ fn summary(file: &str, compiled: &Compiled) -> String {
             format!(
                 "{file}: ok, workflow `{}` with {}{warnings}",
                 machine.name,
-                count(states, "state")
+                count(states(machine), "state")
             )
         }
         None => format!("{file}: {}, {}", count(errors, "error"), count(warnings, "warning")),

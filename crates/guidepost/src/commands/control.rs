@@ -3,7 +3,7 @@
 use guidepost_core::id::RunRef;
 use guidepost_core::input;
 use guidepost_server::ops::ControlRun;
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args;
@@ -29,6 +29,6 @@ pub(crate) async fn run(
         caller: door.caller.clone(),
     };
     let moved = door.ops.control_run(&request).await?;
-    answer(out, &moved, &text::moved(&moved));
+    answer(out, &moved, &text::controlled(&moved, Words::Commands));
     Ok(Exit::Ok)
 }

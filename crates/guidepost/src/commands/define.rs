@@ -1,12 +1,12 @@
-//! `guidepost define`: what agents do by `guidepost_define`, and in the same words.
+//! `guidepost define`: what agents do by `guidepost_define`.
 
 use guidepost_server::ops::{Allowed, Define, OpError, Ops};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args::{self, Global};
 use crate::config;
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, Report};
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -36,13 +36,18 @@ pub(crate) async fn run(
     };
     match ops.define(&request).await {
         Ok(definition) => {
-            answer(out, &definition, &text::definition(&definition));
+            let report = Report::of(&file.name, &definition);
+            answer(out, &report, &text::definition(&definition, Words::Commands));
             Ok(Exit::Ok)
         }
-        Err(error @ OpError::BadDefinition { .. }) => {
-            let answer = text::error(&error);
-            Err(Failure::from(error).answered(answer))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => match &error {
+            // Somebody asked for problems, so they are the answer.
+            OpError::BadDefinition { problems, .. } => {
+                let report = Report::unusable(&file.name, problems);
+                answer(out, &report, &text::error(&error, Words::Commands));
+                Ok(Exit::Failed)
+            }
+            _ => Err(error.into()),
+        },
     }
 }

@@ -5,6 +5,7 @@
 
 mod agent;
 mod sql;
+mod story;
 mod talk;
 
 use std::env;
@@ -13,10 +14,11 @@ use std::path::{Path, PathBuf};
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Allowed, Define, Ops};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 use serde_json::json;
 
-use self::talk::{Talk, show};
+use self::story::Story;
+use self::talk::Talk;
 use crate::args;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -24,7 +26,7 @@ use crate::output::Output;
 /// The workflows, with the names of the files they would stand in.
 const WORKFLOWS: [(&str, &str); 2] = [
     ("lead-qual.yaml", include_str!("demo/lead-qual.yaml")),
-    ("release.yaml", include_str!("demo/release.yaml")),
+    ("small-release.yaml", include_str!("demo/small-release.yaml")),
 ];
 
 const NEXT_ACTIONS: &str = include_str!("demo/next_actions.sql");
@@ -42,13 +44,13 @@ const BUILDER: &str = "builder";
 pub(crate) async fn run(args: &args::Demo, out: &mut Output) -> Result<Exit, Failure> {
     let stage = Stage::new(args.keep.as_deref())?;
     let store = stage.store.as_path();
-    out.heading("Guidepost: workflows that lead agents, and a record of what agents did");
-    out.gap();
-    save_workflows(store, out).await?;
-    lead_qualification(store, out).await?;
-    release(store, out).await?;
-    look(store, out).await?;
-    next_steps(args.keep.as_deref(), out);
+    let title = "Guidepost: workflows that lead agents, and a record of what agents did";
+    let story = &mut Story::begin(title, out);
+    save_workflows(store, story).await?;
+    lead_qualification(store, story).await?;
+    small_release(store, story).await?;
+    look(store, story).await?;
+    next_steps(args.keep.as_deref(), story);
     Ok(Exit::Ok)
 }
 
@@ -88,8 +90,8 @@ impl Drop for Stage {
     }
 }
 
-async fn save_workflows(store: &Path, out: &mut Output) -> Result<(), Failure> {
-    out.heading("1. Two workflows are saved in one SQLite file");
+async fn save_workflows(store: &Path, story: &mut Story<'_>) -> Result<(), Failure> {
+    story.chapter("1. Two workflows are saved in one SQLite file");
     let ops = open(store)?;
     for (file, source) in WORKFLOWS {
         let request = Define {
@@ -100,9 +102,8 @@ async fn save_workflows(store: &Path, out: &mut Output) -> Result<(), Failure> {
             caller: "demo".to_owned(),
         };
         let definition = ops.define(&request).await?;
-        show(&text::definition(&definition), out);
+        story.saved(file, &text::definition(&definition, Words::Commands));
     }
-    out.gap();
     Ok(())
 }
 
@@ -116,27 +117,28 @@ fn open(store: &Path) -> Result<Ops, Failure> {
     Ok(Ops::new(guidepost_store::open(&url(store))?))
 }
 
-async fn lead_qualification(store: &Path, out: &mut Output) -> Result<(), Failure> {
-    out.heading("2. An agent is led through LeadQualAgent, over MCP");
-    let mut talk = Talk::begin(store, SCOUT, out).await?;
+async fn lead_qualification(store: &Path, story: &mut Story<'_>) -> Result<(), Failure> {
+    story.chapter("2. An agent is led through LeadQualAgent, over MCP");
+    let mut talk = Talk::begin(store, SCOUT, story).await?;
     let tools = talk.agent.tools().await?;
-    talk.out.line(format!(
+    talk.story.open(format!(
         "The agent `{SCOUT}` has started `guidepost mcp` and found {tools} tools. It looks for work and begins:"
     ));
     talk.done("guidepost_find", json!({ "query": "lead" })).await?;
     talk.start("LeadQualAgent", json!({ "lead": { "name": "Ada", "company": "Acme" } })).await?;
 
-    talk.tell("It tries to skip ahead. An illegal move changes nothing, and the answer says what is legal:");
+    talk.story.tell("It tries to skip ahead. An illegal move changes nothing, and the answer says what is legal:");
     talk.illegal("SendIntro", json!({})).await?;
     talk.event("Summarized", json!({})).await?;
 
-    talk.tell("It forgets the score. What an event carries is checked before anything moves:");
+    talk.story
+        .tell("It forgets the score. What an event carries is checked before anything moves:");
     talk.illegal("Scored", json!({})).await?;
 
-    talk.tell("It guesses a score. This move needs a fact on record, a look into the CRM:");
+    talk.story.tell("It guesses a score. This move needs a fact on record, a look into the CRM:");
     talk.illegal("Scored", json!({ "score": 86 })).await?;
 
-    talk.tell("So it does the work, says so, and says why it decided as it did:");
+    talk.story.tell("So it does the work, says so, and says why it decided as it did:");
     let run = talk.run.clone();
     let lookup = json!({ "type": "tool_execution", "name": "crm_lookup", "status": "completed" });
     let choice = json!({
@@ -150,75 +152,64 @@ async fn lead_qualification(store: &Path, out: &mut Output) -> Result<(), Failur
     talk.done("guidepost_log", json!({ "run": run, "entries": entries })).await?;
     talk.event("Scored", json!({ "score": 86 })).await?;
 
-    talk.tell("The server is killed, in the middle of the work. What was answered is on disk:");
+    talk.story
+        .tell("The server is killed, in the middle of the work. What was answered is on disk:");
     let (run, rev) = (talk.run, talk.rev);
     talk.agent.crash().await?;
-    let mut talk = Talk::begin(store, SCOUT, talk.out).await?;
+    let mut talk = Talk::begin(store, SCOUT, talk.story).await?;
     (talk.run, talk.rev) = (run, rev);
     talk.done("guidepost_where", json!({ "run": talk.run })).await?;
     talk.event("SendIntro", json!({})).await?;
-    talk.agent.leave().await?;
-    talk.out.gap();
-    Ok(())
+    talk.agent.leave().await
 }
 
-async fn release(store: &Path, out: &mut Output) -> Result<(), Failure> {
-    out.heading("3. Another agent, a workflow with states inside states and two regions at once");
-    let mut talk = Talk::begin(store, BUILDER, out).await?;
-    talk.start("release", json!({ "tag": "v1.0" })).await?;
+async fn small_release(store: &Path, story: &mut Story<'_>) -> Result<(), Failure> {
+    story.chapter("3. Another agent, a workflow with states inside states and two regions at once");
+    let mut talk = Talk::begin(store, BUILDER, story).await?;
+    talk.start("small-release", json!({ "tag": "v1.0" })).await?;
     talk.event("Built", json!({})).await?;
-    talk.tell("When the notes are written, both sides of the review begin:");
+    talk.story.tell("When the notes are written, both sides of the review begin:");
     talk.event("Written", json!({})).await?;
     talk.event("ScanClean", json!({})).await?;
-    talk.tell("One side is done, the other is not; events of the states around are legal too:");
+    talk.story
+        .tell("One side is done, the other is not; events of the states around are legal too:");
     talk.done("guidepost_where", json!({ "run": talk.run })).await?;
-    talk.agent.leave().await?;
-    talk.out.gap();
-    Ok(())
+    talk.agent.leave().await
 }
 
-async fn look(store: &Path, out: &mut Output) -> Result<(), Failure> {
-    out.heading("4. Plain SQL tells the story");
-    query(store, NEXT_ACTIONS, out)?;
-    out.gap();
-    query(store, HISTORY, out)?;
-    out.gap();
+async fn look(store: &Path, story: &mut Story<'_>) -> Result<(), Failure> {
+    story.chapter("4. Plain SQL tells the story");
+    for query in [NEXT_ACTIONS, HISTORY] {
+        story.queried(query, &sql::ask(store, query)?);
+    }
     let verified = open(store)?.verify_run(&RunRef::from("1")).await?;
-    out.line("The history is a chain of hashes; nothing in it was changed:");
-    show(&text::verified(&verified), out);
-    out.gap();
+    story.open("The history is a chain of hashes; nothing in it was changed:".to_owned());
+    story.verified("r-1", &text::verified(&verified));
     Ok(())
 }
 
-fn query(store: &Path, query: &str, out: &mut Output) -> Result<(), Failure> {
-    for line in query.trim_end().lines() {
-        out.aside(format!("  sqlite> {line}"));
-    }
-    let table = sql::ask(store, query)?;
-    let titles: Vec<&str> = table.titles.iter().map(String::as_str).collect();
-    out.table(&titles, &table.rows);
-    Ok(())
-}
-
-fn next_steps(keep: Option<&Path>, out: &mut Output) {
-    out.heading("What to try next");
+fn next_steps(keep: Option<&Path>, story: &mut Story<'_>) {
+    story.chapter("What to try next");
+    let mut commands: Vec<(String, &str)> = Vec::new();
     if let Some(program) = program_off_path() {
-        out.line(format!("  alias guidepost={}", program.display()));
+        commands.push((format!("alias guidepost={}", program.display()), ""));
     }
+    let mut add = |command: &str, what| commands.push((command.to_owned(), what));
     match keep {
         Some(store) => {
             let store = store.display();
-            out.line(format!("  export GUIDEPOST_STORE={store}"));
-            out.line("  guidepost ls                           both runs are alive");
-            out.line("  guidepost do r-2 NotesApproved         finish the review");
-            out.line("  guidepost show r-2 --html > run.html   the statechart and the path taken");
-            out.line("  guidepost history r-1                  everything that happened");
-            out.line(format!("  sqlite3 {store} 'SELECT * FROM agent_next_actions'"));
+            add(&format!("export GUIDEPOST_STORE={store}"), "");
+            add("guidepost ls", "both runs are alive");
+            add("guidepost do r-2 NotesApproved", "finish the review");
+            add("guidepost show r-2 --html > run.html", "the statechart and the path taken");
+            add("guidepost history r-1", "everything that happened");
+            add(&format!("sqlite3 {store} 'SELECT * FROM agent_next_actions'"), "");
         }
-        None => out.line("  guidepost demo --keep demo.db          the same, in a file to look at"),
+        None => add("guidepost demo --keep demo.db", "the same, in a file to look at"),
     }
-    out.line("  guidepost init                         write a workflow of your own");
-    out.line("  guidepost connect claude-code          let your agent use it");
+    add("guidepost init", "write a workflow of your own");
+    add("guidepost connect claude-code", "let your agent use it");
+    story.try_next(&commands);
 }
 
 /// This program, if the shell would not find it by its name.

@@ -2,7 +2,7 @@
 
 use guidepost_core::id::{Rev, RunRef};
 use guidepost_server::ops::SendEvent;
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args;
@@ -25,6 +25,6 @@ pub(crate) async fn run(args: &args::Do, door: &Door, out: &mut Output) -> Resul
         caller: door.caller.clone(),
     };
     let moved = door.ops.send_event(&event).await?;
-    answer(out, &moved, &text::moved(&moved));
+    answer(out, &moved, &text::moved(&moved, Words::Commands));
     Ok(Exit::Ok)
 }

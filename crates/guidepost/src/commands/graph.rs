@@ -26,6 +26,12 @@ pub(crate) async fn run(
     if args.what.parse::<RunNo>().is_ok() {
         return of_run(args, global, out).await;
     }
+    if args.path {
+        let what = format!("`{}` is no run, and only a run has gone a way", args.what);
+        return Err(
+            Failure::usage(what).hint("name a run by its id, as in `guidepost graph r-1 --path`")
+        );
+    }
     let machine = if is_file(&args.what) {
         DefinitionFile::read(Path::new(&args.what))?.machine(out)?
     } else {
@@ -52,6 +58,10 @@ pub(crate) async fn run(
 
 /// Prints a run's workflow with where the run is, or the way it went.
 async fn of_run(args: &args::Graph, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    if args.xstate {
+        let what = format!("`{}` is a run, and XState describes workflows", args.what);
+        return Err(Failure::usage(what).hint("name its workflow instead"));
+    }
     let door = Door::open(global)?;
     let read = ReadRun {
         run: RunRef::from(args.what.as_str()),

@@ -25,8 +25,9 @@ pub(crate) async fn run(args: &args::Ls, door: &Door, out: &mut Output) -> Resul
             }
         }
         Listed::Workflows => {
+            check_filters(args)?;
             let (limit, cursor) = (args.limit, args.cursor.clone());
-            let wanted = FindWorkflows { query: args.workflow.clone(), limit, cursor };
+            let wanted = FindWorkflows { query: None, limit, cursor };
             let found = door.ops.find_workflows(&wanted).await?;
             if out.is_json() {
                 out.json(&found);
@@ -36,6 +37,24 @@ pub(crate) async fn run(args: &args::Ls, door: &Door, out: &mut Output) -> Resul
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Refuses what narrows runs down where workflows are listed.
+fn check_filters(args: &args::Ls) -> Result<(), Failure> {
+    let given = [
+        ("--all", args.all),
+        ("--status", !args.status.is_empty()),
+        ("--workflow", args.workflow.is_some()),
+        ("--agent", args.agent.is_some()),
+        ("--state", args.state.is_some()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            Err(Failure::usage(format!("{option} narrows runs down, and workflows were asked for"))
+                .hint("`guidepost find WORDS` finds workflows by words"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn wanted(args: &args::Ls) -> FindRuns {

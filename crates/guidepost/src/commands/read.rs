@@ -2,7 +2,7 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{ReadRun, What};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args::{self, Part};
@@ -41,6 +41,6 @@ pub(crate) async fn run(args: &args::Read, door: &Door, out: &mut Output) -> Res
         cursor: args.cursor.clone(),
     };
     let reading = door.ops.read_run(&read).await?;
-    answer(out, &reading, &text::reading(&reading));
+    answer(out, &reading, &text::reading(&reading, Words::Commands));
     Ok(Exit::Ok)
 }

@@ -2,7 +2,7 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Detail, OpError, Standing, WhereAmI, WorkflowView};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::{answer, history};
 use crate::args;
@@ -38,7 +38,7 @@ pub(crate) async fn run(args: &args::Show, door: &Door, out: &mut Output) -> Res
             let machine = door.machine(&view).await?;
             out.document(&Page::of_workflow(&view, machine.as_ref()).html());
         }
-        Shown::Run(standing) => answer(out, &standing, &text::standing(&standing)),
+        Shown::Run(standing) => answer(out, &standing, &text::standing(&standing, Words::Commands)),
         Shown::Workflow(view) => answer(out, &view, &text::workflow(&view)),
     }
     Ok(Exit::Ok)

@@ -2,7 +2,7 @@
 
 use guidepost_core::run::Driver;
 use guidepost_server::ops::StartRun;
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args;
@@ -32,6 +32,6 @@ pub(crate) async fn run(
         caller: door.caller.clone(),
     };
     let started = door.ops.start_run(&request).await?;
-    answer(out, &started, &text::started(&started));
+    answer(out, &started, &text::started(&started, Words::Commands));
     Ok(Exit::Ok)
 }

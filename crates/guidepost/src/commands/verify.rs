@@ -3,6 +3,7 @@
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{FindRuns, RunVerified};
 use guidepost_server::text;
+use serde_json::json;
 
 use super::answer;
 use crate::args;
@@ -49,7 +50,10 @@ async fn all(door: &Door, out: &mut Output) -> Result<Exit, Failure> {
         }
         wanted.cursor = page.next;
     }
-    if !out.is_json() {
+    if out.is_json() {
+        let summary = json!({ "runs": runs, "damaged": damaged, "ok": damaged == 0 });
+        out.json_line(&json!({ "summary": summary }));
+    } else {
         let noun = if runs == 1 { "run" } else { "runs" };
         out.line(match damaged {
             0 => format!("{runs} {noun} checked: every history is whole"),

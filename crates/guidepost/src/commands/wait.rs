@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guidepost_core::id::{Rev, RunRef};
 use guidepost_server::ops::Wait;
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 
 use super::answer;
 use crate::args;
@@ -24,6 +24,6 @@ pub(crate) async fn run(args: &args::Wait, door: &Door, out: &mut Output) -> Res
         at_most: Duration::from_secs(args.seconds),
     };
     let waited = door.ops.wait(&wait).await?;
-    answer(out, &waited, &text::waited(&waited));
+    answer(out, &waited, &text::waited(&waited, Words::Commands));
     Ok(if waited.has_moved { Exit::Ok } else { Exit::Waiting })
 }

@@ -2,7 +2,8 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Detail, WhereAmI};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
+use serde_json::json;
 
 use super::answer;
 use crate::args;
@@ -29,12 +30,18 @@ pub(crate) async fn run(
             let detail = if is_full { Detail::Full } else { Detail::Brief };
             let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
             let standing = door.ops.where_am_i(&question).await?;
-            answer(out, &standing, &text::standing(&standing));
+            answer(out, &standing, &text::standing(&standing, Words::Commands));
         }
         None => {
             let found = door.ops.open_runs(&door.caller, RUNS_MAX).await?;
-            answer(out, &found, &text::open_runs(&found));
             let store = door.ops.store().describe();
+            let shown = json!({
+                "items": found.items,
+                "next": found.next,
+                "store": store,
+                "chosen_by": door.choice.why.as_str(),
+            });
+            answer(out, &shown, &text::open_runs(&found, Words::Commands));
             out.note(format!("store: {}, chosen by {}", store.url, door.choice.why.as_str()));
             out.note(format!("durability: {}", door::in_words(store.durability)));
         }

@@ -22,7 +22,7 @@ fn a_workflow_is_saved_as_versions() {
         .type_("show bugfx");
     talk.expect(&expect![[r#"
         $ guidepost define bugfix.yaml
-        bugfix is sound: 3 states, 3 transitions; nothing saved, save=true does
+        bugfix is sound: 3 states, 3 transitions; nothing saved, --save does
 
         $ guidepost ls workflows
         ! no workflows; `guidepost init` writes one, `guidepost apply` saves it
@@ -35,11 +35,11 @@ fn a_workflow_is_saved_as_versions() {
 
         $ guidepost define --save bugfix.yaml
         saved bugfix@2: 3 states, 4 transitions
-        next: guidepost_start workflow=bugfix
+        next: guidepost start bugfix
 
         $ guidepost define --save bugfix.yaml
         bugfix@2 has this structure already; wording changed in 0
-        next: guidepost_start workflow=bugfix
+        next: guidepost start bugfix
 
         $ guidepost ls workflows
         WORKFLOW  VERSION  STATES  LIVE RUNS  DESCRIPTION

@@ -15,9 +15,9 @@ fn the_demo_tells_its_story() {
 
         1. Two workflows are saved in one SQLite file
             saved LeadQualAgent@1: 5 states, 6 transitions
-            next: guidepost_start workflow=LeadQualAgent
-            saved release@1: 8 states, 7 transitions
-            next: guidepost_start workflow=release
+            next: guidepost start LeadQualAgent
+            saved small-release@1: 8 states, 7 transitions
+            next: guidepost start small-release
 
         2. An agent is led through LeadQualAgent, over MCP
         The agent `scout` has started `guidepost mcp` and found 8 tools. It looks for work and begins:
@@ -75,9 +75,9 @@ fn the_demo_tells_its_story() {
             - PositiveReply: Hand off to AE
 
         3. Another agent, a workflow with states inside states and two regions at once
-          > guidepost_start workflow="release" input={"tag":"v1.0"}
+          > guidepost_start workflow="small-release" input={"tag":"v1.0"}
             started
-            run r-2 release@1 rev 2
+            run r-2 small-release@1 rev 2
             state: Preparing.Building (1 of 8)
             do: Build the release and run its tests.
             have: tag=v1.0
@@ -107,7 +107,7 @@ fn the_demo_tells_its_story() {
 
         One side is done, the other is not; events of the states around are legal too:
           > guidepost_where run="r-2"
-            run r-2 release@1 rev 6
+            run r-2 small-release@1 rev 6
             states: Review.Security.Clean (5 of 8), Review.Docs.Reading (6 of 8)
             do in Review.Docs.Reading: Read the notes as a user would.
             have: tag=v1.0
@@ -120,9 +120,9 @@ fn the_demo_tells_its_story() {
           sqlite> FROM agent_next_actions;
         agent_name  workflow       current_state  next_transition  next_state  transition_description
         scout       LeadQualAgent  AwaitResponse  PositiveReply    END         Hand off to AE
-        builder     release        Clean          Rejected         Preparing   Back to the beginning
-        builder     release        Reading        NotesApproved    Approved
-        builder     release        Reading        Rejected         Preparing   Back to the beginning
+        builder     small-release  Clean          Rejected         Preparing   Back to the beginning
+        builder     small-release  Reading        NotesApproved    Approved
+        builder     small-release  Reading        Rejected         Preparing   Back to the beginning
 
           sqlite> SELECT seq, kind, name, from_state, to_state
           sqlite> FROM run_history

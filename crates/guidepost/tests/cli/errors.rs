@@ -21,11 +21,11 @@ fn an_error_says_what_why_and_what_next() {
     talk.expect(&expect![[r#"
         $ guidepost where r-9
         ! error[GP0302]: there is no run `r-9`
-        ! hint: `guidepost find --in runs` lists the runs there are
+        ! hint: list the runs there are with `guidepost find --in runs`
         exit 4
 
         $ guidepost where r-9 --json
-        {"error":{"code":"GP0302","kind":"not_found","message":"there is no run `r-9`","hint":"`guidepost find --in runs` lists the runs there are"}}
+        ! {"code":"GP0302","message":"there is no run `r-9`","hint":"list the runs there are with `guidepost find --in runs`","exit":4,"kind":"not_found"}
         exit 4
 
         $ guidepost start bugfx
@@ -34,11 +34,11 @@ fn an_error_says_what_why_and_what_next() {
         exit 4
 
         $ guidepost start bugfix
-        not started: issue is missing; it must be of type integer. You sent no data. Send them as input.
+        not started: issue is missing; it must be of type integer. You sent no data. Send them as --input.
         exit 64
 
         $ guidepost start bugfix --json
-        {"error":{"code":"GP0210","kind":"usage","message":"the run cannot start with this data","problems":[{"at":"/issue","what":"is missing; it must be of type integer"}]}}
+        ! {"code":"GP0210","message":"the run cannot start with this data","hint":"send what is missing as --input JSON","exit":64,"kind":"usage","problems":[{"at":"/issue","what":"is missing; it must be of type integer"}]}
         exit 64
 
         $ guidepost do r-1 submit '[1]'

@@ -45,7 +45,7 @@ fn the_sample_is_sound_and_can_be_played_to_its_end() {
           legal: Approved, Rejected {reason!}
 
         event Approved
-          Approved: Checking -> Publishing
+          Approved: Checking -> Publishing.Text.Uploading, Publishing.Picture.Choosing
           note: 1 action `tool_execution`, which a transition for it requires, is taken to be on record
           in: Publishing.Text.Uploading, Publishing.Picture.Choosing
           active: Publishing, Publishing.Text, Publishing.Text.Uploading, Publishing.Picture, Publishing.Picture.Choosing
@@ -101,7 +101,7 @@ fn every_problem_of_a_file_is_told_with_its_place() {
         exit 1
 
         $ guidepost check --json bugfix.yaml
-        {"file":"bugfix.yaml","ok":false,"workflow":null,"hash":null,"problems":[{"severity":"error","code":"GP0102","message":"state `Review` has the target `mergd`, which does not exist","line":4,"column":28,"hint":"did you mean `merged`?"}]}
+        {"file":"bugfix.yaml","ok":false,"workflow":null,"hash":null,"format":null,"states":null,"transitions":null,"problems":[{"severity":"error","code":"GP0102","message":"state `Review` has the target `mergd`, which does not exist","line":4,"column":28,"hint":"did you mean `merged`?"}],"saved":null}
         exit 1
 
         $ guidepost apply bugfix.yaml
@@ -149,7 +149,7 @@ fn a_workflow_is_drawn_and_translated() {
 
         $ guidepost graph dor
         ! error[GP0401]: there is no workflow `dor`
-        ! hint: `guidepost find` lists the workflows there are
+        ! hint: list the workflows there are with `guidepost find`
         exit 4
 
     "#]]);

@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use crate::conversation::Conversation;
 
-const COMMANDS: [&str; 25] = [
+pub(crate) const COMMANDS: [&str; 25] = [
     "demo", "init", "check", "apply", "define", "ls", "show", "graph", "simulate", "start",
     "where", "do", "log", "wait", "find", "read", "history", "pause", "resume", "cancel", "verify",
     "doctor", "explain", "mcp", "connect",

@@ -8,6 +8,8 @@ mod demo;
 mod errors;
 mod files;
 mod help;
+mod json;
+mod nonsense;
 mod odd;
 mod runs;
 mod simulate;

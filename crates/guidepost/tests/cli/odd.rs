@@ -71,3 +71,75 @@ fn a_reader_that_stops_early_is_forgiven() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success());
 }
+
+/// Numbers that look like chance and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+/// Every command, with whatever arguments, ends with one of the exit codes; if it did nothing, it says in one line why.
+#[test]
+fn random_arguments_end_with_an_exit_code_and_a_reason() {
+    const WORDS: [&str; 28] = [
+        "r-1",
+        "r-99",
+        "bugfix",
+        "bugfix.yaml",
+        "nowhere.yaml",
+        "{}",
+        "{\"issue\":1}",
+        "[",
+        "-",
+        "0",
+        "-7",
+        "18446744073709551616",
+        "e-3",
+        "Fix",
+        "ü\u{202e}",
+        "a b",
+        "--json",
+        "--limit",
+        "--rev",
+        "--input",
+        "--state",
+        "--store=memory:",
+        "--store=/nonexistent/x.db",
+        "--kind",
+        "--in=runs",
+        "--help",
+        "--cursor=x",
+        "--html",
+    ];
+    let mut dice = Dice(20_261_121);
+    for command in crate::help::COMMANDS.iter().filter(|command| **command != "demo") {
+        // Each in a place of its own: some write files.
+        let talk = with_bugfix();
+        talk.run(&["start", "bugfix", "--input", r#"{"issue":42}"#]);
+        for _ in 0..12 {
+            let mut words = vec![*command];
+            words.extend((0..dice.roll(5)).map(|_| WORDS[dice.roll(WORDS.len())]));
+            if *command == "wait" {
+                words.extend(["--seconds", "0"]);
+            }
+            let answer = talk.run(&words);
+            let said = format!("{words:?}: {}\n{}{}", answer.exit, answer.stdout, answer.stderr);
+            assert!([0, 1, 2, 3, 4, 5, 64].contains(&answer.exit), "{said}");
+            assert!(!said.contains("panicked"), "{said}");
+            if answer.exit == 64 || answer.exit == 4 {
+                let reason = answer.stderr.lines().chain(answer.stdout.lines()).next();
+                let is_reason = |line: &str| {
+                    line.starts_with("error")
+                        || line.starts_with("{\"code\"")
+                        || line.starts_with("not ")
+                };
+                assert!(reason.is_some_and(is_reason), "{said}");
+            }
+        }
+    }
+}

@@ -82,7 +82,7 @@ fn a_run_is_led_from_its_start_to_its_end() {
         exit 2
 
         $ guidepost do r-1 submit --rev 2
-        not done: submit needs on record, since the state was entered: 1 action `tool_execution` `tests` (there are 0). Record it with guidepost_log first. Legal now: submit. Nothing changed; rev is 2.
+        not done: submit needs on record, since the state was entered: 1 action `tool_execution` `tests` (there are 0). Record it with `guidepost log` first. Legal now: submit. Nothing changed; rev is 2.
         exit 2
 
         $ guidepost log r-1 action 'ran the tests' --data '{"type":"tool_execution","name":"tests"}'
@@ -108,7 +108,7 @@ fn a_run_is_led_from_its_start_to_its_end() {
         exit 2
 
         $ guidepost do r-1 reject '{"reason":"no test for empty input"}' --rev 2
-        not done: rev 2 is old, the run is at rev 3 (tester sent submit at [TIME]). Now in Review. Legal: approve, reject {reason!}. Example: reject {"reason":"…"}. Call again with rev 3 only if you still want it.
+        not done: rev 2 is old, the run is at rev 3 (tester sent submit at [TIME]). Now in Review. Legal: approve, reject {reason!}. Example: reject {"reason":"…"}. Call again with --rev 3 only if you still want it.
         exit 3
 
         $ guidepost do r-1 approve --rev 3
@@ -157,10 +157,10 @@ fn a_run_can_be_paused_resumed_and_cancelled() {
         $ guidepost pause r-1 --note lunch
         ok rev 3: still in Fix; run paused (requested: lunch)
         do: Change the code so that the failing test passes.
-        next: nothing until the run is resumed
+        next: nothing while the run is paused; resume it with `guidepost resume r-1`
 
         $ guidepost do r-1 submit
-        not done: the run is paused. Resume it first. Nothing changed; rev is 3.
+        not done: the run is paused. Resume it with `guidepost resume r-1`. Nothing changed; rev is 3.
         exit 2
 
         $ guidepost resume r-1
@@ -249,7 +249,7 @@ fn parts_of_a_record_can_be_read() {
 
         $ guidepost read r-1 event e-99
         ! error[GP0410]: run `r-1` has no record `e-99`
-        ! hint: `guidepost read` lists the records there are
+        ! hint: list the records there are with `guidepost read r-1 history`
         exit 4
 
     "#]]);
@@ -286,7 +286,7 @@ fn a_run_without_a_workflow_is_only_recorded() {
         run r-1 observed rev 2
         state: Executing (2 of 5)
         goal: <<tidy the inbox>>
-        do: Record what you do with guidepost_log; send done or failed at the end.
+        do: Record what you do; send done or failed at the end.
         next:
         - think
         - wait
@@ -300,7 +300,7 @@ fn a_run_without_a_workflow_is_only_recorded() {
         $ guidepost where
         1 open run
         r-1 observed rev 2 in Executing, agent tester: <<tidy the inbox>>
-        next: guidepost_where with one of these
+        next: `guidepost where` with one of these
         ! store: sqlite:[HERE]/guidepost.db, chosen by the nearest guidepost.db upward
         ! durability: disk: what was acknowledged survives loss of power
 

@@ -62,7 +62,7 @@ fn a_workflow_is_stepped_through_without_a_store() {
 
         event Pay {"amount":0}
           Pay: Cart -> Free
-          always: Free -> Shipping
+          always: Free -> Shipping.Parcel.Packing, Shipping.Mail.Writing
           in: Shipping.Parcel.Packing, Shipping.Mail.Writing
           active: Shipping, Shipping.Parcel, Shipping.Parcel.Packing, Shipping.Mail, Shipping.Mail.Writing
           status: running, rev 4
@@ -122,7 +122,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
           legal: done {receipt!}, failed {reason!}
 
         failed Charging no money
-          error: Charging -> Cart
+          failed: Charging -> Cart
           in: Cart
           status: running, rev 4
           data: {"items":[]}
@@ -143,7 +143,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
           legal: Pay {amount!}
 
         advance 1m
-          after: Cart -> Expired
+          after 30m: Cart -> Expired
           in: Expired
           status: completed, rev 6
           data: {"items":[]}
@@ -164,7 +164,7 @@ fn programs_get_an_object_a_line() {
         $ guidepost simulate order.yaml --json --input '{"items":[]}' --event 'Pay={"amount":5}' --done 'Charging={"receipt":"r1"}' --event Nope
         {"input":{"start":{"items":[]}},"active":["Cart"],"leaves":["Cart"],"status":"running","data":{"items":[]},"legal":["Pay"],"next":[{"event":"Pay","state":"Cart","arguments":[{"name":"amount","type":"number","required":true}],"targets":["Charging","Free"],"is_guarded":true}],"rev":2,"taken":["enter Cart"],"log":[],"problems":[]}
         {"input":{"event":"Pay","data":{"amount":5}},"active":["Charging"],"leaves":["Charging"],"status":"running","data":{"items":[]},"legal":["done","failed"],"next":[{"event":"done","state":"Charging","arguments":[{"name":"receipt","type":"string","required":true}],"targets":["Shipping"]},{"event":"failed","state":"Charging","arguments":[{"name":"reason","type":"string","required":true}],"targets":["Cart"]}],"rev":3,"taken":["Pay: Cart -> Charging"],"log":[],"problems":[]}
-        {"input":{"done":"Charging","output":{"receipt":"r1"}},"active":["Shipping","Shipping.Parcel","Shipping.Parcel.Packing","Shipping.Mail","Shipping.Mail.Writing"],"leaves":["Shipping.Parcel.Packing","Shipping.Mail.Writing"],"status":"running","data":{"items":[],"receipt":"r1"},"legal":["Packed","Sent"],"next":[{"event":"Packed","state":"Shipping.Parcel.Packing","arguments":[],"targets":["Shipping.Parcel.Done"]},{"event":"Sent","state":"Shipping.Mail.Writing","arguments":[],"targets":["Shipping.Mail.Done"]}],"rev":4,"taken":["done: Charging -> Shipping"],"log":[],"problems":[]}
+        {"input":{"done":"Charging","output":{"receipt":"r1"}},"active":["Shipping","Shipping.Parcel","Shipping.Parcel.Packing","Shipping.Mail","Shipping.Mail.Writing"],"leaves":["Shipping.Parcel.Packing","Shipping.Mail.Writing"],"status":"running","data":{"items":[],"receipt":"r1"},"legal":["Packed","Sent"],"next":[{"event":"Packed","state":"Shipping.Parcel.Packing","arguments":[],"targets":["Shipping.Parcel.Done"]},{"event":"Sent","state":"Shipping.Mail.Writing","arguments":[],"targets":["Shipping.Mail.Done"]}],"rev":4,"taken":["done: Charging -> Shipping.Parcel.Packing, Shipping.Mail.Writing"],"log":[],"problems":[]}
         {"input":{"event":"Nope"},"active":["Shipping","Shipping.Parcel","Shipping.Parcel.Packing","Shipping.Mail","Shipping.Mail.Writing"],"leaves":["Shipping.Parcel.Packing","Shipping.Mail.Writing"],"status":"running","data":{"items":[],"receipt":"r1"},"legal":["Packed","Sent"],"next":[{"event":"Packed","state":"Shipping.Parcel.Packing","arguments":[],"targets":["Shipping.Parcel.Done"]},{"event":"Sent","state":"Shipping.Mail.Writing","arguments":[],"targets":["Shipping.Mail.Done"]}],"rev":4,"taken":[],"log":[],"problems":[],"rejected":{"code":"GP0201","message":"`Nope` is not legal in `Shipping.Parcel.Packing`, `Shipping.Mail.Writing`","hint":"legal now: Packed, Sent"}}
         exit 2
 

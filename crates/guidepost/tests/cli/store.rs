@@ -17,19 +17,19 @@ fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
     talk.expect(&expect![[r#"
         $ guidepost where
         no open runs
-        next: guidepost_find lists workflows, guidepost_start begins one
+        next: `guidepost find` lists workflows, `guidepost start` begins one
         ! store: sqlite:[HERE]/.local/share/guidepost/guidepost.db, chosen by the user's data directory
         ! durability: disk: what was acknowledged survives loss of power
 
         $ guidepost where
         no open runs
-        next: guidepost_find lists workflows, guidepost_start begins one
+        next: `guidepost find` lists workflows, `guidepost start` begins one
         ! store: sqlite:[HERE]/guidepost.db, chosen by the nearest guidepost.db upward
         ! durability: disk: what was acknowledged survives loss of power
 
         $ guidepost where --store other.db
         no open runs
-        next: guidepost_find lists workflows, guidepost_start begins one
+        next: `guidepost find` lists workflows, `guidepost start` begins one
         ! store: sqlite:other.db, chosen by --store
         ! durability: disk: what was acknowledged survives loss of power
 
@@ -87,7 +87,7 @@ fn a_history_is_verified() {
 
         $ guidepost verify r-9
         ! error[GP0302]: there is no run `r-9`
-        ! hint: `guidepost find --in runs` lists the runs there are
+        ! hint: list the runs there are with `guidepost find --in runs`
         exit 4
 
     "#]]);

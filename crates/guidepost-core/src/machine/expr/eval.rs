@@ -3,6 +3,7 @@
 //! It recurses as deep as the tree, which [`super::bounds`] keeps shallow. What is undefined may be asked about and
 //! defaulted; any other use of it is an error.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -28,11 +29,35 @@ pub(super) struct Eval<'a> {
     scope: &'a Scope,
     locals: Vec<(Arc<str>, Value)>,
     fuel: u64,
+    /// What is noted while a template is filled in as far as that goes; `None` if a part without a value ends it.
+    gaps: Option<Gaps>,
 }
+
+/// Parts of a template that are not its author's words.
+#[derive(Default)]
+struct Gaps {
+    values: Vec<Range<usize>>,
+    errors: Vec<EvalError>,
+    /// How many texts are being captured: what is rendered into them has no place in the whole yet.
+    captures: usize,
+}
+
+/// Parts without a value that are replaced; with more, the template as a whole has none.
+const GAPS_MAX: usize = 20;
 
 impl<'a> Eval<'a> {
     pub(super) fn new(scope: &'a Scope) -> Self {
-        Self { scope, locals: Vec::new(), fuel: FUEL_MAX }
+        Self { scope, locals: Vec::new(), fuel: FUEL_MAX, gaps: None }
+    }
+
+    /// The same, going on after a part without a value.
+    pub(super) fn with_gaps(self) -> Self {
+        Self { gaps: Some(Gaps::default()), ..self }
+    }
+
+    /// Where values stand in what was rendered, and why parts have none.
+    pub(super) fn filled(self) -> (Vec<Range<usize>>, Vec<EvalError>) {
+        self.gaps.map(|gaps| (gaps.values, gaps.errors)).unwrap_or_default()
     }
 
     /// Uses up some of the budget.
@@ -258,12 +283,53 @@ impl<'a> Eval<'a> {
     /// Renders parts of a template. An error says where in the template it arose.
     pub(super) fn render(&mut self, blocks: &[Placed], out: &mut String) -> Result<()> {
         for placed in blocks {
-            self.render_block(&placed.block, out).map_err(|error| EvalError {
-                at: error.at.or(Some((placed.line, placed.column))),
-                ..error
-            })?;
+            let (start, locals) = (out.len(), self.locals.len());
+            if let Err(error) = self.render_block(&placed.block, out) {
+                let at = error.at.or(Some((placed.line, placed.column)));
+                self.leave_gap(EvalError { at, ..error }, start, out)?;
+                self.locals.truncate(locals);
+            }
         }
         Ok(())
+    }
+
+    /// Replaces what a part rendered before it failed by why it did, if that is wanted and was not done too often.
+    fn leave_gap(&mut self, error: EvalError, start: usize, out: &mut String) -> Result<()> {
+        match &mut self.gaps {
+            Some(gaps) if gaps.errors.len() < GAPS_MAX => {
+                out.truncate(start);
+                if gaps.captures == 0 {
+                    gaps.values.retain(|value| value.end <= start);
+                }
+                out.push('[');
+                out.push_str(&error.message);
+                out.push(']');
+                gaps.errors.push(error);
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Notes where a value stands.
+    fn note_value(&mut self, place: Range<usize>) {
+        if let Some(gaps) = self.gaps.as_mut().filter(|gaps| gaps.captures == 0) {
+            gaps.values.push(place);
+        }
+    }
+
+    /// Renders a text that is not part of the whole yet.
+    fn capture(&mut self, body: &[Placed]) -> Result<String> {
+        let mut text = String::new();
+        let count = |eval: &mut Self, more: isize| {
+            if let Some(gaps) = &mut eval.gaps {
+                gaps.captures = gaps.captures.saturating_add_signed(more);
+            }
+        };
+        count(self, 1);
+        let rendered = self.scoped(|eval| eval.render(body, &mut text));
+        count(self, -1);
+        rendered.map(|()| text)
     }
 
     fn render_block(&mut self, block: &Block, out: &mut String) -> Result<()> {
@@ -277,7 +343,10 @@ impl<'a> Eval<'a> {
             }
             Block::Emit(node) => {
                 let value = self.value(node)?;
-                self.write(&value, out)
+                let start = out.len();
+                self.write(&value, out)?;
+                self.note_value(start..out.len());
+                Ok(())
             }
             Block::If(condition, then, otherwise) => {
                 let chosen = if self.truth(condition)? { then } else { otherwise };
@@ -289,8 +358,7 @@ impl<'a> Eval<'a> {
                 self.bind(target, value)
             }
             Block::Capture(target, body) => {
-                let mut text = String::new();
-                self.scoped(|eval| eval.render(body, &mut text))?;
+                let text = self.capture(body)?;
                 let text = self.text(text)?;
                 self.bind(target, text)
             }

@@ -319,3 +319,34 @@ fn an_event_is_undefined_when_there_is_none() {
     assert!(Expr::compile("event.score > 1").unwrap().test(&scope).is_err());
     assert_eq!(Expr::compile("event is defined").unwrap().test(&scope), Ok(false));
 }
+
+#[test]
+fn a_template_is_filled_in_as_far_as_that_goes() {
+    let fill = |source: &str| Template::compile(source).unwrap().fill(&scope());
+    let filled = fill(
+        "To {{ lead.name }}, of {{ lead.country }}:{% for tag in lead.tags %} {{ tag }}{{ tag.x }}{% endfor %}.{% if gone %}a{% endif %}",
+    );
+    assert_eq!(
+        filled.text,
+        "To Acme, of [`lead.country` is undefined]: a[`tag.x` is undefined] b[`tag.x` is undefined].[`gone` is undefined]"
+    );
+    let values: Vec<&str> = filled.values.iter().map(|at| &filled.text[at.clone()]).collect();
+    assert_eq!(values, ["Acme", "a", "b"]);
+    assert_eq!(filled.gaps[0].to_string(), "`lead.country` is undefined (line 1, column 27)");
+    assert_eq!(filled.gaps.len(), 4);
+
+    // What is captured is a value as a whole, where it is shown.
+    let captured = fill("{% set it %}<{{ name }}>{% endset %}So {{ it }}");
+    assert_eq!((&*captured.text, captured.values.first()), ("So <Ada>", Some(&(3..8))));
+    // A text without expressions stands as it is.
+    let plain = fill("{ plain }");
+    assert_eq!((&*plain.text, plain.gaps.len(), plain.values.len()), ("{ plain }", 0, 0));
+}
+
+#[test]
+fn too_many_gaps_end_a_template() {
+    let filled = Template::compile("{% for n in many %}{{ n.x }}{% endfor %}").unwrap();
+    let filled = filled.fill(&scope());
+    assert_eq!(filled.gaps.len(), 21);
+    assert!(filled.text.len() < 1_000, "{}", filled.text);
+}

@@ -63,7 +63,7 @@ fn plain(name: &str, entry: &Entry) -> serde_json::Value {
 /// What is wrong with the configuration.
 pub(super) fn into_toml(text: &str, entry: &Entry) -> Result<String, String> {
     let mut document: DocumentMut =
-        text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+        text.parse().map_err(|error: toml_edit::TomlError| in_line(&error, text))?;
     let mut holder = Table::new();
     // Only the server's own heading is written, not an empty one for the table around it.
     holder.set_implicit(true);
@@ -82,6 +82,12 @@ pub(super) fn into_toml(text: &str, entry: &Entry) -> Result<String, String> {
         server.insert("args", value(args));
     }
     Ok(document.to_string())
+}
+
+/// What is wrong with a TOML text, on one line.
+fn in_line(error: &toml_edit::TomlError, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message().replace('\n', " "))
 }
 
 #[cfg(test)]
@@ -212,13 +218,7 @@ mod tests {
         check(
             into_toml,
             "a = ",
-            expect![[r#"
-            refused: TOML parse error at line 1, column 5
-              |
-            1 | a = 
-              |     ^
-            string values must be quoted, expected literal string
-        "#]],
+            expect!["refused: line 1: string values must be quoted, expected literal string"],
         );
     }
 }

@@ -5,34 +5,28 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::agent::{Agent, Reply};
+use super::story::Story;
 use crate::failure::{Exit, Failure};
-use crate::output::Output;
 
 /// A conversation with the server, told as it goes.
-pub(super) struct Talk<'a> {
+pub(super) struct Talk<'a, 'o> {
     pub(super) agent: Agent,
-    pub(super) out: &'a mut Output,
+    pub(super) story: &'a mut Story<'o>,
     /// The run it is about.
     pub(super) run: String,
     /// The rev last seen.
     pub(super) rev: u64,
 }
 
-impl<'a> Talk<'a> {
+impl<'a, 'o> Talk<'a, 'o> {
     /// Connects an agent of this name.
     pub(super) async fn begin(
         store: &Path,
         name: &str,
-        out: &'a mut Output,
+        story: &'a mut Story<'o>,
     ) -> Result<Self, Failure> {
         let agent = Agent::connect(store, name).await?;
-        Ok(Self { agent, out, run: String::new(), rev: 0 })
-    }
-
-    /// Says what comes next and why.
-    pub(super) fn tell(&mut self, text: &str) {
-        self.out.gap();
-        self.out.line(text);
+        Ok(Self { agent, story, run: String::new(), rev: 0 })
     }
 
     /// A call that is to be done.
@@ -87,25 +81,10 @@ impl<'a> Talk<'a> {
             Json::Object(fields) => fields,
             _ => Map::new(),
         };
-        let shown: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.out.heading(format!("  > {tool} {}", shown.join(" ")));
-        let reply = self.agent.call(tool, fields).await?;
-        if reply.is_refused {
-            for line in reply.text.lines() {
-                self.out.refusal(format!("    {line}"));
-            }
-        } else {
-            show(&reply.text, self.out);
-        }
+        self.story.called(tool, &fields);
+        let reply = self.agent.call(tool, fields.clone()).await?;
+        self.story.answered(tool, &fields, &reply);
         Ok(reply)
-    }
-}
-
-/// Shows an answer, set off from what is told.
-pub(super) fn show(text: &str, out: &mut Output) {
-    for line in text.trim_end().lines() {
-        out.line(format!("    {line}"));
     }
 }
 
