@@ -256,7 +256,7 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let schema = Schema::new(json_schema()).unwrap();
-        let found = schema.check(&yaml::parse(text).unwrap().to_json());
+        let found = schema.check(&yaml::parse(text).unwrap().root.to_json());
         found.into_iter().map(|mismatch| format!("{}: {}", mismatch.at, mismatch.what)).collect()
     }
 
