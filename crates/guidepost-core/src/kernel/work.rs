@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::id::{AttributeName, StateId, Visit};
-use crate::input::{Event, WorkDone, WorkFailed};
+use crate::effect::Effect;
+use crate::id::{AttributeName, StateId, TimerId, Visit};
+use crate::input::{By, Event, WorkDone, WorkFailed};
 use crate::kernel::legal::{Outcome, is_offered, legal, offered, waits};
 use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::occurrence::Occurrence;
@@ -11,7 +12,7 @@ use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected, expect_running};
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, StateIx, WorkKind};
-use crate::record::WorkEnded;
+use crate::record::{Record, TimerFired, WorkEnded};
 use crate::run::Run;
 use crate::time::Timestamp;
 
@@ -109,6 +110,12 @@ pub(super) fn failed(
     if step.has_moved() {
         return step.finish(livelock);
     }
+    let records = unanswered(failed, visit).into();
+    Ok(Decision { records, effects: Vec::new() })
+}
+
+/// Nothing answers the failure, so nothing can go on: the run fails with it.
+fn unanswered(failed: &WorkFailed, visit: Visit) -> [Record; 2] {
     let ended = WorkEnded {
         state: failed.state.clone(),
         visit,
@@ -119,10 +126,38 @@ pub(super) fn failed(
         by: failed.by.caller.clone(),
         at: failed.at,
     };
-    // Nothing answers the failure, so nothing can go on: the run fails with it.
     let reason = format!("the work of `{}` failed: {}", failed.state, failed.reason);
     let over = crate::record::Failed { reason, at: failed.at };
-    Ok(Decision { records: vec![ended.into(), over.into()], effects: Vec::new() })
+    [ended.into(), over.into()]
+}
+
+/// The end of a question's time: its work failed, and whoever was asked need not answer any more.
+pub(super) fn expired(
+    machine: &Machine,
+    run: &Run,
+    timer: &TimerId,
+    state: &StateId,
+    at: Timestamp,
+) -> Result<Decision, Rejected> {
+    let (ix, visit) = expect_working(machine, run, state, None)?;
+    let failed = WorkFailed {
+        state: state.clone(),
+        visit: Some(visit),
+        reason: "nobody answered in time".to_owned(),
+        rev: None,
+        by: By::default(),
+        at,
+    };
+    let mut step = Macrostep::new(machine, run, at)?;
+    step.ends_timer(timer.clone());
+    step.effects.push(Effect::CancelWork { state: state.clone(), visit });
+    step.take(Occurrence::work_failed(machine, ix, &failed.reason));
+    if step.has_moved() {
+        return step.finish(Livelock::Pause);
+    }
+    let mut records = vec![TimerFired { timer: timer.clone(), at }.into()];
+    records.extend(unanswered(&failed, visit));
+    Ok(Decision { records, effects: step.effects })
 }
 
 /// The end of a wait that no transition answers.

@@ -172,7 +172,13 @@ fn work_keys() -> Json {
             {"enum": ["all", "any", "first", "majority"]},
             {"type": "integer", "minimum": 1},
         ]},
-        "expires": {"type": ["string", "integer", "object"]},
+        "expires": {
+            "description": "How long a question waits for its answer; then its work failed.",
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {"type": "object", "properties": {"after": {"type": ["string", "integer"]}}, "required": ["after"], "additionalProperties": false},
+            ],
+        },
         "irreversible": {"type": "boolean"},
         "compensate": {"description": "What undoes the work."},
         "live": {"type": "boolean", "description": "Whether the prompt can be edited while runs are alive."},
