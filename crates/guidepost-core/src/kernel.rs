@@ -394,6 +394,7 @@ fn decide_timer(
             let ix = ix.ok_or_else(|| Rejected::Misfit { state: state.clone() })?;
             Occurrence::work_done(machine, ix, &serde_json::Map::new())
         }
+        TimerFires::Expired { state } => return work::expired(machine, run, timer, state, at),
         TimerFires::Event { name, data } => {
             Occurrence::event(name.clone(), data.as_object().unwrap_or(&serde_json::Map::new()))
         }

@@ -7,6 +7,10 @@ pub const MICROSTEPS_MAX: usize = 1_000;
 /// Bytes of a definition's text. The largest hand-written ones are some 100 KiB; generated ones with 10,000 states take 2 MiB.
 pub const DEFINITION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Commas, colons and line breaks in a definition, counted before anything is built from it. Each state takes at least
+/// one, so a million states are refused within milliseconds; 100,000 states of ten marks each still fit.
+pub const DEFINITION_MARKS_MAX: usize = 1_000_000;
+
 /// Nesting of a definition, of event data and of stored values. Deep enough for any document people write, shallow enough
 /// that recursion over it never exhausts a stack.
 pub const DEPTH_MAX: usize = 64;

@@ -309,6 +309,11 @@ pub enum TimerFires {
         /// The state.
         state: StateId,
     },
+    /// Ends the question of a state unanswered, unless it was answered or left in the meantime.
+    Expired {
+        /// The state.
+        state: StateId,
+    },
     /// Sends an event.
     Event {
         /// Its name.

@@ -365,6 +365,7 @@ impl Run {
             Record::WorkEnded(ended) => {
                 self.active_mut(&ended.state, rev)?.end_work();
                 self.rest(ended.waiting);
+                self.end_question(&ended.state);
                 self.change(&ended.changes, rev)?;
             }
             Record::AttemptFailed(failed) => self.attempt_failed(failed, rev)?,
@@ -513,9 +514,9 @@ impl Run {
         }
         if !self.timers.is_empty() && !step.exited.is_empty() {
             self.timers.retain(|_, timer| match &timer.fires {
-                TimerFires::After { state, .. } | TimerFires::WorkDone { state } => {
-                    !step.exited.contains(state)
-                }
+                TimerFires::After { state, .. }
+                | TimerFires::WorkDone { state }
+                | TimerFires::Expired { state } => !step.exited.contains(state),
                 TimerFires::Event { .. } => true,
             });
         }
@@ -525,9 +526,11 @@ impl Run {
         for remembered in &step.remembered {
             self.memory.insert(remembered.history.clone(), remembered.states.clone());
         }
-        if let Some(active) = step.ended_work.as_ref().and_then(|state| self.active.get_mut(state))
-        {
-            active.end_work();
+        if let Some(state) = &step.ended_work {
+            if let Some(active) = self.active.get_mut(state) {
+                active.end_work();
+            }
+            self.end_question(state);
         }
         if step.cause == Cause::Placed {
             if self.placed.is_empty() {
@@ -548,6 +551,13 @@ impl Run {
         }
         self.rest(step.waiting);
         self.change(&step.changes, rev)
+    }
+
+    /// A question that was answered does not expire.
+    fn end_question(&mut self, of: &StateId) {
+        self.timers.retain(
+            |_, timer| !matches!(&timer.fires, TimerFires::Expired { state } if state == of),
+        );
     }
 
     fn change(&mut self, changes: &[Change], rev: Rev) -> Result<(), Unfoldable> {

@@ -4,6 +4,7 @@
 //! text, a tree with the place of every node, sugar spelled out, a machine, checks over the whole. Every problem is found
 //! in one go, each with its place, a code with a page under `docs/errors/`, and what to try.
 
+mod always;
 mod check;
 mod hash;
 mod json;
@@ -26,10 +27,10 @@ pub use self::open::{OpenState, OpenTransition, OpenWorkflow};
 pub use self::print::print;
 use self::problems::{Problems, code};
 pub use self::schema::json_schema;
-use self::tree::Tree;
+use self::tree::{Parsed, Tree};
 pub use self::xstate::to_xstate;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::limits::{DEFINITION_BYTES_MAX, NAME_BYTES_MAX};
+use crate::limits::{DEFINITION_BYTES_MAX, DEFINITION_MARKS_MAX, NAME_BYTES_MAX};
 use crate::machine::Machine;
 
 /// What reading a definition gave.
@@ -84,7 +85,10 @@ const XSTATE_MARKS: [&str; 7] = [
 pub fn compile(text: &[u8], file: &str) -> Compiled {
     let mut problems = Problems::default();
     let (root, format) = match parse(text, file) {
-        (Ok(root), format) => (root, format),
+        (Ok(parsed), format) => {
+            parsed.repeated.into_iter().for_each(|problem| problems.add(problem));
+            (parsed.root, format)
+        }
         (Err(problem), format) => {
             return Compiled { machine: None, diagnostics: vec![problem], format };
         }
@@ -126,6 +130,7 @@ fn finish(
     // With errors, ways are missing that the author meant; what follows from that is noise.
     if !problems.has_errors() {
         check::check_ways(&draft, format == Format::Rows, &mut problems);
+        always::check(&draft, dialect, &mut problems);
     }
     let machine = if problems.has_errors() {
         None
@@ -136,7 +141,7 @@ fn finish(
     Compiled { machine, diagnostics: problems.sorted(), format }
 }
 
-fn parse(text: &[u8], file: &str) -> (Result<Tree, Diagnostic>, Format) {
+fn parse(text: &[u8], file: &str) -> (Result<Parsed, Diagnostic>, Format) {
     let text = match readable(text) {
         Ok(text) => text,
         Err(problem) => return (Err(problem), Format::Yaml),
@@ -146,11 +151,11 @@ fn parse(text: &[u8], file: &str) -> (Result<Tree, Diagnostic>, Format) {
         return (yaml::parse(text), Format::Yaml);
     }
     match json::parse(text) {
-        Ok(tree) => (Ok(tree), Format::Json),
+        Ok(parsed) => (Ok(parsed), Format::Json),
         Err(problem) if is_json_file => (Err(problem), Format::Json),
         // YAML has braces too.
         Err(problem) => match yaml::parse(text) {
-            Ok(tree) => (Ok(tree), Format::Yaml),
+            Ok(parsed) => (Ok(parsed), Format::Yaml),
             Err(_) => (Err(problem), Format::Json),
         },
     }
@@ -172,12 +177,20 @@ fn readable(text: &[u8]) -> Result<&str, Diagnostic> {
             return Err(unreadable(at, "the file is not UTF-8 text from here on".to_owned()));
         }
     };
-    match text.find('\0') {
-        Some(nul) => {
-            Err(unreadable(end_of(&text[..nul]), "the file contains a NUL byte".to_owned()))
-        }
-        None => Ok(text),
+    if let Some(nul) = text.find('\0') {
+        let message = "the file contains a NUL byte".to_owned();
+        return Err(unreadable(end_of(&text[..nul]), message));
     }
+    let is_mark = |byte: &u8| matches!(byte, b',' | b':' | b'\n');
+    if text.as_bytes().iter().filter(|byte| is_mark(byte)).count() <= DEFINITION_MARKS_MAX {
+        return Ok(text);
+    }
+    let marks = text.bytes().enumerate().filter(|(_, byte)| is_mark(byte));
+    let beyond = marks.map(|(place, _)| place).nth(DEFINITION_MARKS_MAX).unwrap_or_default();
+    let message = format!(
+        "the definition has more than {DEFINITION_MARKS_MAX} commas, colons and line breaks"
+    );
+    Err(Diagnostic::error(code::TOO_LARGE, end_of(&text[..beyond]), message))
 }
 
 /// The place right after a text.

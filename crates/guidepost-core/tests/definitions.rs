@@ -195,6 +195,81 @@ states:
 }
 
 #[test]
+fn a_key_given_twice_hides_no_other_problem() {
+    let told = expect![[r#"
+        error[GP0102] 2:18: state `A` has the target `Nowhere`, which does not exist
+        error[GP0105] 2:27: the key `Go` is given twice
+          hint: keep one of them; of two equal keys one would be lost
+        error[GP0105] 3:3: the key `A` is given twice
+          hint: keep one of them; of two equal keys one would be lost
+        error[GP0102] 4:17: state `B` has the target `Elsewhere`, which does not exist
+    "#]];
+    check(
+        "states:\n  A: { on: { Go: Nowhere, Go: A } }\n  A: { type: final }\n  B: { on: { X: Elsewhere } }\n",
+        told,
+    );
+    let text = r#"{"states":{"A":{"on":{"Go":"Nowhere","Go":"A"}},"A":{"on":{"Y":"Z"}}}}"#;
+    let codes: Vec<&str> =
+        compile(text.as_bytes(), "test.json").diagnostics.iter().map(|d| d.code).collect();
+    assert_eq!(codes, ["GP0102", "GP0105", "GP0105"]);
+}
+
+#[test]
+fn eventless_transitions_that_go_round_are_found() {
+    check(
+        "
+initial: A
+states:
+  A: { always: Outer }
+  Outer:
+    initial: B
+    states:
+      B: { always: '#test.C' }
+  C: { always: A }
+",
+        expect![[r#"
+            error[GP0127] 4:16: the eventless transitions `A` -> `Outer.B` -> `C` -> `A` go round for ever
+              hint: give one of them a guard that becomes false, or let it wait for an event or a time
+        "#]],
+    );
+    check(
+        "
+attributes: { n: { type: number, default: 0 } }
+initial: A
+states:
+  A: { always: [{ target: END, guard: n > 3 }, { target: B }] }
+  B: { always: A }
+  C: { always: C, on: { Go: D } }
+  D: { always: { target: D, actions: { assign: { n: n + 1 } }, guard: n < 3 }, on: { Go: P } }
+  P:
+    type: parallel
+    states:
+      one: { initial: x, states: { x: { always: y }, y: { always: x } } }
+      two: { initial: x, states: { x: { always: '#test.END' } } }
+  END: { type: final }
+",
+        expect![[r#"
+            warning[GP0127] 5:48: the eventless transitions `A` -> `B` -> `A` go round unless something else comes between
+              hint: give one of them a guard that becomes false, or let it wait for an event or a time
+            warning[GP0110] 7:3: nothing leads to state `C`
+              hint: add a transition with it as target, or remove it
+            warning[GP0127] 7:16: the eventless transition of `C` leads to itself
+              hint: give it another target, or remove it
+            warning[GP0110] 8:3: nothing leads to state `D`
+              hint: add a transition with it as target, or remove it
+            warning[GP0110] 9:3: nothing leads to state `P`
+              hint: add a transition with it as target, or remove it
+            warning[GP0127] 12:49: the eventless transitions `P.one.x` -> `P.one.y` -> `P.one.x` go round unless something else comes between
+              hint: give one of them a guard that becomes false, or let it wait for an event or a time
+        "#]],
+    );
+    let drawn = r#"{"id":"m","initial":"a","states":{"a":{"always":"b"},"b":{"always":"a"}}}"#;
+    let compiled = compile(drawn.as_bytes(), "m.json");
+    assert_eq!(compiled.diagnostics[0].code, "GP0127");
+    assert!(compiled.machine.is_some(), "what was drawn for XState can be looked at");
+}
+
+#[test]
 fn contradictions_are_found() {
     check(
         "
@@ -299,9 +374,11 @@ fn yaml_that_is_no_definition_is_refused_with_its_place() {
     check(
         "a: 1\na: 2\n",
         expect![[r#"
-        error[GP0105] 2:1: the key `a` is given twice
-          hint: keep one of them; of two equal keys one would be lost
-    "#]],
+            error[GP0103] 1:1: a workflow has no key `a`
+            error[GP0108] 1:1: the workflow has no states
+            error[GP0105] 2:1: the key `a` is given twice
+              hint: keep one of them; of two equal keys one would be lost
+        "#]],
     );
     check(
         "a: [1, 2\n",
@@ -359,7 +436,7 @@ fn json_is_read_by_the_letter() {
         (r#"{"a": "\ud83d"}"#, "GP0101 1:7"),
         (r#"{"a": 01}"#, "GP0101 1:7"),
         (r#"{"a": 1} x"#, "GP0101 1:10"),
-        (r#"{"a": 1, "a": 2}"#, "GP0105 1:10"),
+        (r#"{"x-":1,"x-":2,"states":{"A":{"type":"final"}}}"#, "GP0105 1:9"),
         (r#"{'a': 1}"#, "GP0101 1:2"),
         (r#"{"a": nul}"#, "GP0101 1:7"),
         ("{\"a\":\n  // note\n 1}", "GP0101 2:3"),

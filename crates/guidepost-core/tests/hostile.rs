@@ -71,7 +71,8 @@ fn long_lines_are_read_or_refused() {
     refused(format!("{long}: 1\n").as_bytes(), &["GP0101", "GP0103", "GP0108"]);
     refused(format!("guideline: {long}").as_bytes(), &["GP0108"]);
     refused(" ".repeat(10_000_000).as_bytes(), &["GP0101"]);
-    refused("\n".repeat(10_000_000).as_bytes(), &["GP0101"]);
+    refused("\n".repeat(10_000_000).as_bytes(), &["GP0107"]);
+    refused("\n".repeat(100_000).as_bytes(), &["GP0101"]);
     refused(" ".repeat(20_000_000).as_bytes(), &["GP0107"]);
 }
 

@@ -1,6 +1,7 @@
 //! What one can type. The doc comments here are the help texts, and `docs/cli.md` is made from them.
 
 mod inputs;
+mod object;
 
 use std::path::PathBuf;
 
@@ -8,9 +9,10 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use guidepost_core::run::{Driver, Status};
-use serde_json::{Map, Value as Json};
 
 pub(crate) use self::inputs::{Inputs, Sent};
+pub(crate) use self::object::Object;
+use self::object::object;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -577,18 +579,6 @@ pub(crate) enum Agent {
     Gemini,
     /// Cursor
     Cursor,
-}
-
-/// The fields of a JSON object given as an argument.
-pub(crate) type Object = Map<String, Json>;
-
-/// Reads an argument that must be a JSON object.
-fn object(text: &str) -> Result<Object, String> {
-    match serde_json::from_str(text) {
-        Ok(Json::Object(fields)) => Ok(fields),
-        Ok(_) => Err("expected a JSON object, as in '{\"score\":90}'".to_owned()),
-        Err(error) => Err(format!("expected a JSON object, as in '{{\"score\":90}}': {error}")),
-    }
 }
 
 /// Items of one page at most.

@@ -131,6 +131,19 @@ impl Macrostep<'_> {
         }
     }
 
+    /// Sets the timer that ends the question of a state unanswered.
+    pub(super) fn set_expiry(&mut self, ix: StateIx) {
+        let machine = self.machine;
+        let state = machine.state(ix);
+        let asks = state.work.as_ref().filter(|work| work.kind == WorkKind::Ask);
+        let expires = asks.and_then(|work| work.spec.get("expires"));
+        if let Some(span) = expires.and_then(span_of) {
+            let id = format!("expires:{}#{}", state.id, self.visit(ix));
+            let fires = TimerFires::Expired { state: state.id.clone() };
+            self.set_timer(TimerId::from(id), span, fires);
+        }
+    }
+
     fn set_timer(&mut self, id: TimerId, span: Span, fires: TimerFires) {
         let is_new = !self.run.timers.contains_key(&id);
         if is_new && self.run.timers.len() + self.timers_set >= TIMERS_MAX {

@@ -73,6 +73,7 @@ impl Macrostep<'_> {
             self.act(&state.entry);
             self.set_delays(ix);
             self.set_wait(ix);
+            self.set_expiry(ix);
             if state.work.is_some() {
                 let visit = self.visit(ix);
                 let (state, branch) = (state.id.clone(), Branch::WHOLE);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::effect::Effect;
-use crate::id::{AttributeName, Branch, StateId, Visit};
+use crate::id::{AttributeName, Branch, StateId, TimerId, Visit};
 use crate::input::{AttemptFailed, By, Event, WorkDone, WorkFailed};
 use crate::kernel::fan_out::{self, Branched};
 use crate::kernel::legal::{Outcome, is_offered, legal, offered, waits};
@@ -14,7 +14,7 @@ use crate::kernel::{Decision, Rejected, expect_alive};
 use crate::limits::RETRY_DELAY_SECONDS_MAX;
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, Retry, StateIx, WorkKind};
-use crate::record::{self, WorkEnded};
+use crate::record::{self, Record, TimerFired, WorkEnded};
 use crate::run::Run;
 use crate::time::{Span, Timestamp};
 
@@ -204,16 +204,36 @@ pub(super) fn conclude(
         by: by.caller.clone(),
         at,
     };
-    let Some(reason) = reason else {
-        return Ok(Decision { records: vec![record.into()], effects: Vec::new() });
-    };
-    // Nothing answers the failure, so nothing can go on: the run fails with it.
-    let reason = format!("the work of `{state}` failed: {reason}");
-    let over = crate::record::Failed { reason, at };
-    Ok(Decision {
-        records: vec![record.into(), over.into()],
-        effects: at_work(machine, run, &state),
-    })
+    let ended_timers = std::mem::take(&mut step.ended_timers).into_iter();
+    let mut records: Vec<Record> =
+        ended_timers.map(|timer| TimerFired { timer, at }.into()).collect();
+    records.push(record.into());
+    let mut effects = std::mem::take(&mut step.effects);
+    if let Some(reason) = reason {
+        // Nothing answers the failure, so nothing can go on: the run fails with it.
+        let reason = format!("the work of `{state}` failed: {reason}");
+        records.push(record::Failed { reason, at }.into());
+        effects.extend(at_work(machine, run, &state));
+    }
+    Ok(Decision { records, effects })
+}
+
+/// The end of a question's time: its work failed, and whoever was asked need not answer any more.
+pub(super) fn expired(
+    machine: &Machine,
+    run: &Run,
+    timer: &TimerId,
+    state: &StateId,
+    at: Timestamp,
+) -> Result<Decision, Rejected> {
+    let (ix, visit) = expect_working(machine, run, state, None, Branch::WHOLE)?;
+    let mut step = Macrostep::new(machine, run, at)?;
+    step.ends_timer(timer.clone());
+    step.effects.push(Effect::CancelWork { state: state.clone(), visit });
+    let by = By::default();
+    let conclusion = Conclusion { ix, visit, by: &by, at };
+    let ended = Ended::Badly("nobody answered in time".to_owned());
+    conclude(step, &conclusion, ended, Livelock::Pause)
 }
 
 /// Stops the work of all states but one.

@@ -4,7 +4,7 @@
 use super::problems::{Problems, code};
 use super::read::Draft;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::machine::{Machine, State, StateIx, StateKind, Transition};
+use crate::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
 
 /// Checks the ways through the states; `is_open` if a run may be placed in any of them.
 pub(super) fn check_ways(draft: &Draft<'_>, is_open: bool, problems: &mut Problems) {
@@ -35,9 +35,10 @@ pub(super) fn check_ways(draft: &Draft<'_>, is_open: bool, problems: &mut Proble
 
 /// Checks what needs no way through the states.
 pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
-    for (state, places) in draft.machine.states.iter().zip(&draft.places) {
+    for ((ix, state), places) in (0..).zip(&draft.machine.states).zip(&draft.places) {
         check_dead(state, &state.transitions, &places.transitions, problems);
         check_dead(state, &state.always, &places.always, problems);
+        check_expiry(state, draft.outline.get(ix).at, problems);
         for (name, at) in state.output.iter().zip(&places.outputs) {
             let is_read = draft.read.contains(name.as_str());
             if !is_read && !draft.machine.attributes.contains_key(name) {
@@ -48,6 +49,20 @@ pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
                 );
             }
         }
+    }
+}
+
+/// A question whose time may end without anything that answers it.
+fn check_expiry(state: &State, at: Position, problems: &mut Problems) {
+    let expires = state.work.as_ref().is_some_and(|work| work.spec.get("expires").is_some());
+    let is_answered = state.transitions.iter().any(|t| t.trigger == Trigger::WorkFailed);
+    if expires && !is_answered {
+        let message =
+            format!("nothing answers when the question of `{}` expires: the run fails", state.id);
+        problems.add(
+            Diagnostic::warning(code::WORK, at, message)
+                .with_hint("say by `onError` where that leads"),
+        );
     }
 }
 

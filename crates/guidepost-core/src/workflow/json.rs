@@ -2,21 +2,22 @@
 //! bare words) is an error here, and escapes mean what JSON says they mean.
 
 use super::problems::code;
-use super::tree::{Entry, Kind, Text, Tree, number};
-use super::yaml::{duplicate, too_deep};
+use super::tree::{Entry, Kind, Parsed, Text, Tree, number, without_repeated};
+use super::yaml::too_deep;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::limits::{DEFINITION_NODES_MAX, DEPTH_MAX};
 
 type Result<T> = std::result::Result<T, Diagnostic>;
 
-/// Reads one document. The first problem ends the reading.
-pub(super) fn parse(text: &str) -> Result<Tree> {
-    let mut reader = Reader { rest: text, at: Position { line: 1, column: 1 }, nodes: 0 };
+/// Reads one document. The first problem ends the reading, unless it is a key given twice.
+pub(super) fn parse(text: &str) -> Result<Parsed> {
+    let at = Position { line: 1, column: 1 };
+    let mut reader = Reader { rest: text, at, nodes: 0, repeated: Vec::new() };
     reader.skip_space();
-    let tree = reader.value(0)?;
+    let root = reader.value(0)?;
     reader.skip_space();
     if reader.rest.is_empty() {
-        Ok(tree)
+        Ok(Parsed { root, repeated: reader.repeated })
     } else {
         Err(reader.problem("nothing may follow the value"))
     }
@@ -26,6 +27,7 @@ struct Reader<'a> {
     rest: &'a str,
     at: Position,
     nodes: usize,
+    repeated: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
@@ -128,7 +130,6 @@ impl Reader<'_> {
     fn object(&mut self, depth: usize) -> Result<Kind> {
         self.step(1);
         let mut entries: Vec<Entry> = Vec::new();
-        let mut keys = std::collections::BTreeSet::new();
         self.skip_space();
         if self.skip('}') {
             return Ok(Kind::Object(entries));
@@ -140,9 +141,6 @@ impl Reader<'_> {
                 return Err(self.problem("a key in double quotes is expected here"));
             }
             let key = self.string()?;
-            if !keys.insert(key.clone()) {
-                return Err(duplicate(&key, at));
-            }
             self.skip_space();
             if !self.skip(':') {
                 return Err(self.problem("`:` is expected here"));
@@ -151,6 +149,7 @@ impl Reader<'_> {
             entries.push(Entry { key, at, value: self.value(depth + 1)? });
             self.skip_space();
             if self.skip('}') {
+                without_repeated(&mut entries, &mut self.repeated);
                 return Ok(Kind::Object(entries));
             }
             if !self.skip(',') {

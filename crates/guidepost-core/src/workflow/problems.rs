@@ -32,6 +32,7 @@ pub(super) mod code {
     pub(in crate::workflow) const KIND: &str = "GP0124";
     pub(in crate::workflow) const UNKNOWN_FIELD: &str = "GP0125";
     pub(in crate::workflow) const CYCLE: &str = "GP0126";
+    pub(in crate::workflow) const LIVELOCK: &str = "GP0127";
 }
 
 /// The problems found so far.

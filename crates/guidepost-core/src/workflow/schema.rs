@@ -172,7 +172,13 @@ fn work_keys() -> Json {
             {"enum": ["all", "any", "first", "majority"]},
             {"type": "integer", "minimum": 1},
         ]},
-        "expires": {"type": ["string", "integer", "object"]},
+        "expires": {
+            "description": "How long a question waits for its answer; then its work failed.",
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {"type": "object", "properties": {"after": {"type": ["string", "integer"]}}, "required": ["after"], "additionalProperties": false},
+            ],
+        },
         "irreversible": {"type": "boolean"},
         "compensate": {"description": "What undoes the work."},
         "live": {"type": "boolean", "description": "Whether the prompt can be edited while runs are alive."},
@@ -256,7 +262,7 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let schema = Schema::new(json_schema()).unwrap();
-        let found = schema.check(&yaml::parse(text).unwrap().to_json());
+        let found = schema.check(&yaml::parse(text).unwrap().root.to_json());
         found.into_iter().map(|mismatch| format!("{}: {}", mismatch.at, mismatch.what)).collect()
     }
 

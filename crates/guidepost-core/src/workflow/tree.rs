@@ -1,8 +1,12 @@
 //! A document as a tree with the place of every node: what YAML and JSON are read into, and what definitions are read from.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Number, Value as Json};
 
-use crate::diagnostic::Position;
+use super::problems::code;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::limits::DIAGNOSTICS_MAX;
 
 /// A node of a document.
 #[derive(Debug, Clone)]
@@ -29,6 +33,34 @@ pub(super) struct Text {
     pub(super) text: Box<str>,
     /// Characters between the node's place and the first of the text, if the text stands on one line as it is.
     pub(super) indent: Option<u8>,
+}
+
+/// What reading a document gave.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) root: Tree,
+    /// Keys that are given again. Of each, the first counts, so that the rest of the document can be looked at.
+    pub(super) repeated: Vec<Diagnostic>,
+}
+
+/// Removes the fields whose key was there before, and reports them.
+pub(super) fn without_repeated(entries: &mut Vec<Entry>, repeated: &mut Vec<Diagnostic>) {
+    let mut keys = BTreeSet::new();
+    let is_first: Vec<bool> = entries.iter().map(|entry| keys.insert(&*entry.key)).collect();
+    if keys.len() == entries.len() {
+        return;
+    }
+    let mut is_first = is_first.into_iter();
+    entries.retain(|entry| {
+        let is_first = is_first.next().unwrap_or(true);
+        if !is_first && repeated.len() < DIAGNOSTICS_MAX {
+            let message = format!("the key `{}` is given twice", entry.key);
+            let problem = Diagnostic::error(code::DUPLICATE, entry.at, message);
+            repeated
+                .push(problem.with_hint("keep one of them; of two equal keys one would be lost"));
+        }
+        is_first
+    });
 }
 
 /// A field of an object. Keys are unique within one.

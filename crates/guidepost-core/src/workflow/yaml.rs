@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 
 use super::problems::code;
-use super::tree::{Entry, Kind, Text, Tree, number};
+use super::tree::{Entry, Kind, Parsed, Text, Tree, number, without_repeated};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::limits::{ALIAS_NODES_MAX, DEFINITION_NODES_MAX, DEPTH_MAX};
 
@@ -17,8 +17,8 @@ type Result<T> = std::result::Result<T, Diagnostic>;
 
 /// Reads one document.
 ///
-/// The first problem ends the reading: after it, what follows is guesswork.
-pub(super) fn parse(text: &str) -> Result<Tree> {
+/// The first problem ends the reading: after it, what follows is guesswork. A key given twice is none of those.
+pub(super) fn parse(text: &str) -> Result<Parsed> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     let mut builder = Builder::default();
@@ -31,9 +31,9 @@ pub(super) fn parse(text: &str) -> Result<Tree> {
             }
         }
     }
-    builder.root.ok_or_else(|| {
-        Diagnostic::error(code::SYNTAX, Position { line: 1, column: 1 }, "the file is empty")
-    })
+    let at = Position { line: 1, column: 1 };
+    let root = builder.root.ok_or_else(|| Diagnostic::error(code::SYNTAX, at, "the file is empty"));
+    Ok(Parsed { root: root?, repeated: builder.repeated })
 }
 
 fn position(marker: &Marker) -> Position {
@@ -70,6 +70,7 @@ struct Builder {
     nodes: usize,
     /// Nodes that came from aliases.
     copied: usize,
+    repeated: Vec<Diagnostic>,
 }
 
 impl Builder {
@@ -91,7 +92,8 @@ impl Builder {
                 if self.expects_key() {
                     check_tag(tag.as_deref(), "str", tag_at)?;
                     let merges = style == ScalarStyle::Plain && text == "<<";
-                    return self.take_key(Key { text: text.into(), at, merges });
+                    self.take_key(Key { text: text.into(), at, merges });
+                    return Ok(());
                 }
                 let tree =
                     Tree { kind: scalar(text.into(), style, span, tag.as_deref(), tag_at)?, at };
@@ -125,15 +127,10 @@ impl Builder {
         open.is_some_and(|open| matches!(open.kind, Kind::Object(_)) && open.key.is_none())
     }
 
-    fn take_key(&mut self, key: Key) -> Result<()> {
-        if let Some(Open { kind: Kind::Object(entries), key: pending, .. }) = self.open.last_mut() {
-            // Large objects are checked when they are complete; this finds the common case at once.
-            if entries.len() < 64 && entries.iter().any(|entry| entry.key == key.text) {
-                return Err(duplicate(&key.text, key.at));
-            }
-            *pending = Some(key);
+    fn take_key(&mut self, key: Key) {
+        if let Some(open) = self.open.last_mut() {
+            open.key = Some(key);
         }
-        Ok(())
     }
 
     fn begin(&mut self, kind: Kind, at: Position, anchor: usize) -> Result<()> {
@@ -153,7 +150,7 @@ impl Builder {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let mut kind = open.kind;
         if let Kind::Object(entries) = &mut kind {
-            check_unique(entries)?;
+            without_repeated(entries, &mut self.repeated);
             if !open.merged.is_empty() {
                 let mut keys: BTreeSet<Box<str>> =
                     entries.iter().map(|own| own.key.clone()).collect();
@@ -210,7 +207,8 @@ impl Builder {
             let Some(key) = copy.as_text() else {
                 return Err(Diagnostic::error(code::SYNTAX, at, "a key must be a text"));
             };
-            return self.take_key(Key { text: key.into(), at, merges: false });
+            self.take_key(Key { text: key.into(), at, merges: false });
+            return Ok(());
         }
         self.finish(copy, 0)
     }
@@ -236,23 +234,6 @@ fn mergeable(tree: Tree, at: Position) -> Result<Vec<Entry>> {
         entries.extend(fields);
     }
     Ok(entries)
-}
-
-fn check_unique(entries: &[Entry]) -> Result<()> {
-    if entries.len() < 64 {
-        return Ok(());
-    }
-    let mut keys: Vec<&Entry> = entries.iter().collect();
-    keys.sort_by(|a, b| (&a.key, a.at).cmp(&(&b.key, b.at)));
-    match keys.windows(2).find(|pair| pair[0].key == pair[1].key) {
-        Some(pair) => Err(duplicate(&pair[1].key, pair[1].at)),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn duplicate(key: &str, at: Position) -> Diagnostic {
-    Diagnostic::error(code::DUPLICATE, at, format!("the key `{key}` is given twice"))
-        .with_hint("keep one of them; of two equal keys one would be lost")
 }
 
 pub(super) fn too_deep(at: Position) -> Diagnostic {

@@ -34,8 +34,8 @@ name: t
 initial: rest
 states:
   rest: { on: { GO: ping, STAY: rest } }
-  ping: { always: pong }
-  pong: { always: ping }
+  ping: { always: { target: pong, guard: "true" } }
+  pong: { always: { target: ping, guard: "true" } }
 ---
 start
 send GO
@@ -57,8 +57,8 @@ name: t
 initial: rest
 states:
   rest: { after: { 10s: ping } }
-  ping: { always: pong }
-  pong: { always: ping }
+  ping: { always: { target: pong, guard: "true" } }
+  pong: { always: { target: ping, guard: "true" } }
 ---
 start
 wait 10s

@@ -268,3 +268,70 @@ done b {}
         "#]],
     );
 }
+
+const QUESTION: &str = r#"
+name: t
+initial: Ask
+states:
+  Ask: { ask: { type: choice, options: [Yes, No] }, expires: 2d, on: { Yes: END, Remind: {} }, onError: Late }
+  Late: {}
+  END: { type: final }
+---
+start
+"#;
+
+#[test]
+fn a_question_that_expires_fails_and_is_withdrawn() {
+    check(
+        &format!("{QUESTION}wait 47h\nsend Remind\nwait 1h\nsend Yes\n"),
+        expect![[r#"
+        start -> in Ask; waiting; timer expires:Ask#1 in 2d; work Ask#1; next: Yes, Remind
+        wait 47h -> in Ask; waiting; next: Yes, Remind
+        send Remind -> in Ask; waiting; next: Yes, Remind
+        wait 1h -> in Late; cancel work Ask#1
+        send Yes -> rejected: `Yes` is not legal in `Late`
+    "#]],
+    );
+}
+
+#[test]
+fn a_question_that_is_answered_or_left_does_not_expire() {
+    check(
+        &format!("{QUESTION}send Yes\nwait 3d\n"),
+        expect![[r#"
+        start -> in Ask; waiting; timer expires:Ask#1 in 2d; work Ask#1; next: Yes, Remind
+        send Yes -> in END; completed; cancel work Ask#1
+        wait 3d -> in END; completed
+    "#]],
+    );
+    check(
+        &format!("{QUESTION}done Ask {{\"answer\": \"Yes\"}}\nwait 3d\n"),
+        expect![[r#"
+        start -> in Ask; waiting; timer expires:Ask#1 in 2d; work Ask#1; next: Yes, Remind
+        done Ask {"answer": "Yes"} -> in Ask; /Ask = "Yes"; next: Yes, Remind
+        wait 3d -> in Ask; next: Yes, Remind
+    "#]],
+    );
+}
+
+#[test]
+fn a_question_whose_expiry_nothing_answers_fails_the_run() {
+    check(
+        r#"
+name: t
+initial: Ask
+states:
+  Ask: { ask: { question: "Go on?", expires: { after: 1h } }, on: { Yes: END } }
+  END: { type: final }
+---
+start
+wait 1h
+send Yes
+"#,
+        expect![[r#"
+            start -> in Ask; waiting; timer expires:Ask#1 in 1h; work Ask#1; next: Yes
+            wait 1h -> in Ask; failed; cancel work Ask#1
+            send Yes -> rejected: the run is failed
+        "#]],
+    );
+}

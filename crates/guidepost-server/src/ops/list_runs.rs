@@ -95,6 +95,7 @@ impl Ops {
             workflow: wanted.workflow.clone(),
             state: wanted.state.clone(),
             agent: wanted.agent.clone(),
+            parent: None,
             since: wanted.since,
             limit: wanted.limit,
             cursor: wanted.cursor.clone(),

@@ -71,6 +71,7 @@ pub(super) fn of_timer(fires: &TimerFires, machine: &Machine) -> String {
     match fires {
         TimerFires::After { state, delay } => of_delay(state, *delay, machine),
         TimerFires::WorkDone { state } => format!("end of the wait in {state}"),
+        TimerFires::Expired { state } => format!("end of the question in {state}"),
         TimerFires::Event { name, .. } => format!("event {name}"),
     }
 }

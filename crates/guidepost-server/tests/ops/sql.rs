@@ -125,7 +125,7 @@ async fn s0_11_a_state_without_a_way_on_says_so() {
 async fn a_move_by_sql_into_a_livelock_pauses_the_run_once() {
     let fixture = Fixture::sqlite();
     fixture
-        .define("name: spin\ninitial: S0\nstates: { S0: { on: { go: X } }, X: { always: Y }, Y: { always: X } }")
+        .define("name: spin\ninitial: S0\nstates: { S0: { on: { go: X } }, X: { always: { target: Y, guard: true } }, Y: { always: { target: X, guard: true } } }")
         .await;
     let run = fixture.start("spin", json!({})).await;
     shell(&fixture)

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use guidepost_core::time::Span;
 
-use super::{Object, object};
+use super::object::{Object, object};
 
 /// What happens in a simulation, in order.
 #[derive(Debug, Default, Clone)]
@@ -230,5 +230,22 @@ mod tests {
         }
         let command = Inputs::augment_args(Command::new("probe").arg(Arg::new("file")));
         command.debug_assert();
+    }
+
+    /// The files are those the fuzz target `simulate_input` begins with.
+    #[test]
+    fn hostile_inputs_are_read_or_refused_with_a_reason() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/simulate_input");
+        let mut refused = 0;
+        for file in std::fs::read_dir(corpus).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for option in &OPTIONS {
+                if let Err(reason) = (option.read)(&text) {
+                    assert!(!reason.is_empty(), "--{} {text}", option.name);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 10, "only {refused} were refused");
     }
 }

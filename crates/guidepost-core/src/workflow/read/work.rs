@@ -123,8 +123,13 @@ impl<'t> Reader<'t, '_> {
         self.read_work_value(value, &mut work, &mut spec, sight);
         for key in SPEC {
             if let Some(given) = tree.get(key) {
-                self.check_spec(key, given, sight);
-                spec.insert(key.to_owned(), given.to_json());
+                match key {
+                    "expires" => self.expires(given, kind, &mut spec),
+                    _ => {
+                        self.check_spec(key, given, sight);
+                        spec.insert(key.to_owned(), given.to_json());
+                    }
+                }
             }
         }
         if work.name.is_none() && needs_name(kind) {
@@ -202,6 +207,7 @@ impl<'t> Reader<'t, '_> {
                         spec.insert("for".to_owned(), span);
                     }
                 }
+                "expires" if work.kind == WorkKind::Ask => self.expires(value, work.kind, spec),
                 "options" if work.kind == WorkKind::Ask => {
                     if value.as_list().is_none() {
                         self.misshapen(value, key, "a list");
@@ -237,7 +243,6 @@ impl<'t> Reader<'t, '_> {
                 self.count(tree, key, 1);
             }
             "join" => self.check_join(tree),
-            "expires" => self.check_expires(tree),
             "irreversible" | "live" => {
                 self.flag(tree, key);
             }
@@ -254,18 +259,26 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// A span, or an object with the span and what happens then.
-    fn check_expires(&mut self, tree: &'t Tree) {
-        match tree.get("after") {
-            Some(after) => {
-                self.span(after, "after");
-            }
-            None if tree.as_object().is_some() => {
+    /// How long a question waits for its answer: a span, or an object with the span as `after`.
+    fn expires(&mut self, tree: &'t Tree, kind: WorkKind, spec: &mut Map<String, Json>) {
+        if kind != WorkKind::Ask {
+            let message = "only a question `expires`";
+            let problem = Diagnostic::error(code::WORK, tree.at, message);
+            self.problems.add(problem.with_hint(
+                "bound an attempt of other work by `timeout`, and the stay in a state by `after`",
+            ));
+            return;
+        }
+        let mut after = Some(tree);
+        if let Some(entries) = tree.as_object() {
+            self.check_keys(entries, &[&["after"]], "`expires`");
+            after = tree.get("after");
+            if after.is_none() {
                 self.error(code::SHAPE, tree.at, "`expires` needs a length of time as `after`");
             }
-            None => {
-                self.span(tree, "expires");
-            }
+        }
+        if let Some(span) = after.and_then(|after| self.span(after, "expires")) {
+            spec.insert("expires".to_owned(), Json::from(span.to_string()));
         }
     }
 

@@ -1,0 +1,15 @@
+//! Arguments that are JSON objects.
+
+use serde_json::{Map, Value as Json};
+
+/// The fields of a JSON object given as an argument.
+pub(crate) type Object = Map<String, Json>;
+
+/// Reads an argument that must be a JSON object.
+pub(crate) fn object(text: &str) -> Result<Object, String> {
+    match serde_json::from_str(text) {
+        Ok(Json::Object(fields)) => Ok(fields),
+        Ok(_) => Err("expected a JSON object, as in '{\"score\":90}'".to_owned()),
+        Err(error) => Err(format!("expected a JSON object, as in '{{\"score\":90}}': {error}")),
+    }
+}
