@@ -53,7 +53,8 @@ pub(super) fn connect(location: &Location) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let synchronous = match location.durability {
         Durability::Disk => "FULL",
-        Durability::Process | Durability::None => "NORMAL",
+        Durability::Process => "NORMAL",
+        Durability::None => "OFF",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
