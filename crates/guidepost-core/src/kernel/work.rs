@@ -78,6 +78,7 @@ pub(super) fn done(
     if step.has_moved() {
         return step.finish(livelock);
     }
+    step.expect_bounded_data()?;
     let changes = std::mem::take(&mut step.changes);
     let waiting = waits(machine, &step.active, |other| other == ix || step.is_work_ended(other));
     let ended = WorkEnded {

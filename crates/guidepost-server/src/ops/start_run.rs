@@ -68,7 +68,6 @@ impl Ops {
             .map_err(|rejected| not_started(rejected.into(), request))?;
         let batch = batch(&workflow.machine, Run::default(), decision, None, now)
             .map_err(|what| StoreError::Damaged { run: RunNo(0), what })?;
-        bounds::check_run(&batch.run)?;
         let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
         let new = NewRun {
             id: self.world.new_run_id(),
