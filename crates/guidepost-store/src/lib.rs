@@ -68,7 +68,8 @@ pub trait Store: Send + Sync + 'static {
     /// number.
     ///
     /// Wording is replaced only where the definition's own text differs from what it said when it was last saved, so that
-    /// saving the same file again never undoes a live edit.
+    /// saving the same file again never undoes a live edit. A text that differs anywhere, be it in a comment, becomes the
+    /// version's text; the one before is kept.
     ///
     /// # Errors
     ///
@@ -109,6 +110,18 @@ pub trait Store: Send + Sync + 'static {
         batch: Batch,
     ) -> Result<Created, StoreError>;
 
+    /// The run an earlier start with this key created, if there was one: [`Store::create`] would find it too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::KeyReused`] if the key was used for a start with other arguments.
+    async fn started(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        digest: &RequestDigest,
+    ) -> Result<Option<Created>, StoreError>;
+
     /// A run's identity and present state.
     ///
     /// # Errors
@@ -136,6 +149,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Appends observed facts to a run's history. Needs no rev, and makes nobody's rev stale. Facts that do not say when
     /// they happened are taken to have happened when they are recorded, by this machine's clock.
+    ///
+    /// A run that is over, or whose agent was deleted by SQL, takes facts as any other. What SQL wrote is sealed first, and
+    /// no facts at all just seal.
     ///
     /// # Errors
     ///
@@ -240,6 +256,19 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NoSuchRun`]. What is wrong with a history is an answer, not an error.
     async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError>;
 
+    /// The record of a run's history that has this hash, in the form of [`Verified::head`]. A history whose chain is whole
+    /// is up to that record what it was when the hash was published. `Seq(0)` if it is what the first record is chained to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchRun`].
+    async fn record_with_hash(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        hash: &str,
+    ) -> Result<Option<Seq>, StoreError>;
+
     /// Edits a state's wording, live. Every revision is kept.
     ///
     /// # Errors
@@ -247,12 +276,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Refused`] if there is no such workflow or state.
     async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError>;
 
-    /// The present wording of a workflow's states, by the state's path; those never given any are left out.
-    async fn wording(
-        &self,
-        tenant: &Tenant,
-        workflow: &str,
-    ) -> Result<Vec<StateWording>, StoreError>;
+    /// The present wording of a workflow. Empty if there is no such workflow.
+    async fn wording(&self, tenant: &Tenant, workflow: &str) -> Result<Wording, StoreError>;
 }
 
 /// Where a store keeps things, and what an acknowledged write survives.
@@ -355,6 +380,10 @@ pub struct Defined {
     pub is_new: bool,
     /// How many states' or transitions' wording changed.
     pub reworded: u64,
+    /// How often the version's text was replaced, now included.
+    pub revision: u64,
+    /// Whether it was replaced now.
+    pub is_new_text: bool,
 }
 
 /// Which version of a workflow is wanted.
@@ -386,6 +415,8 @@ pub enum WorkflowBody {
         version: Version,
         /// The machine's hash.
         hash: String,
+        /// How often the text was replaced by one of equal structure.
+        revision: u64,
         /// The text.
         source: Source,
     },
@@ -516,6 +547,10 @@ pub struct Head {
     pub session: Option<String>,
     /// The last record's number.
     pub seq: Seq,
+    /// How many of the last records no hash seals yet, because SQL wrote them.
+    pub unsealed: u64,
+    /// How often the text of its version was replaced by one of equal structure.
+    pub revision: u64,
     /// When it began.
     pub created_at: Timestamp,
     /// When its state last changed.
@@ -705,6 +740,32 @@ pub struct Rewording {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What a workflow says to agents at present, beside its structure.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Wording {
+    /// The states' wording, in the order they were first defined; those never given any are left out.
+    pub states: Vec<StateWording>,
+    /// The wording of transitions that was edited since their version was first saved, in document order.
+    pub transitions: Vec<TransitionWording>,
+}
+
+/// A transition's present wording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TransitionWording {
+    /// The version it belongs to.
+    pub version: Version,
+    /// The event's name, as in [`TransitionRow::name`].
+    pub name: String,
+    /// The path of its source; `None` for the root.
+    pub from: Option<String>,
+    /// Its place among the source's transitions of this name, from 0.
+    pub position: u32,
+    /// What the agent is told about it.
+    pub description: Option<String>,
+    /// How often it was edited.
+    pub revision: u64,
 }
 
 /// A state's present wording.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
 use guidepost_core::recorded::Fact;
@@ -24,8 +24,8 @@ use crate::clock;
 use crate::{
     Batch, Claim, Claimed, Committed, Created, Defined, Description, Durability, Entry, Held,
     HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, StateWording, Store, StoreError, Task, TaskChanges, TaskFilter,
-    Verified, VersionSummary, Wanted, Workflow, WorkflowFilter, WorkflowSummary,
+    RunFilter, RunSummary, Store, StoreError, Task, TaskChanges, TaskFilter, Verified,
+    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// A store that keeps everything in memory.
@@ -120,7 +120,11 @@ impl Store for Memory {
         let mut everything = self.lock();
         let no = RunNo(everything.last_run + 1);
         let own = everything.tenants.entry(tenant.clone()).or_default();
-        let created = match own.runs.by_key(new.key.as_ref())? {
+        let before = match &new.key {
+            Some((key, digest)) => own.runs.by_key(key, digest)?,
+            None => None,
+        };
+        let created = match before {
             Some(created) => created,
             None => {
                 own.catalogue.expect(&new.workflow, new.version)?;
@@ -134,8 +138,23 @@ impl Store for Memory {
         Ok(created)
     }
 
+    async fn started(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        digest: &RequestDigest,
+    ) -> Result<Option<Created>, StoreError> {
+        self.with(tenant, |own| own.runs.by_key(key, digest))
+    }
+
     async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
-        self.with(tenant, |own| own.runs.load(run))
+        self.with(tenant, |own| {
+            let mut loaded = own.runs.load(run)?;
+            if let Some(Loaded { head, run }) = &mut loaded {
+                head.revision = own.catalogue.revision(&run.workflow, head.version);
+            }
+            Ok(loaded)
+        })
     }
 
     async fn commit(
@@ -261,15 +280,20 @@ impl Store for Memory {
         self.with(tenant, |own| Ok(own.runs.get(run)?.verify()))
     }
 
+    async fn record_with_hash(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        hash: &str,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.with(tenant, |own| Ok(own.runs.get(run)?.record_with_hash(hash)))
+    }
+
     async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
         self.with(tenant, |own| own.catalogue.reword(edit))
     }
 
-    async fn wording(
-        &self,
-        tenant: &Tenant,
-        workflow: &str,
-    ) -> Result<Vec<StateWording>, StoreError> {
+    async fn wording(&self, tenant: &Tenant, workflow: &str) -> Result<Wording, StoreError> {
         Ok(self.with(tenant, |own| own.catalogue.wording(workflow)))
     }
 }

@@ -20,7 +20,7 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
 use guidepost_core::recorded::Fact;
@@ -32,8 +32,8 @@ use self::writer::Writer;
 use crate::{
     Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
     Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
-    RunSummary, StateWording, Store, StoreError, Task, TaskFilter, Verified, VersionSummary,
-    Wanted, Workflow, WorkflowFilter, WorkflowSummary,
+    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
+    Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// How long a call waits for another process to end its transaction.
@@ -119,6 +119,16 @@ impl Store for Sqlite {
         let tenant = tenant.clone();
         let step = write::Step::new(batch)?;
         self.writer.write(move |db| write::create(db, &tenant, &new, &step)).await
+    }
+
+    async fn started(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        digest: &RequestDigest,
+    ) -> Result<Option<Created>, StoreError> {
+        let (tenant, key, digest) = (tenant.clone(), key.to_owned(), *digest);
+        self.readers.read(move |db| write::created_before(db, &tenant, &key, &digest)).await
     }
 
     async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
@@ -252,16 +262,22 @@ impl Store for Sqlite {
         self.readers.read(move |db| read::verify(db, &tenant, run)).await
     }
 
+    async fn record_with_hash(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        hash: &str,
+    ) -> Result<Option<Seq>, StoreError> {
+        let (tenant, hash) = (tenant.clone(), hash.to_owned());
+        self.readers.read(move |db| read::record_with_hash(db, &tenant, run, &hash)).await
+    }
+
     async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
         let tenant = tenant.clone();
         self.writer.write(move |db| catalogue::reword(db, &tenant, &edit)).await
     }
 
-    async fn wording(
-        &self,
-        tenant: &Tenant,
-        workflow: &str,
-    ) -> Result<Vec<StateWording>, StoreError> {
+    async fn wording(&self, tenant: &Tenant, workflow: &str) -> Result<Wording, StoreError> {
         let (tenant, workflow) = (tenant.clone(), workflow.to_owned());
         self.readers.read(move |db| catalogue::wording(db, &tenant, &workflow)).await
     }

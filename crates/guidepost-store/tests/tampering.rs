@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use guidepost_core::id::{RunNo, Tenant};
+use guidepost_core::id::{RunNo, Seq, Tenant};
 use guidepost_store::Store;
 use guidepost_store::testing::conformance::Fixture;
 use rusqlite::Connection;
@@ -83,6 +83,50 @@ async fn every_way_to_change_a_history_is_found() {
         undo(&connection, change);
         assert_eq!(problems(&store, run).await, Vec::<String>::new(), "after undoing `{change}`");
     }
+}
+
+/// B21: who can write the file can also seal anew what they changed. Only a head that was published before tells.
+#[tokio::test]
+async fn a_history_rewritten_as_a_whole_differs_from_its_published_head() {
+    let (_keep, store, run, connection) = with_history().await;
+    let tenant = Tenant::default();
+    let published = store.verify(&tenant, run).await.unwrap().head;
+    let found = store.record_with_hash(&tenant, run, &published).await.unwrap();
+    assert_eq!(found, Some(Seq(6)));
+
+    let changed = connection
+        .execute("UPDATE action SET payload = replace(payload, 'true', 'false') WHERE seq = 4", []);
+    assert_eq!(changed.unwrap(), 1);
+    seal_anew(&connection);
+    assert_eq!(problems(&store, run).await, Vec::<String>::new(), "the chain alone proves nothing");
+    let found = store.record_with_hash(&tenant, run, &published).await.unwrap();
+    assert_eq!(found, None, "the head tells");
+}
+
+/// Digests and chains every record again, as who knows the format can.
+fn seal_anew(connection: &Connection) {
+    let id: String =
+        connection.query_row("SELECT run_id FROM agent_instance", [], |row| row.get(0)).unwrap();
+    let mut head = *blake3::hash(uuid::Uuid::parse_str(&id).unwrap().as_bytes()).as_bytes();
+    let mut records = connection
+        .prepare("SELECT seq, at, kind, salt, body FROM record_body ORDER BY seq")
+        .unwrap();
+    let mut rows = records.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (seq, at): (i64, i64) = (row.get(0).unwrap(), row.get(1).unwrap());
+        let (kind, body): (String, String) = (row.get(2).unwrap(), row.get(4).unwrap());
+        let salt: Vec<u8> = row.get(3).unwrap();
+        let digest =
+            *blake3::Hasher::new().update(&salt).update(body.as_bytes()).finalize().as_bytes();
+        let mut link = blake3::Hasher::new();
+        link.update(&head).update(&seq.to_le_bytes()).update(&at.to_le_bytes());
+        head = *link.update(&digest).update(kind.as_bytes()).finalize().as_bytes();
+        let parameters = rusqlite::params![seq, digest.as_slice(), head.as_slice()];
+        connection
+            .execute("UPDATE record SET digest = ?2, hash = ?3 WHERE seq = ?1", parameters)
+            .unwrap();
+    }
+    connection.execute("UPDATE agent_instance SET head = ?1", [head.as_slice()]).unwrap();
 }
 
 /// The test keeps a copy of every table, since a change that verify is to see must be committed.

@@ -523,12 +523,15 @@ pub(crate) struct Control {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost verify          all runs\n  guidepost verify r-1\n\nExits with 1 if something is wrong."
+    after_help = "Examples:\n  guidepost verify          all runs\n  guidepost verify r-1\n  guidepost verify r-1 --anchor 5d41…     the head that an earlier call printed\n\nRecords are chained by hashes, which are not signed: whoever can write the store can also seal anew what they changed.\nKeep the head of a history where they cannot write, and hold the history against it later.\n\nExits with 1 if something is wrong."
 )]
 pub(crate) struct Verify {
     /// The run; without one, all runs
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// A head of the run's history published earlier, which it must go on from
+    #[arg(long, value_name = "HEAD", requires = "run")]
+    pub(crate) anchor: Option<String>,
 }
 
 /// Arguments of `explain`.

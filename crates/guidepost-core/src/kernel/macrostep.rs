@@ -479,10 +479,12 @@ impl<'a> Macrostep<'a> {
         Decision { records: vec![paused.into()], effects: Vec::new() }
     }
 
-    /// The sum of what was changed bounds the data from above, so it is weighed only when that sum is large.
-    fn expect_bounded_data(&self) -> Result<(), Rejected> {
+    /// Refuses data that has outgrown its bound. The sum of what was changed bounds the data from above, so it is weighed
+    /// only when that sum is large.
+    pub(super) fn expect_bounded_data(&self) -> Result<(), Rejected> {
         let bound = DATA_BYTES_MAX as u64;
-        let changes = self.records.iter().flat_map(Record::changes).map(Change::weight);
+        let recorded = self.records.iter().flat_map(Record::changes);
+        let changes = recorded.chain(&self.changes).map(Change::weight);
         let upper = self.run.snapshot_weight + self.run.change_weight + changes.sum::<u64>();
         if upper > bound && self.data.weight() > bound {
             return Err(Rejected::TooMuchData);

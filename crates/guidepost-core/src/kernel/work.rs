@@ -191,6 +191,7 @@ pub(super) fn conclude(
     if step.has_moved() {
         return step.finish(livelock);
     }
+    step.expect_bounded_data()?;
     let changes = std::mem::take(&mut step.changes);
     let waiting = reason.is_none()
         && waits(machine, &step.active, |other| other == ix || step.is_work_ended(other));

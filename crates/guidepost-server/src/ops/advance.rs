@@ -9,7 +9,7 @@ use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
 use super::history::transition_of;
-use super::{LastMove, NotDone, OpError, Ops, Refusal, Way, bounds};
+use super::{LastMove, NotDone, OpError, Ops, Refusal, Way};
 
 /// A run after an input, and what that did.
 pub(super) struct Advanced {
@@ -63,7 +63,6 @@ impl Ops {
             let records = decision.records.clone();
             let digest = request.seen.map(|(_, digest)| digest);
             let batch = current.batch(decision, digest, now)?;
-            bounds::check_run(&batch.run)?;
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     let rev = current.run.rev;

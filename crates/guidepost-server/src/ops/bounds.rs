@@ -1,7 +1,6 @@
 //! What is larger than it may be is refused by name, before anything is done with it.
 
-use guidepost_core::limits::{DATA_BYTES_MAX, DEPTH_MAX};
-use guidepost_core::run::Run;
+use guidepost_core::limits::DEPTH_MAX;
 use serde_json::{Map, Value as Json};
 
 use super::OpError;
@@ -45,18 +44,4 @@ fn is_shallow(value: &Json, levels: usize) -> bool {
 
 fn too_large(what: &'static str, bytes: usize, max: usize) -> OpError {
     OpError::TooLarge { what, size: count(bytes, "byte"), max: count(max, "byte") }
-}
-
-/// Refuses data that would make a run larger than a run may be.
-pub(super) fn check_run(run: &Run) -> Result<(), OpError> {
-    // The exact weight takes a walk over all of the data, which only a large run is worth.
-    let about = run.snapshot_weight + run.change_weight;
-    if about < DATA_BYTES_MAX as u64 / 2 || run.data.weight() <= DATA_BYTES_MAX as u64 {
-        return Ok(());
-    }
-    Err(OpError::TooLarge {
-        what: "the run's data",
-        size: format!("{} bytes", run.data.weight()),
-        max: format!("{DATA_BYTES_MAX} bytes"),
-    })
 }

@@ -8,7 +8,7 @@ use guidepost_core::id::Version;
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
 use guidepost_core::workflow::{self, Compiled, OpenWorkflow};
-use guidepost_store::{Source, Wanted, WorkflowBody, WorkflowFilter};
+use guidepost_store::{Head, Source, Wanted, WorkflowBody, WorkflowFilter};
 
 use super::observed::{self, OBSERVED};
 use super::{OpError, Ops};
@@ -22,9 +22,18 @@ pub(super) struct Catalog {
 #[derive(Default)]
 struct Kept {
     /// By workflow and hash: workflows of equal structure have equal hashes, but not one name.
-    versioned: HashMap<(String, String), (Source, Arc<Machine>)>,
+    versioned: HashMap<(String, String), FromText>,
     /// By workflow, with the rows they were compiled from.
     open: HashMap<String, (OpenWorkflow, Arc<Machine>)>,
+}
+
+/// A machine, and the text it was compiled from: texts of equal structure may differ in prompts and descriptions.
+#[derive(Clone)]
+struct FromText {
+    source: Source,
+    /// How often the version's text had been replaced.
+    revision: u64,
+    machine: Arc<Machine>,
 }
 
 /// Machines kept at most. A store has tens of workflows; one with thousands compiles some of them again.
@@ -41,17 +50,30 @@ pub(super) struct Ready {
 }
 
 impl Ops {
-    /// The machine a run is bound to, or the present one of the rows it follows.
-    pub(super) async fn machine_of(&self, run: &Run) -> Result<Arc<Machine>, OpError> {
-        // What a hash stands for does not change.
-        if let Some((_, machine)) = self.catalog.versioned(&run.workflow, &run.machine) {
-            return Ok(machine);
+    /// The machine a run is bound to, in the present words, or the present one of the rows it follows.
+    ///
+    /// Rows that are gone leave runs that are over without a machine. They get that of runs that are only recorded, by which
+    /// nothing is legal; rows call nothing sensitive.
+    pub(super) async fn machine_of(&self, head: &Head, run: &Run) -> Result<Arc<Machine>, OpError> {
+        // What a hash stands for does not change, but for its words.
+        if let Some(known) = self.catalog.versioned(&run.workflow, &run.machine)
+            && known.revision >= head.revision
+        {
+            return Ok(known.machine);
         }
         let wanted = match run.machine.as_str() {
             "" => Wanted::Current,
             hash => Wanted::Hash(hash),
         };
-        Ok(self.ready(&run.workflow, wanted).await?.machine)
+        match self.ready(&run.workflow, wanted).await {
+            Ok(ready) => Ok(ready.machine),
+            Err(OpError::NoSuchWorkflow { .. })
+                if run.status.is_ended() && run.machine.is_empty() =>
+            {
+                Ok(observed::machine())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A workflow by name, or by name and version: `bugfix`, `bugfix@3`.
@@ -85,10 +107,12 @@ impl Ops {
                 let machine = self.catalog.open(rows)?;
                 Ok(Ready { machine, version: None, source: None })
             }
-            WorkflowBody::Versioned { version, hash, source } => {
+            WorkflowBody::Versioned { version, hash, revision, source } => {
                 let machine = match self.catalog.versioned(name, &hash) {
-                    Some((compiled_from, machine)) if compiled_from == source => machine,
-                    _ => self.catalog.keep(name, hash, &source)?,
+                    Some(known) if known.revision == revision && known.source == source => {
+                        known.machine
+                    }
+                    _ => self.catalog.keep(name, hash, revision, &source)?,
                 };
                 Ok(Ready { machine, version: Some(version), source: Some(source) })
             }
@@ -121,17 +145,24 @@ impl Ops {
 }
 
 impl Catalog {
-    fn versioned(&self, name: &str, hash: &str) -> Option<(Source, Arc<Machine>)> {
+    fn versioned(&self, name: &str, hash: &str) -> Option<FromText> {
         let key = (name.to_owned(), hash.to_owned());
         self.kept(|kept| kept.versioned.get(&key).cloned())
     }
 
-    fn keep(&self, name: &str, hash: String, source: &Source) -> Result<Arc<Machine>, OpError> {
+    fn keep(
+        &self,
+        name: &str,
+        hash: String,
+        revision: u64,
+        source: &Source,
+    ) -> Result<Arc<Machine>, OpError> {
         let compiled = workflow::compile(source.text.as_bytes(), &source.file);
         let machine = Arc::new(usable(name, compiled)?);
         self.kept(|kept| {
             make_room(&mut kept.versioned);
-            let compiled = (source.clone(), Arc::clone(&machine));
+            let source = source.clone();
+            let compiled = FromText { source, revision, machine: Arc::clone(&machine) };
             kept.versioned.insert((name.to_owned(), hash), compiled);
         });
         Ok(machine)

@@ -81,7 +81,19 @@ impl Ops {
                 Err(error) => return Err(error),
             }
         }
+        self.seal(&mut current).await;
         Ok(current)
+    }
+
+    /// Seals what SQL wrote to a run that nothing is left to settle in: the end of one whose agent was deleted. Should that
+    /// fail, whoever looks at the run next tries again; nobody needs it to read.
+    async fn seal(&self, current: &mut Current) {
+        if current.head.unsealed > 0
+            && !current.run.is_unsettled()
+            && self.store.record(&self.tenant, current.head.no, Vec::new()).await.is_ok()
+        {
+            current.head.unsealed = 0;
+        }
     }
 
     /// Settles runs that came due, so that a list shows them as they are. What one of them fails with is told to whoever
@@ -108,6 +120,7 @@ impl Ops {
         }
         current.run = run;
         current.head.seq = committed.seq;
+        current.head.unsealed = 0;
         current.head.updated_at = at;
         Ok(())
     }
@@ -121,7 +134,7 @@ impl Ops {
     async fn load(&self, run: &RunRef) -> Result<Current, OpError> {
         let loaded = self.store.load(&self.tenant, run).await?;
         let loaded = loaded.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
-        let machine = self.machine_of(&loaded.run).await?;
+        let machine = self.machine_of(&loaded.head, &loaded.run).await?;
         Ok(Current { head: loaded.head, run: loaded.run, machine })
     }
 }

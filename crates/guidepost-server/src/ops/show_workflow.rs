@@ -4,7 +4,7 @@ use guidepost_core::id::Version;
 use guidepost_core::kernel::Argument;
 use guidepost_core::machine::{Delay, Machine, State, Transition, Trigger};
 use guidepost_core::workflow::to_mermaid;
-use guidepost_store::{Source, StateWording, VersionSummary, rows};
+use guidepost_store::{Source, StateWording, TransitionWording, VersionSummary, rows};
 use serde::Serialize;
 
 use super::{OpError, Ops, list_workflows};
@@ -90,8 +90,8 @@ impl Ops {
             version: found.version,
             hash: machine.hash.clone(),
             input: list_workflows::input(machine),
-            states: states(machine, &wording),
-            transitions: transitions(machine),
+            states: states(machine, &wording.states),
+            transitions: transitions(machine, found.version, &wording.transitions),
             source: found.source,
             versions,
             diagram: to_mermaid(machine, &[]),
@@ -118,16 +118,25 @@ fn states(machine: &Machine, wording: &[StateWording]) -> Vec<StateView> {
     .collect()
 }
 
-fn transitions(machine: &Machine) -> Vec<TransitionView> {
+fn transitions(
+    machine: &Machine,
+    version: Option<Version>,
+    wording: &[TransitionWording],
+) -> Vec<TransitionView> {
     let mut views = Vec::new();
     for state in &machine.states {
         for (row, transition) in rows::of_state(machine, state) {
+            let worded = wording.iter().find(|worded| {
+                let TransitionWording { name, from, position, .. } = worded;
+                Some(worded.version) == version
+                    && (name, from, *position) == (&row.name, &row.from, row.position)
+            });
             views.push(TransitionView {
                 event: trigger(state, transition),
                 kind: row.kind,
                 from: row.from,
                 to: row.to,
-                description: row.description,
+                description: worded.map_or(row.description, |worded| worded.description.clone()),
             });
         }
     }

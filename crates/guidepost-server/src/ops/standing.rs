@@ -6,7 +6,7 @@ use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Durability, StateWording};
+use guidepost_store::{Durability, StateWording, TransitionWording};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -119,15 +119,35 @@ impl Ops {
             driver: run.driver,
             agent: head.agent.clone(),
             goal: head.goal.clone(),
-            states: states_now(machine, run, &wording),
+            states: states_now(machine, run, &wording.states),
             data: shown_data(machine, run),
-            next: kernel::legal(machine, run),
+            next: reworded(kernel::legal(machine, run), head.version, &wording.transitions),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
             packet: None,
         })
     }
+}
+
+/// What is legal, in the words of today.
+fn reworded(
+    mut next: Vec<Legal>,
+    version: Option<Version>,
+    wording: &[TransitionWording],
+) -> Vec<Legal> {
+    for legal in &mut next {
+        let from = Some(legal.state.as_str()).filter(|path| !path.is_empty());
+        let worded = wording.iter().find(|worded| {
+            Some(worded.version) == version
+                && worded.from.as_deref() == from
+                && worded.name == legal.event.as_str()
+        });
+        if let Some(worded) = worded {
+            legal.description.clone_from(&worded.description);
+        }
+    }
+    next
 }
 
 /// A run's data as everybody may see it.

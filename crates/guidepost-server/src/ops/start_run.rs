@@ -5,7 +5,7 @@ use guidepost_core::input::{By, Input, Start};
 use guidepost_core::kernel;
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::run::{Driver, Run};
-use guidepost_store::{NewRun, StoreError};
+use guidepost_store::{Created, NewRun, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -47,7 +47,8 @@ pub struct Started {
 }
 
 impl Ops {
-    /// Starts a run, or finds the one started before with the same key.
+    /// Starts a run, or finds the one started before with the same key: a repeat is not decided again, and finds its run even
+    /// if its workflow has changed since.
     ///
     /// # Errors
     ///
@@ -55,6 +56,12 @@ impl Ops {
     /// workflow, [`OpError::TooLarge`], and the failures of the store.
     pub async fn start_run(&self, request: &StartRun) -> Result<Started, OpError> {
         check(request)?;
+        let key = request.key.as_ref().map(|key| (key.clone(), digest_of(request)));
+        if let Some((key, digest)) = &key
+            && let Some(created) = self.store.started(&self.tenant, key, digest).await?
+        {
+            return self.answer(&created).await;
+        }
         let reference = request.workflow.as_deref().unwrap_or(OBSERVED);
         let workflow = self.find_workflow(reference).await?;
         let now = self.world.now();
@@ -68,7 +75,6 @@ impl Ops {
             .map_err(|rejected| not_started(rejected.into(), request))?;
         let batch = batch(&workflow.machine, Run::default(), decision, None, now)
             .map_err(|what| StoreError::Damaged { run: RunNo(0), what })?;
-        bounds::check_run(&batch.run)?;
         let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
         let new = NewRun {
             id: self.world.new_run_id(),
@@ -79,10 +85,14 @@ impl Ops {
             driver: request.driver,
             parent: request.parent,
             session: request.session.clone(),
-            key: request.key.clone().map(|key| (key, digest_of(request))),
+            key,
             at: now,
         };
         let created = self.store.create(&self.tenant, new, batch).await?;
+        self.answer(&created).await
+    }
+
+    async fn answer(&self, created: &Created) -> Result<Started, OpError> {
         let current = self.current(&created.run.into()).await?;
         Ok(Started { is_new: created.is_new, standing: self.standing(&current).await? })
     }

@@ -27,8 +27,10 @@ pub fn definition(definition: &Definition, words: Words) -> String {
         }
         Some(saved) if saved.is_new => format!("saved {workflow}@{}: {size}\n", saved.version),
         Some(saved) => format!(
-            "{workflow}@{} has this structure already; wording changed in {}\n",
-            saved.version, saved.reworded
+            "{workflow}@{} has this structure already; wording changed in {}{}\n",
+            saved.version,
+            saved.reworded,
+            if saved.is_new_text { "; the new text replaces the old" } else { "" },
         ),
     };
     text.push_str(&problems(&definition.warnings));

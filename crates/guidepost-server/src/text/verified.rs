@@ -24,6 +24,13 @@ pub fn verified(found: &RunVerified) -> String {
     });
     let (lines, _) = fitting(problems, REPLY_MAX - 500);
     text.push_str(&lines);
+    match found.anchor.map(|anchor| anchor.0) {
+        None => {}
+        Some(0) => text.push_str("the published head is from before its first record\n"),
+        Some(seq) => {
+            let _ = writeln!(text, "up to e-{seq} it is what was published");
+        }
+    }
     let _ = writeln!(text, "head {}", checked.head);
     text
 }

@@ -85,6 +85,19 @@ async fn b21_a_history_is_verified() {
         let verified = fixture.ops.verify_run(&RunRef::from(run.as_str())).await.unwrap();
         let shown = text::verified(&verified);
         assert!(shown.starts_with("r-1: 4 records, nothing wrong\nhead "), "{shown}");
+
+        // Published, the head holds what there is; what comes after may come.
+        let published = verified.verified.head;
+        crate::log::act(&fixture, &run, "tool_execution", "lint").await;
+        let against =
+            async |head: &str| fixture.ops.verify_against(&run.as_str().into(), head).await;
+        let verified = against(&published.to_uppercase()).await.unwrap();
+        let shown = text::verified(&verified);
+        let expected = "r-1: 5 records, nothing wrong\nup to e-4 it is what was published\nhead ";
+        assert!(shown.starts_with(expected), "{shown}");
+        let shown = text::verified(&against(&"0".repeat(64)).await.unwrap());
+        assert!(shown.contains("1 problem\nno record has the hash that was published"), "{shown}");
+        assert_eq!(against("r-1").await.unwrap_err().kind(), Kind::Usage);
     })
     .await;
 }

@@ -164,3 +164,57 @@ async fn what_is_legal_in_every_state_is_shown_too() {
     "#]]
     .assert_eq(&view.diagram);
 }
+
+const LIVE: &str = "
+name: letter
+initial: draft
+states:
+  draft: { agent: writer, prompt: Be brief., live: true, on: { sent: { target: over, description: Off it goes } } }
+  over: { type: final }
+";
+
+/// A text of equal structure takes the place of the one before: runs that are under way get its prompts, also in a process
+/// that knows the old ones.
+#[tokio::test]
+async fn saving_other_words_reaches_runs_under_way() {
+    let fixture = Fixture::sqlite();
+    fixture.define(LIVE).await;
+    let run = fixture.start("letter", json!({})).await;
+    assert_eq!(fixture.standing(&run).await.states[0].prompt.as_deref(), Some("Be brief."));
+    let text = LIVE.replace("Be brief.", "Be kind.").replace("Off it", "There it");
+    let other = Define {
+        text: format!("# Second thoughts.{text}"),
+        file: "workflow.yaml".to_owned(),
+        save: true,
+        allowed: Allowed::Everything,
+        caller: "editor".to_owned(),
+    };
+    let saved = fixture.another().define(&other).await.unwrap().saved.unwrap();
+    assert_eq!((saved.version.0, saved.is_new, saved.revision), (1, false, 1));
+    let standing = fixture.standing(&run).await;
+    assert_eq!(standing.states[0].prompt.as_deref(), Some("Be kind."));
+    let sent = standing.next.iter().find(|legal| legal.event.as_str() == "sent").unwrap();
+    assert_eq!(sent.description.as_deref(), Some("There it goes"));
+    let shown = fixture.ops.show_workflow("letter").await.unwrap();
+    assert_eq!(shown.source.unwrap().text, other.text);
+    let shell = rusqlite::Connection::open(&fixture.url).unwrap();
+    let kept: String =
+        shell.query_row("SELECT source FROM source_revision", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, LIVE, "the first text is kept");
+}
+
+/// S0.15: what SQL says about a transition is what agents are told.
+#[tokio::test]
+async fn s0_15_a_transition_reworded_by_sql_is_told_in_the_new_words() {
+    let fixture = Fixture::sqlite();
+    fixture.define(LIVE).await;
+    let run = fixture.start("letter", json!({})).await;
+    let shell = rusqlite::Connection::open(&fixture.url).unwrap();
+    shell.execute_batch("UPDATE workflow_transition SET description = 'By post'").unwrap();
+    let standing = fixture.standing(&run).await;
+    let sent = standing.next.iter().find(|legal| legal.event.as_str() == "sent").unwrap();
+    assert_eq!(sent.description.as_deref(), Some("By post"));
+    let shown = fixture.ops.show_workflow("letter").await.unwrap();
+    let sent = shown.transitions.iter().find(|shown| shown.event == "sent").unwrap();
+    assert_eq!(sent.description.as_deref(), Some("By post"));
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
 use guidepost_core::recorded::Fact;
@@ -13,8 +13,8 @@ use guidepost_server::ops::{Kind, Ops};
 use guidepost_server::text;
 use guidepost_store::{
     Batch, Committed, Created, Defined, Description, Entry, HistoryPage, Loaded, NewRun,
-    NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary,
-    StateWording, Store, StoreError, Verified, VersionSummary, Wanted, Workflow, WorkflowFilter,
+    NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary, Store,
+    StoreError, Verified, VersionSummary, Wanted, Wording, Workflow, WorkflowFilter,
     WorkflowSummary,
 };
 use serde_json::json;
@@ -84,6 +84,7 @@ pass_on! {
     workflows(filter: &WorkflowFilter) -> Page<WorkflowSummary>;
     versions(name: &str) -> Vec<VersionSummary>;
     create(new: NewRun, batch: Batch) -> Created;
+    started(key: &str, digest: &RequestDigest) -> Option<Created>;
     load(run: &RunRef) -> Option<Loaded>;
     record(run: RunNo, facts: Vec<Fact>) -> Recorded;
     outcome(run: RunNo, since: Rev, request: &RequestDigest) -> Option<Outcome>;
@@ -92,8 +93,9 @@ pass_on! {
     runs(filter: &RunFilter) -> Page<RunSummary>;
     due(now: Timestamp, limit: usize) -> Vec<RunNo>;
     verify(run: RunNo) -> Verified;
+    record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
     reword(edit: Rewording) -> ();
-    wording(workflow: &str) -> Vec<StateWording>;
+    wording(workflow: &str) -> Wording;
 }
 
 /// B6: when the answer of the store is lost, the sender still hears what became of the event, and it happened once.

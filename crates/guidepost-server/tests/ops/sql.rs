@@ -3,6 +3,7 @@
 use expect_test::expect;
 use guidepost_core::input::Control;
 use guidepost_core::run::Status;
+use guidepost_server::ops::ReadHistory;
 use guidepost_server::text;
 use rusqlite::Connection;
 use serde_json::json;
@@ -171,4 +172,52 @@ async fn an_unsettled_run_is_put_into_another_workflow() {
     assert_eq!(standing.next[0].event.as_str(), "Go");
     let verified = fixture.ops.verify_run(&"17".into()).await.unwrap();
     assert!(verified.verified.problems.is_empty(), "{:?}", verified.verified);
+}
+
+/// The end of a run whose agent was deleted is sealed by whoever looks next, and the run takes facts as any other that is over.
+#[tokio::test]
+async fn a_run_whose_agent_was_deleted_is_sealed_and_takes_facts() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    fixture.standing("17").await;
+    shell.execute_batch("DELETE FROM agent_instance WHERE agent_id = 17").unwrap();
+    let unsealed = async || fixture.ops.verify_run(&"17".into()).await.unwrap().verified;
+    assert_eq!(unsealed().await.unsealed, 1);
+    assert_eq!(fixture.standing("17").await.status, Status::Cancelled);
+    let verified = unsealed().await;
+    assert_eq!((verified.records, verified.unsealed, verified.problems), (3, 0, vec![]));
+    crate::log::act(&fixture, "17", "tool_execution", "cleanup").await;
+    let verified = unsealed().await;
+    assert_eq!((verified.records, verified.unsealed, verified.problems), (4, 0, vec![]));
+}
+
+/// What happened outlives the rows of its workflow; a definition that histories need is not deleted.
+#[tokio::test]
+async fn a_history_outlives_its_workflow() {
+    let fixture = Fixture::sqlite();
+    let shell = shell(&fixture);
+    shell.execute_batch(BY_HAND).unwrap();
+    fixture.standing("17").await;
+    shell
+        .execute_batch("DELETE FROM agent_instance; DELETE FROM workflow WHERE workflow_id = 100;")
+        .unwrap();
+    let standing = fixture.standing("17").await;
+    assert_eq!((standing.status, standing.next), (Status::Cancelled, vec![]));
+    let read = ReadHistory {
+        run: "17".into(),
+        newest_first: false,
+        kinds: vec![],
+        limit: 9,
+        cursor: None,
+    };
+    let kinds = fixture.ops.history(&read).await.unwrap().items.into_iter().map(|item| item.kind);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["placed", "transitioned", "cancelled"]);
+
+    fixture.define(BUGFIX).await;
+    fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let refused = shell
+        .execute_batch("DELETE FROM agent_instance; DELETE FROM workflow WHERE name = 'bugfix';");
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("their histories use its definition"), "{refused}");
 }

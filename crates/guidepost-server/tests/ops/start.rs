@@ -128,3 +128,37 @@ async fn an_agents_name_finds_its_run_also_when_it_is_over_and_is_no_runs_id() {
     })
     .await;
 }
+
+/// A start that is repeated gets its run, whatever has become of the workflow since.
+#[tokio::test]
+async fn a_repeated_start_is_not_decided_again() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let start = StartRun {
+            workflow: Some("bugfix".to_owned()),
+            input: object(json!({ "issue": "#7" })),
+            key: Some("ticket-7".to_owned()),
+            caller: "writer-1".to_owned(),
+            ..StartRun::default()
+        };
+        let first = fixture.ops.start_run(&start).await.unwrap();
+        assert!(first.is_new);
+        fixture.send("r-1", "submit", json!({ "pr": "#1" }), None).await.unwrap();
+        // By now the same start would be refused.
+        fixture
+            .define(&BUGFIX.replace(
+                "pr: { type: string }\n  token",
+                "pr: { type: string, required: true }\n  token",
+            ))
+            .await;
+        let again = fixture.ops.start_run(&start).await.unwrap();
+        assert!(!again.is_new);
+        assert_eq!(again.standing, fixture.standing("r-1").await, "as it is now");
+        let other = StartRun { key: Some("ticket-8".to_owned()), ..start.clone() };
+        assert!(fixture.ops.start_run(&other).await.is_err());
+        let reused = StartRun { goal: Some("another".to_owned()), ..start };
+        let error = fixture.ops.start_run(&reused).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+    })
+    .await;
+}

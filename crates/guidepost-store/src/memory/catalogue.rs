@@ -11,7 +11,8 @@ use super::runs::Runs;
 use crate::filter::{page, page_items, words};
 use crate::{
     Defined, NewVersion, OBSERVED, Page, Rewording, Source, StateWording, StoreError,
-    VersionSummary, Wanted, Workflow, WorkflowBody, WorkflowFilter, WorkflowSummary,
+    TransitionRow, TransitionWording, VersionSummary, Wanted, Wording, Workflow, WorkflowBody,
+    WorkflowFilter, WorkflowSummary,
 };
 
 /// One tenant's workflows, by name.
@@ -28,23 +29,25 @@ struct Held {
     /// The index of the version new runs get.
     current: usize,
     /// Wording by the state's path, of all states the workflow ever had.
-    states: IndexMap<String, Wording>,
+    states: IndexMap<String, Said>,
 }
 
 #[derive(Debug)]
 struct HeldVersion {
     hash: String,
     source: Source,
+    /// How often the text was replaced.
+    revision: u64,
     states: u64,
-    /// Transitions' descriptions, in document order.
-    descriptions: Vec<Option<String>>,
+    /// Transitions in document order, and how often each was reworded.
+    transitions: Vec<(TransitionRow, u64)>,
     at: Timestamp,
     by: String,
 }
 
 /// A state's guideline and description: as they are, and as the definition last had them.
 #[derive(Debug)]
-struct Wording {
+struct Said {
     present: [Option<String>; 2],
     defined: [Option<String>; 2],
     revision: u64,
@@ -63,17 +66,23 @@ impl Catalogue {
         let reworded = held.reword_states(&new) + held.reword_transitions(&new);
         let known = held.versions.iter().position(|version| version.hash == new.hash);
         held.current = known.unwrap_or(held.versions.len());
+        let mut is_new_text = false;
         if known.is_none() {
             held.versions.push(HeldVersion {
                 hash: new.hash,
                 source: new.source,
+                revision: 0,
                 states: new.states.len() as u64,
-                descriptions: new.transitions.into_iter().map(|one| one.description).collect(),
+                transitions: new.transitions.into_iter().map(|row| (row, 0)).collect(),
                 at: new.at,
                 by: new.by,
             });
+        } else {
+            is_new_text = held.versions[held.current].take_text(new.source);
         }
-        Defined { version: number(held.current), is_new: known.is_none(), reworded }
+        let version = number(held.current);
+        let revision = held.versions[held.current].revision;
+        Defined { version, is_new: known.is_none(), reworded, revision, is_new_text }
     }
 
     pub(super) fn workflow(&self, name: &str, version: Wanted<'_>) -> Option<Workflow> {
@@ -87,9 +96,19 @@ impl Catalogue {
         let body = WorkflowBody::Versioned {
             version: number(index),
             hash: found.hash.clone(),
+            revision: found.revision,
             source: found.source.clone(),
         };
         Some(Workflow { name: name.to_owned(), body })
+    }
+
+    /// How often a version's text was replaced.
+    pub(super) fn revision(&self, name: &str, version: Option<Version>) -> u64 {
+        let wanted = version.map(Wanted::Version);
+        match wanted.and_then(|wanted| self.workflow(name, wanted)).map(|found| found.body) {
+            Some(WorkflowBody::Versioned { revision, .. }) => revision,
+            Some(WorkflowBody::Open(_)) | None => 0,
+        }
     }
 
     pub(super) fn list(&self, filter: &WorkflowFilter, runs: &Runs) -> Page<WorkflowSummary> {
@@ -146,9 +165,26 @@ impl Catalogue {
         Ok(())
     }
 
-    pub(super) fn wording(&self, name: &str) -> Vec<StateWording> {
-        let Some(held) = self.workflows.get(name) else { return Vec::new() };
-        let said = held.states.iter().filter(|(_, wording)| wording.was_given());
+    pub(super) fn wording(&self, name: &str) -> Wording {
+        let Some(held) = self.workflows.get(name) else { return Wording::default() };
+        let transitions = (0..).zip(&held.versions).flat_map(|(index, version)| {
+            let reworded = version.transitions.iter().filter(|(_, revision)| *revision > 0);
+            reworded.map(move |(row, revision)| TransitionWording {
+                version: number(index),
+                name: row.name.clone(),
+                from: row.from.clone(),
+                position: row.position,
+                description: row.description.clone(),
+                revision: *revision,
+            })
+        });
+        Wording { states: held.states_said(), transitions: transitions.collect() }
+    }
+}
+
+impl Held {
+    fn states_said(&self) -> Vec<StateWording> {
+        let said = self.states.iter().filter(|(_, wording)| wording.was_given());
         said.map(|(state, wording)| {
             let [guideline, description] = wording.present.clone();
             StateWording {
@@ -160,9 +196,7 @@ impl Catalogue {
         })
         .collect()
     }
-}
 
-impl Held {
     /// Takes over the definition's wording of states; how many were reworded.
     fn reword_states(&mut self, new: &NewVersion) -> u64 {
         let mut reworded = 0;
@@ -172,8 +206,7 @@ impl Held {
                 Some(wording) => reworded += u64::from(wording.define(defined)),
                 None => {
                     let present = defined.clone();
-                    self.states
-                        .insert(state.path.clone(), Wording { present, defined, revision: 0 });
+                    self.states.insert(state.path.clone(), Said { present, defined, revision: 0 });
                 }
             }
         }
@@ -185,9 +218,10 @@ impl Held {
         let known = self.versions.iter_mut().find(|version| version.hash == new.hash);
         let Some(version) = known else { return 0 };
         let mut reworded = 0;
-        for (old, transition) in version.descriptions.iter_mut().zip(&new.transitions) {
-            if *old != transition.description {
-                old.clone_from(&transition.description);
+        for ((old, revision), new) in version.transitions.iter_mut().zip(&new.transitions) {
+            if old.description != new.description {
+                old.description.clone_from(&new.description);
+                *revision += 1;
                 reworded += 1;
             }
         }
@@ -195,7 +229,17 @@ impl Held {
     }
 }
 
-impl Wording {
+impl HeldVersion {
+    /// Takes over a text of equal structure; whether it differs.
+    fn take_text(&mut self, source: Source) -> bool {
+        let is_new = self.source != source;
+        self.revision += u64::from(is_new);
+        self.source = source;
+        is_new
+    }
+}
+
+impl Said {
     /// Takes over what the definition says, where it says something else than before; whether that changed anything.
     fn define(&mut self, defined: [Option<String>; 2]) -> bool {
         let mut present = self.present.clone();

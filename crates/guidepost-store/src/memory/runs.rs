@@ -52,16 +52,16 @@ impl Runs {
     /// The run an earlier start with this key created.
     pub(super) fn by_key(
         &self,
-        key: Option<&(String, RequestDigest)>,
+        key: &str,
+        digest: &RequestDigest,
     ) -> Result<Option<Created>, StoreError> {
-        let Some((key, digest)) = key else { return Ok(None) };
         match self.keys.get(key) {
             None => Ok(None),
             Some((used, run)) if used == digest => {
                 let id = self.get(*run)?.head.id;
                 Ok(Some(Created { run: *run, id, is_new: false }))
             }
-            Some((_, run)) => Err(StoreError::KeyReused { key: key.clone(), run: *run }),
+            Some((_, run)) => Err(StoreError::KeyReused { key: key.to_owned(), run: *run }),
         }
     }
 
@@ -85,6 +85,8 @@ impl Runs {
             root,
             session: new.session,
             seq: Seq(0),
+            unsealed: 0,
+            revision: 0,
             created_at: new.at,
             updated_at: new.at,
         };
@@ -313,6 +315,13 @@ impl Held {
         let last = self.records.last();
         let head = last.map_or_else(|| chain::genesis(self.head.id), |kept| kept.hash);
         check.finish(self.head.seq, &chain::hex(&head), 0, &self.run)
+    }
+
+    pub(super) fn record_with_hash(&self, hash: &str) -> Option<Seq> {
+        let before_all = (Seq(0), chain::genesis(self.head.id));
+        let hashes = self.records.iter().map(|kept| (kept.entry.seq, kept.hash));
+        let mut hashes = std::iter::once(before_all).chain(hashes);
+        hashes.find(|(_, known)| chain::hex(known) == hash).map(|(seq, _)| seq)
     }
 
     fn is_wanted(&self, filter: &RunFilter, words: &[String]) -> bool {

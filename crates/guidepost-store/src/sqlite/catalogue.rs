@@ -12,8 +12,8 @@ use super::fault::Fault;
 use super::row::{self, int};
 use crate::filter::{page, page_items, words};
 use crate::{
-    Page, Rewording, Source, StateWording, VersionSummary, Wanted, Workflow, WorkflowBody,
-    WorkflowFilter, WorkflowSummary, refuse,
+    Page, Rewording, Source, StateWording, TransitionWording, VersionSummary, Wanted, Wording,
+    Workflow, WorkflowBody, WorkflowFilter, WorkflowSummary, refuse,
 };
 
 /// [`Wanted`], to send to another thread.
@@ -84,6 +84,7 @@ fn versioned(row: &rusqlite::Row<'_>) -> rusqlite::Result<WorkflowBody> {
     Ok(WorkflowBody::Versioned {
         version: Version(row::count(row, 0)?),
         hash: row.get(1)?,
+        revision: row::count(row, 5)?,
         source: Source { format: row.get(2)?, text: row.get(3)?, file: row.get(4)? },
     })
 }
@@ -165,8 +166,8 @@ pub(super) fn versions(
 
 /// Edits a state's wording, live.
 pub(super) fn reword(db: &Connection, tenant: &Tenant, edit: &Rewording) -> Result<(), Fault> {
-    type Wording = (i64, Option<String>, Option<String>);
-    let found: Option<Wording> = db
+    type State = (i64, Option<String>, Option<String>);
+    let found: Option<State> = db
         .prepare_cached(include_str!("queries/find_state_wording.sql"))?
         .query_row(
             named_params! {
@@ -187,15 +188,11 @@ pub(super) fn reword(db: &Connection, tenant: &Tenant, edit: &Rewording) -> Resu
     Ok(())
 }
 
-/// The present wording of a workflow's states.
-pub(super) fn wording(
-    db: &Connection,
-    tenant: &Tenant,
-    workflow: &str,
-) -> Result<Vec<StateWording>, Fault> {
-    let mut statement = db.prepare_cached(include_str!("queries/list_wording.sql"))?;
+/// The present wording of a workflow.
+pub(super) fn wording(db: &Connection, tenant: &Tenant, workflow: &str) -> Result<Wording, Fault> {
     let parameters = named_params! { ":tenant": tenant.as_str(), ":workflow": workflow };
-    let wording = statement.query_map(parameters, |row| {
+    let mut states = db.prepare_cached(include_str!("queries/list_wording.sql"))?;
+    let states = states.query_map(parameters, |row| {
         Ok(StateWording {
             state: row.get(0)?,
             guideline: row.get(1)?,
@@ -203,5 +200,19 @@ pub(super) fn wording(
             revision: row::count(row, 3)?,
         })
     })?;
-    Ok(wording.collect::<Result<_, _>>()?)
+    let mut transitions = db.prepare_cached(include_str!("queries/list_transition_wording.sql"))?;
+    let transitions = transitions.query_map(parameters, |row| {
+        Ok(TransitionWording {
+            version: Version(row::count(row, 0)?),
+            name: row.get(1)?,
+            from: row.get::<_, Option<String>>(2)?.filter(|path| !path.is_empty()),
+            position: row.get(3)?,
+            description: row.get(4)?,
+            revision: row::count(row, 5)?,
+        })
+    })?;
+    Ok(Wording {
+        states: states.collect::<Result<_, _>>()?,
+        transitions: transitions.collect::<Result<_, _>>()?,
+    })
 }

@@ -9,7 +9,8 @@ use crate::{Durability, StoreError};
 pub struct Location {
     /// The file.
     pub path: PathBuf,
-    /// [`Durability::Disk`], or [`Durability::Process`] for writes that a loss of power may undo.
+    /// [`Durability::Disk`], or [`Durability::Process`] for writes that a loss of power may undo. After
+    /// [`Durability::None`], which no URL asks for, it may leave nothing that can be opened.
     pub durability: Durability,
     /// The SQLite VFS it goes through; `None` for the platform's own.
     pub vfs: Option<String>,

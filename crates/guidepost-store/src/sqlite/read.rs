@@ -25,7 +25,6 @@ struct RunRow {
     status: Status,
     rev: Rev,
     state_rev: Rev,
-    unsealed: u64,
     chain: Option<Vec<u8>>,
     state: String,
 }
@@ -51,6 +50,8 @@ impl RunRow {
             root: RunNo(row.get("root_no")?),
             session: row.get("session")?,
             seq: Seq(number(row, "seq")?),
+            unsealed: number(row, "unsealed")?,
+            revision: number(row, "revision")?,
             created_at: time(row, "started_at")?,
             updated_at: time(row, "changed_at")?,
         };
@@ -62,7 +63,6 @@ impl RunRow {
             status,
             rev: Rev(number(row, "rev")?),
             state_rev: Rev(number(row, "state_rev")?),
-            unsealed: number(row, "unsealed")?,
             chain: row.get("head")?,
             state: row.get("state")?,
         }))
@@ -270,12 +270,30 @@ pub(super) fn runs(
     filter: &RunFilter,
 ) -> Result<Page<RunSummary>, Fault> {
     let limit = page_items(filter.limit);
+    let wanted = if filter.status.is_empty() { Status::ALL.as_slice() } else { &filter.status };
+    // One status at a time is found and ordered by an index, so that a rare one costs no look at all the others.
+    let mut found = Vec::new();
+    for status in Status::ALL.iter().filter(|status| wanted.contains(status)) {
+        found.append(&mut runs_of(db, tenant, filter, *status, limit)?);
+    }
+    found.sort_unstable_by_key(|run| std::cmp::Reverse(run.no));
+    Ok(page(found, limit, |last| last.no.0.to_string()))
+}
+
+/// The newest runs of one status: one more than a page has, so that it shows whether there are more.
+fn runs_of(
+    db: &Connection,
+    tenant: &Tenant,
+    filter: &RunFilter,
+    status: Status,
+    limit: usize,
+) -> Result<Vec<RunSummary>, Fault> {
     let before = filter.cursor.as_ref().and_then(|cursor| cursor.parse::<i64>().ok());
     let mut statement = db.prepare_cached(include_str!("queries/list_runs.sql"))?;
     let mut rows = statement.query(named_params! {
         ":tenant": tenant.as_str(),
         ":before": before.unwrap_or(i64::MAX),
-        ":status": list(&filter.status),
+        ":status": status.as_str(),
         ":workflow": filter.workflow,
         ":agent": filter.agent,
         ":parent": filter.parent.map(|parent| parent.0),
@@ -288,7 +306,7 @@ pub(super) fn runs(
     while let Some(row) = rows.next()? {
         found.push(summary(row)?);
     }
-    Ok(page(found, limit, |last| last.no.0.to_string()))
+    Ok(found)
 }
 
 fn summary(row: &Row<'_>) -> Result<RunSummary, Fault> {
@@ -353,7 +371,26 @@ pub(super) fn verify(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Ver
     };
     let genesis = chain::genesis(found.head.id);
     let head = found.chain.as_deref().unwrap_or(&genesis);
-    Ok(check.finish(found.head.seq, &chain::hex(head), found.unsealed, &stored))
+    Ok(check.finish(found.head.seq, &chain::hex(head), found.head.unsealed, &stored))
+}
+
+/// The record that has a hash.
+pub(super) fn record_with_hash(
+    db: &Connection,
+    tenant: &Tenant,
+    run: RunNo,
+    hash: &str,
+) -> Result<Option<Seq>, Fault> {
+    let found = find(db, tenant, &RunRef::No(run))?
+        .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
+    if chain::hex(&chain::genesis(found.head.id)) == hash {
+        return Ok(Some(Seq(0)));
+    }
+    let seq = db
+        .prepare_cached(include_str!("queries/seq_of_hash.sql"))?
+        .query_row(named_params! { ":run": run.0, ":hash": hash }, |row| row::count(row, 0))
+        .optional()?;
+    Ok(seq.map(Seq))
 }
 
 fn verify_record(check: &mut Check, row: &Row<'_>) -> Result<(), Fault> {

@@ -53,7 +53,8 @@ pub(super) fn connect(location: &Location) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let synchronous = match location.durability {
         Durability::Disk => "FULL",
-        Durability::Process | Durability::None => "NORMAL",
+        Durability::Process => "NORMAL",
+        Durability::None => "OFF",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
@@ -164,6 +165,14 @@ mod tests {
             .collect()
     }
 
+    /// How SQLite goes about a statement, step by step.
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let none = std::iter::repeat_n(rusqlite::types::Null, plan.parameter_count());
+        let steps = plan.query_map(rusqlite::params_from_iter(none), |row| row.get(3)).unwrap();
+        steps.map(Result::unwrap).collect()
+    }
+
     #[test]
     fn every_statement_fits_the_schema() {
         let (_keep, _, connection) = migrated();
@@ -195,14 +204,7 @@ mod tests {
             if !is_hot.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
-            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let count = plan.parameter_count();
-            let none = std::iter::repeat_n(rusqlite::types::Null, count);
-            let steps = plan
-                .query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3))
-                .unwrap();
-            for step in steps {
-                let step = step.unwrap();
+            for step in plan(&connection, &sql) {
                 // A view's rows, once found, are scanned too; so is a JSON list.
                 let harmless = ["SCAN run", "SCAN json_each", "SCAN leaf", "SCAN word"];
                 let scans =
@@ -219,6 +221,36 @@ mod tests {
         let plan: String =
             connection.query_row(&sql, rusqlite::params![1, 1], |row| row.get(3)).unwrap();
         assert!(plan.contains("record_changes"), "{plan}");
+    }
+
+    #[test]
+    fn runs_of_a_rare_status_are_found_by_an_index() {
+        let (_keep, _, connection) = migrated();
+        let steps = plan(&connection, include_str!("queries/list_runs.sql"));
+        for index in [
+            "agent_instance_status (tenant=? AND status=?",
+            "deleted_agent_status (tenant=? AND status=?",
+        ] {
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
+        }
+        assert!(
+            !steps.iter().any(|step| step.starts_with("SCAN a") || step.starts_with("SCAN d")),
+            "{steps:?}"
+        );
+        assert!(!steps.iter().any(|step| step.contains("ORDER BY")), "sorted: {steps:?}");
+    }
+
+    #[test]
+    fn the_wording_of_transitions_is_found_by_an_index() {
+        let (_keep, _, connection) = migrated();
+        let steps = plan(&connection, include_str!("queries/list_transition_wording.sql"));
+        assert!(
+            steps.iter().any(|step| step.contains("workflow_transition_reworded")),
+            "{steps:?}"
+        );
+        let of_transition = "SELECT description FROM wording_revision WHERE transition_id = :transition ORDER BY revision";
+        let steps = plan(&connection, of_transition);
+        assert!(steps.iter().any(|step| step.contains("wording_revision_transition")), "{steps:?}");
     }
 
     #[test]

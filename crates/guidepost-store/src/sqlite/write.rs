@@ -146,7 +146,9 @@ pub(super) fn create(
     new: &NewRun,
     step: &Step,
 ) -> Result<Created, Fault> {
-    if let Some(created) = created_before(db, tenant, new)? {
+    if let Some((key, digest)) = &new.key
+        && let Some(created) = created_before(db, tenant, key, digest)?
+    {
         return Ok(created);
     }
     let workflow_id = workflow_for(db, tenant, &new.workflow, new.version)?;
@@ -203,12 +205,12 @@ pub(super) fn create(
 }
 
 /// The run an earlier start with this key created.
-fn created_before(
+pub(super) fn created_before(
     db: &Connection,
     tenant: &Tenant,
-    new: &NewRun,
+    key: &str,
+    digest: &RequestDigest,
 ) -> Result<Option<Created>, Fault> {
-    let Some((key, digest)) = &new.key else { return Ok(None) };
     let found: Option<(Vec<u8>, i64, String)> = db
         .prepare_cached(include_str!("queries/find_key.sql"))?
         .query_row(named_params! { ":tenant": tenant.as_str(), ":key": key }, |row| {
@@ -218,7 +220,7 @@ fn created_before(
     let Some((used, run, id)) = found else { return Ok(None) };
     let run = RunNo(run);
     if used != digest.0 {
-        return Err(StoreError::KeyReused { key: key.clone(), run }.into());
+        return Err(StoreError::KeyReused { key: key.to_owned(), run }.into());
     }
     let id = row::run_id(&id).ok_or_else(|| damaged(run, "its run id is no UUID"))?;
     Ok(Some(Created { run, id, is_new: false }))
@@ -273,7 +275,8 @@ pub(super) fn commit(
     expected: Rev,
     step: &Step,
 ) -> Result<Committed, Fault> {
-    let Some(mut head) = Head::read(db, tenant, run)? else {
+    let live = Head::read(db, tenant, run, include_str!("queries/run_head.sql"))?;
+    let Some(mut head) = live else {
         return Err(deleted_or_unknown(db, tenant, run, expected)?.into());
     };
     if head.rev != expected {
@@ -311,8 +314,13 @@ pub(super) fn record(
     run: RunNo,
     observed: &Observed,
 ) -> Result<Recorded, Fault> {
-    let mut head = Head::read(db, tenant, run)?
-        .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
+    let live = Head::read(db, tenant, run, include_str!("queries/run_head.sql"))?;
+    let is_deleted = live.is_none();
+    let mut head = match live {
+        Some(live) => live,
+        None => Head::read(db, tenant, run, include_str!("queries/run_head_deleted.sql"))?
+            .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?,
+    };
     head.seal_what_sql_wrote(db)?;
     let first = head.seq.next();
     for (fact, table) in &observed.facts {
@@ -322,7 +330,13 @@ pub(super) fn record(
             append_fact(db, tenant, &head, fact, *table)?;
         }
     }
-    advance_seq(db, &head)?;
+    if is_deleted {
+        db.prepare_cached(include_str!("queries/advance_seq_deleted.sql"))?.execute(
+            named_params! { ":run": run.0, ":seq": int(head.seq.0), ":head": head.head.as_slice() },
+        )?;
+    } else {
+        advance_seq(db, &head)?;
+    }
     Ok(Recorded { first, last: head.seq, rev: head.rev })
 }
 
@@ -346,8 +360,13 @@ fn deleted_or_unknown(
 }
 
 impl Head {
-    fn read(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Option<Self>, Fault> {
-        let mut statement = db.prepare_cached(include_str!("queries/run_head.sql"))?;
+    fn read(
+        db: &Connection,
+        tenant: &Tenant,
+        run: RunNo,
+        query: &str,
+    ) -> Result<Option<Self>, Fault> {
+        let mut statement = db.prepare_cached(query)?;
         let mut rows =
             statement.query(named_params! { ":run": run.0, ":tenant": tenant.as_str() })?;
         let Some(row) = rows.next()? else { return Ok(None) };

@@ -44,12 +44,14 @@ macro_rules! conformance {
             a_repeated_request_finds_its_outcome
             evidence_is_counted_from_a_rev
             a_clean_history_verifies
+            a_published_head_stays_in_its_history
             runs_are_listed_newest_first
             runs_are_filtered
             a_listed_run_is_summed_up
             due_runs_are_listed_longest_due_first
             a_workflow_gets_a_new_version_only_for_a_new_structure
             saving_again_rewords_without_undoing_live_edits
+            a_text_of_equal_structure_replaces_the_one_before
             live_edits_are_counted
             workflows_are_listed_and_searched
             versions_are_listed_newest_first

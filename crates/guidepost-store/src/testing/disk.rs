@@ -45,6 +45,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     calls: u64,
+    failed_syncs: u64,
     plan: Option<Plan>,
     /// What undoes, newest last, all that was done to a file since its last sync.
     unsynced: HashMap<PathBuf, Vec<Undo>>,
@@ -94,6 +95,7 @@ impl Disk {
     pub fn plan(&self, plan: Option<Plan>) {
         let mut state = self.0.state();
         state.calls = 0;
+        state.failed_syncs = 0;
         state.plan = plan;
     }
 
@@ -101,6 +103,12 @@ impl Disk {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.0.state().calls
+    }
+
+    /// How many syncs failed since the last plan.
+    #[must_use]
+    pub fn failed_syncs(&self) -> u64 {
+        self.0.state().failed_syncs
     }
 
     /// Copies the files of a directory to another as a loss of power would leave them now: without all that was not synced.
@@ -160,7 +168,9 @@ impl Shared {
             false => state.calls == plan.call,
         };
         let can_fail_so = plan.failure == Failure::Io || call == Call::Write;
-        (is_due && can_fail_so).then_some(plan.failure)
+        let fails = is_due && can_fail_so;
+        state.failed_syncs += u64::from(fails && call == Call::Sync);
+        fails.then_some(plan.failure)
     }
 
     fn note(&self, path: &Path, undo: Undo) {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use guidepost_core::id::RunNo;
 use guidepost_store::{Store, StoreError};
 
-use crate::counter;
+use crate::check::Acknowledged;
+use crate::counter::{self, Counted};
 
 const URL: &str = "GUIDEPOST_TEST_URL";
 const RUNS: &str = "GUIDEPOST_TEST_RUNS";
+const IS_RASH: &str = "GUIDEPOST_TEST_IS_RASH";
 
 /// The parent's side.
 pub(crate) struct Child {
@@ -21,31 +23,44 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a process that has a task for each of the runs.
     pub(crate) fn start(url: &str, runs: &[RunNo]) -> Self {
+        Self::of(url, runs, |command| command)
+    }
+
+    /// Starts one that says that a step is durable before it is.
+    pub(crate) fn start_rash(url: &str, runs: &[RunNo]) -> Self {
+        Self::of(url, runs, |command| command.env(IS_RASH, ""))
+    }
+
+    fn of(url: &str, runs: &[RunNo], more: impl Fn(&mut Command) -> &mut Command) -> Self {
         let runs: Vec<String> = runs.iter().map(|run| run.0.to_string()).collect();
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let command = command
             .args(["--exact", "child", "--nocapture"])
             .env(URL, url)
             .env(RUNS, runs.join(" "))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        let mut process = more(command).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap());
         Self { process, lines }
     }
 
-    /// The next line it prints.
-    pub(crate) fn line(&mut self) -> String {
+    /// Waits until it writes.
+    pub(crate) fn wait(&mut self, acknowledged: &mut Acknowledged) {
         let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        assert!(!line.is_empty(), "the child ended by itself");
-        line.trim_end().to_owned()
+        while !acknowledged.add_line(line.trim_end()) {
+            line.clear();
+            self.lines.read_line(&mut line).unwrap();
+            assert!(!line.is_empty(), "the child ended by itself");
+        }
     }
 
     /// Kills it at once. What it had printed by then is acknowledged too.
-    pub(crate) fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self, acknowledged: &mut Acknowledged) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.lines.lines().map_while(Result::ok).collect()
+        for line in self.lines.lines().map_while(Result::ok) {
+            acknowledged.add_line(&line);
+        }
     }
 }
 
@@ -65,13 +80,19 @@ pub(crate) fn run_if_told() {
 }
 
 async fn count(store: Arc<dyn Store>, run: RunNo) {
+    let is_rash = std::env::var_os(IS_RASH).is_some();
+    let say = |Counted { rev, number }| {
+        let line = format!("{} {rev} {number}\n", run.0);
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
+    };
     loop {
         let present = counter::load(store.as_ref(), run).await;
+        if is_rash {
+            say(counter::next(&present));
+        }
         match counter::step(store.as_ref(), run, present).await {
-            Ok(number) => {
-                let line = format!("{} {number}\n", run.0);
-                std::io::stdout().write_all(line.as_bytes()).unwrap();
-            }
+            Ok(counted) if !is_rash => say(counted),
+            Ok(_) => {}
             Err(StoreError::Conflict { .. } | StoreError::Busy { .. }) => {}
             Err(other) => panic!("{other}"),
         }

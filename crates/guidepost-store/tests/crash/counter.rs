@@ -1,7 +1,7 @@
 //! A run that counts: each step appends the next number to a list, so that what is lost, doubled or overwritten shows.
 
 use guidepost_core::data::{Change, Pointer};
-use guidepost_core::id::{EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, Version};
+use guidepost_core::id::{EventName, RunId, RunNo, RunRef, StateId, Tenant, Version};
 use guidepost_core::record::{Cause, Record, Started, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
@@ -75,32 +75,31 @@ pub(crate) async fn create(store: &dyn Store) -> RunNo {
     store.create(&Tenant::default(), new, batch).await.unwrap().run
 }
 
-/// Counts one further, and returns the number once it is acknowledged.
-pub(crate) async fn step(store: &dyn Store, run: RunNo, present: Run) -> Result<u64, StoreError> {
-    let (next, rev, batch) = next(present);
-    store.commit(&Tenant::default(), run, rev, batch).await.map(|_| next)
+/// A number, and the rev it was counted at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) rev: u64,
+    pub(crate) number: u64,
 }
 
-/// As [`step`], but as if nobody had to look at the rev.
-pub(crate) async fn careless_step(
+/// What comes next.
+pub(crate) fn next(present: &Run) -> Counted {
+    let number = counted(present).last().unwrap_or(&0) + 1;
+    Counted { rev: present.rev.0 + 1, number }
+}
+
+/// Counts one further, and returns the number once it is acknowledged.
+pub(crate) async fn step(
     store: &dyn Store,
     run: RunNo,
     present: Run,
-) -> Result<u64, StoreError> {
-    let (next, mut rev, batch) = next(present);
-    loop {
-        match store.commit(&Tenant::default(), run, rev, batch.clone()).await {
-            Err(StoreError::Conflict { present, .. }) => rev = present,
-            other => return other.map(|_| next),
-        }
-    }
-}
-
-fn next(present: Run) -> (u64, Rev, Batch) {
-    let next = counted(&present).last().unwrap_or(&0) + 1;
-    let changes = vec![Change::Append(Pointer::from("/counted"), vec![next.into()])];
+) -> Result<Counted, StoreError> {
+    let Counted { number, .. } = next(&present);
+    let changes = vec![Change::Append(Pointer::from("/counted"), vec![number.into()])];
     let rev = present.rev;
-    (next, rev, batch(present, vec![Transitioned { changes, ..transitioned() }.into()]))
+    let batch = batch(present, vec![Transitioned { changes, ..transitioned() }.into()]);
+    let committed = store.commit(&Tenant::default(), run, rev, batch).await?;
+    Ok(Counted { rev: committed.rev.0, number })
 }
 
 fn batch(mut run: Run, records: Vec<Record>) -> Batch {

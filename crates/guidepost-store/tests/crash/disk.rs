@@ -14,60 +14,99 @@ use crate::{block_on, counter, create_runs};
 const FILE: &str = "guidepost.db";
 
 /// How many steps are tried on a failing disk.
-const STEPS: u32 = 6;
+const STEPS: u32 = 4;
 
-fn open(directory: &Path, disk: Option<Disk>, durability: Durability) -> Arc<dyn Store> {
+fn try_open(
+    directory: &Path,
+    disk: Option<Disk>,
+    durability: Durability,
+) -> Result<Arc<dyn Store>, StoreError> {
     let location = Location {
         durability,
         vfs: disk.map(|disk| disk.vfs()),
         ..Location::new(directory.join(FILE))
     };
-    Arc::new(Sqlite::open(&location).unwrap())
+    Ok(Arc::new(Sqlite::open(&location)?))
 }
 
-/// Steps as far as the disk lets it.
-async fn steps(store: &Arc<dyn Store>, run: RunNo, acknowledged: &mut Acknowledged) {
+fn open(directory: &Path, disk: Option<Disk>, durability: Durability) -> Arc<dyn Store> {
+    try_open(directory, disk, durability).unwrap()
+}
+
+/// Steps as far as the disk lets it. Once a sync failed, nothing is written any more.
+async fn steps(store: &Arc<dyn Store>, disk: Disk, run: RunNo, acknowledged: &mut Acknowledged) {
     for _ in 0..STEPS {
+        let had_failed = disk.failed_syncs() > 0;
         let Some(present) = counter::try_load(store.as_ref(), run).await else { continue };
         match counter::step(store.as_ref(), run, present).await {
-            Ok(number) => acknowledged.add(&format!("{} {number}", run.0)),
-            Err(StoreError::Unavailable { .. } | StoreError::ReadOnly { .. }) => {}
+            Err(StoreError::ReadOnly { .. }) => {}
+            other if had_failed => panic!("a sync had failed, and then: {other:?}"),
+            Ok(counted) => acknowledged.add(run, counted),
+            Err(StoreError::Unavailable { .. }) => {}
             Err(other) => panic!("{other}"),
         }
     }
 }
 
+/// All ways to fail, at call after call, until one is so late that it never comes. `attempt` uses a disk, and then looks at
+/// what is left. How many calls failed.
+#[expect(clippy::print_stdout, reason = "a test that fails is to say at which call")]
+fn every_failure(attempt: impl Fn(Disk)) -> u32 {
+    let mut failed = 0;
+    for failure in [Failure::Io, Failure::Full] {
+        for is_lasting in [false, true] {
+            for call in 1.. {
+                let disk = Disk::new();
+                disk.plan(Some(Plan { call, failure, is_lasting }));
+                println!("{failure:?} at call {call}, lasting: {is_lasting}");
+                attempt(disk);
+                if disk.calls() < call {
+                    break;
+                }
+                failed += 1;
+            }
+        }
+    }
+    failed
+}
+
+/// From opening the file to closing it.
 #[test]
 fn whatever_call_fails_nothing_acknowledged_is_lost() {
     let template = tempfile::tempdir().unwrap();
     let run = block_on(create_runs(&open(template.path(), None, Durability::Disk), 1))[0];
-    let mut points = 0;
-    for (failure, is_lasting) in [(Failure::Io, false), (Failure::Io, true), (Failure::Full, false)]
-    {
-        for call in 1.. {
-            let directory = tempfile::tempdir().unwrap();
-            std::fs::copy(template.path().join(FILE), directory.path().join(FILE)).unwrap();
-            let mut acknowledged = Acknowledged::default();
-            let disk = Disk::new();
-            let store = open(directory.path(), Some(disk), Durability::Disk);
-            disk.plan(Some(Plan { call, failure, is_lasting }));
-            block_on(steps(&store, run, &mut acknowledged));
-            let calls = disk.calls();
-            drop(store);
-            let store = open(directory.path(), None, Durability::Disk);
-            let problems = block_on(check(&store, &acknowledged));
-            assert_eq!(
-                problems,
-                Vec::<String>::new(),
-                "{failure:?} at call {call}, lasting: {is_lasting}"
-            );
-            points += 1;
-            if calls < call {
-                break;
-            }
+    let failed = every_failure(|disk| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::copy(template.path().join(FILE), directory.path().join(FILE)).unwrap();
+        let mut acknowledged = Acknowledged::default();
+        match try_open(directory.path(), Some(disk), Durability::Disk) {
+            Ok(store) => block_on(steps(&store, disk, run, &mut acknowledged)),
+            Err(StoreError::Unavailable { .. }) => {}
+            Err(other) => panic!("{other}"),
         }
-    }
-    assert!(points > 60, "{points} points");
+        let store = open(directory.path(), None, Durability::None);
+        assert_eq!(block_on(check(&store, &acknowledged)), Vec::<String>::new());
+    });
+    assert!(failed > 200, "{failed} calls failed");
+}
+
+/// A new file is made as a whole, or can still be made.
+#[test]
+fn whatever_call_fails_a_new_file_can_be_made() {
+    let failed = every_failure(|disk| {
+        let directory = tempfile::tempdir().unwrap();
+        match try_open(directory.path(), Some(disk), Durability::Disk) {
+            Ok(_) | Err(StoreError::Unavailable { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+        let store = open(directory.path(), None, Durability::None);
+        let mut acknowledged = Acknowledged::default();
+        let run = block_on(create_runs(&store, 1))[0];
+        let present = block_on(counter::load(store.as_ref(), run));
+        acknowledged.add(run, block_on(counter::step(store.as_ref(), run, present)).unwrap());
+        assert_eq!(block_on(check(&store, &acknowledged)), Vec::<String>::new());
+    });
+    assert!(failed > 100, "{failed} calls failed");
 }
 
 #[test]
@@ -104,11 +143,13 @@ fn problems_after_power_loss(durability: Durability) -> Vec<String> {
     let mut acknowledged = Acknowledged::default();
     let mut problems = Vec::new();
     for _ in 0..20 {
-        block_on(steps(&store, run, &mut acknowledged));
+        block_on(steps(&store, disk, run, &mut acknowledged));
         let left = tempfile::tempdir().unwrap();
         disk.lose_power(directory.path(), left.path()).unwrap();
-        let store = open(left.path(), None, Durability::Disk);
-        problems.extend(block_on(check(&store, &acknowledged)));
+        match try_open(left.path(), None, Durability::None) {
+            Ok(store) => problems.extend(block_on(check(&store, &acknowledged))),
+            Err(error) => problems.push(format!("everything is lost: {error}")),
+        }
     }
     problems
 }
@@ -118,8 +159,12 @@ fn a_loss_of_power_takes_nothing_acknowledged() {
     assert_eq!(problems_after_power_loss(Durability::Disk), Vec::<String>::new());
 }
 
+/// `synchronous=NORMAL`, which syncs at checkpoints only, and `synchronous=OFF`, which never does.
 #[test]
 fn a_store_that_does_not_sync_is_found_out() {
-    let problems = problems_after_power_loss(Durability::Process);
-    assert!(problems.iter().any(|problem| problem.contains("lost")), "{problems:?}");
+    for durability in [Durability::Process, Durability::None] {
+        let problems = problems_after_power_loss(durability);
+        let lost = problems.iter().filter(|problem| problem.contains("lost"));
+        assert!(lost.count() > 0, "{durability:?}: {problems:?}");
+    }
 }

@@ -7,6 +7,7 @@ mod file;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::record::{Cause, Record, Transitioned};
+use guidepost_core::recorded::{Fact, FactBody, Note};
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
 use guidepost_store::{
@@ -432,6 +433,14 @@ fn a_deleted_agent_leaves_its_history() {
             let loaded = store.load(tenant, &RunRef::No(RunNo(18))).await.unwrap().unwrap();
             let verified = store.verify(tenant, RunNo(18)).await.unwrap();
             assert_eq!((verified.unsealed, verified.problems), (2, vec![]));
+            assert_eq!(loaded.head.unsealed, 2);
+            let note = Note { text: "it is over".to_owned(), ..Note::default() };
+            let body = FactBody::Note(note);
+            let told = vec![Fact { at: None, observed: false, by: "reader".to_owned(), body }];
+            let recorded = store.record(tenant, RunNo(18), told).await.unwrap();
+            assert_eq!((recorded.first, recorded.rev), (Seq(3), Rev(2)));
+            let verified = store.verify(tenant, RunNo(18)).await.unwrap();
+            assert_eq!((verified.records, verified.unsealed, verified.problems), (3, 0, vec![]));
             loaded
         });
         assert_eq!((loaded.run.status, loaded.run.rev), (Status::Cancelled, Rev(2)));
@@ -605,7 +614,7 @@ fn a_workflow_from_a_definition_keeps_its_structure() {
         file.shell("UPDATE workflow_state SET guideline = 'Be brief.' WHERE name = 'Draft'");
         file.shell("UPDATE workflow_transition SET description = 'When it reads well.' WHERE name = 'Drafted'");
         let guideline = file.with_store(async |store, tenant| {
-            store.wording(tenant, "essay").await.unwrap().remove(0).guideline
+            store.wording(tenant, "essay").await.unwrap().states.remove(0).guideline
         });
         assert_eq!(guideline.as_deref(), Some("Be brief."));
         file.shell("DELETE FROM workflow");

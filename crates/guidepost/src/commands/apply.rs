@@ -65,10 +65,10 @@ async fn save(
         return Ok(());
     }
     let name = format!("{}@{}", definition.workflow, saved.version);
-    let what = match (saved.is_new, saved.reworded) {
+    let what = match (saved.is_new, saved.reworded > 0 || saved.is_new_text) {
         (true, _) => "saved",
-        (false, 0) => "unchanged",
-        (false, _) => "reworded",
+        (false, false) => "unchanged",
+        (false, true) => "reworded",
     };
     out.line(format!("{what} {name} ({})", file.name));
     Ok(())

@@ -25,7 +25,11 @@ pub(crate) async fn run(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let Some(run) = &args.run else { return all(door, out).await };
-    let found = door.ops.verify_run(&RunRef::from(run.as_str())).await?;
+    let run = RunRef::from(run.as_str());
+    let found = match &args.anchor {
+        None => door.ops.verify_run(&run).await?,
+        Some(published) => door.ops.verify_against(&run, published).await?,
+    };
     answer(out, &found, &text::verified(&found));
     Ok(exit(&found))
 }

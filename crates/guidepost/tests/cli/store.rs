@@ -77,6 +77,10 @@ fn a_history_is_verified() {
     let mut talk = with_bugfix();
     talk.run(&["start", "bugfix", "--input", r#"{"issue":1}"#]);
     talk.type_("verify r-1").type_("verify").type_("verify r-9");
+    let answer = talk.run(&["verify", "r-1", "--json", "--anchor", &"0".repeat(64)]);
+    assert_eq!(answer.exit, 1);
+    assert!(answer.stdout.contains("no record has the hash that was published"));
+    talk.type_("verify r-1 --anchor r-1").type_("verify --anchor x");
     talk.expect(&expect![[r#"
         $ guidepost verify r-1
         r-1: 2 records, nothing wrong
@@ -89,6 +93,20 @@ fn a_history_is_verified() {
         ! error[GP0302]: there is no run `r-9`
         ! hint: list the runs there are with `guidepost find --in runs`
         exit 4
+
+        $ guidepost verify r-1 --anchor r-1
+        ! error[GP0407]: `r-1` is no head of a history
+        ! hint: expected 64 hexadecimal digits, from an earlier `guidepost verify`
+        exit 64
+
+        $ guidepost verify --anchor x
+        ! error: the following required arguments were not provided:
+        !   <RUN>
+        ! 
+        ! Usage: guidepost verify --anchor <HEAD> <RUN>
+        ! 
+        ! For more information, try '--help'.
+        exit 64
 
     "#]]);
 }

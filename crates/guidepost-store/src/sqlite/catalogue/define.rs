@@ -8,10 +8,10 @@ use guidepost_core::id::{Tenant, Version};
 use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::find;
+use super::{by_number, find};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::row::int;
-use crate::{Defined, NewVersion, StateRow, StoreError, TransitionRow};
+use crate::{Defined, NewVersion, StateRow, StoreError, TransitionRow, WorkflowBody};
 
 /// The name of the row that stands for a workflow as a whole. No state's own name has parentheses unless its author
 /// insists.
@@ -47,9 +47,9 @@ pub(in crate::sqlite) fn define(
     let states = known_states(db, workflow)?;
     let mut saving = Saving { db, tenant, new, workflow, states };
     let known = saving.known_version()?;
-    let version = match known {
-        Some(version) => version,
-        None => saving.add_version()?,
+    let (version, revision, is_new_text) = match known {
+        Some(version) => saving.take_text(version)?,
+        None => (saving.add_version()?, 0, false),
     };
     let reworded =
         saving.save_states(version)? + saving.save_transitions(version, known.is_none())?;
@@ -57,7 +57,7 @@ pub(in crate::sqlite) fn define(
         ":workflow": workflow, ":version": version, ":description": new.description,
     })?;
     let version = Version(u64::try_from(version).unwrap_or_default());
-    Ok(Defined { version, is_new: known.is_none(), reworded })
+    Ok(Defined { version, is_new: known.is_none(), reworded, revision, is_new_text })
 }
 
 /// Finds or adds the workflow's row, and sets the guards against edits by hand aside for this transaction.
@@ -122,6 +122,33 @@ impl Saving<'_> {
             )
             .optional()?;
         Ok(known)
+    }
+
+    /// Takes over the text of a structure that is known, if it says anything else, and keeps the one before: the version,
+    /// how often its text was replaced, and whether it was now.
+    fn take_text(&self, version: i64) -> Result<(i64, u64, bool), Fault> {
+        let known = by_number(self.db, self.workflow, version)?;
+        let Some(WorkflowBody::Versioned { revision, source, .. }) = known else {
+            return Ok((version, 0, false));
+        };
+        let NewVersion { source: new, by, at, .. } = self.new;
+        if source == *new {
+            return Ok((version, revision, false));
+        }
+        let of_version = named_params! {
+            ":workflow": self.workflow, ":version": version, ":by": by, ":now": at.0,
+        };
+        self.db.prepare_cached(include_str!("../queries/keep_source.sql"))?.execute(of_version)?;
+        self.db.prepare_cached(include_str!("../queries/replace_source.sql"))?.execute(
+            named_params! {
+                ":workflow": self.workflow,
+                ":version": version,
+                ":format": new.format,
+                ":source": new.text,
+                ":file": new.file,
+            },
+        )?;
+        Ok((version, revision + 1, true))
     }
 
     fn add_version(&self) -> Result<i64, Fault> {

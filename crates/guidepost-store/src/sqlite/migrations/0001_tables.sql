@@ -32,8 +32,24 @@ CREATE TABLE workflow_version (
     states        INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     created_by    TEXT NOT NULL DEFAULT '',
+    -- How often the text was replaced by one of equal structure.
+    revision      INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (workflow_id, version),
     UNIQUE (workflow_id, hash)
+);
+
+-- What did the text of a version say before it was replaced by one of equal structure?
+CREATE TABLE source_revision (
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    version       INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    format        TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    file          TEXT NOT NULL DEFAULT '',
+    replaced_at   INTEGER NOT NULL,
+    replaced_by   TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (workflow_id, version, revision)
 );
 
 -- Which states does a workflow have, and what is an agent told there? A row stays the same over versions.
@@ -90,6 +106,8 @@ CREATE TABLE workflow_transition (
 
 -- Which transitions leave a state?
 CREATE INDEX workflow_transition_from ON workflow_transition (from_state_id, version);
+-- Which transitions of a workflow were reworded?
+CREATE INDEX workflow_transition_reworded ON workflow_transition (workflow_id) WHERE revision > 0;
 
 -- What did a state or a transition say, and when?
 CREATE TABLE wording_revision (
@@ -106,7 +124,9 @@ CREATE TABLE wording_revision (
 );
 
 -- What did this state say?
-CREATE INDEX wording_revision_state ON wording_revision (state_id, revision);
+CREATE INDEX wording_revision_state ON wording_revision (state_id, revision) WHERE state_id IS NOT NULL;
+-- What did this transition say?
+CREATE INDEX wording_revision_transition ON wording_revision (transition_id, revision) WHERE transition_id IS NOT NULL;
 
 -- What is each agent doing? One row per run; `agent_id` is the run's number and never given twice.
 CREATE TABLE agent_instance (
@@ -168,6 +188,9 @@ CREATE TABLE deleted_agent (
     state TEXT NOT NULL, state_rev INTEGER NOT NULL, due_at INTEGER, changed_at INTEGER, started_at INTEGER, goal TEXT, parent_no INTEGER,
     root_no INTEGER, session TEXT
 );
+
+-- Which deleted agents' runs have this status?
+CREATE INDEX deleted_agent_status ON deleted_agent (tenant, status);
 
 -- What happened to a run, in order?
 CREATE TABLE record (

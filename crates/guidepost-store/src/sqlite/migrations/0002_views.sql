@@ -39,7 +39,8 @@ CREATE VIEW run AS
 SELECT
     a.agent_id AS run_no, a.run_id, a.tenant, w.name AS workflow, a.version, a.agent_name AS agent, a.goal, a.driver,
     a.status, s.path AS current_state, a.leaves, a.rev, a.seq, a.parent_no, coalesce(a.root_no, a.agent_id) AS root_no,
-    a.session, a.started_at, a.changed_at, a.due_at, a.unsealed, a.head, a.state, a.state_rev, coalesce(v.hash, '') AS machine
+    a.session, a.started_at, a.changed_at, a.due_at, a.unsealed, a.head, a.state, a.state_rev, coalesce(v.hash, '') AS machine,
+    coalesce(v.revision, 0) AS revision
 FROM agent_instance AS a
 LEFT JOIN workflow AS w ON w.workflow_id = a.workflow_id
 LEFT JOIN workflow_state AS s ON s.state_id = a.current_state_id
@@ -47,7 +48,7 @@ LEFT JOIN workflow_version AS v ON v.workflow_id = a.workflow_id AND v.version =
 UNION ALL
 SELECT
     agent_id, run_id, tenant, workflow, version, agent_name, goal, driver, status, state_path, leaves, rev, seq,
-    parent_no, coalesce(root_no, agent_id), session, started_at, changed_at, due_at, unsealed, head, state, state_rev, machine
+    parent_no, coalesce(root_no, agent_id), session, started_at, changed_at, due_at, unsealed, head, state, state_rev, machine, 0
 FROM deleted_agent;
 
 -- Which states is each run in? A row per active leaf.

@@ -296,6 +296,8 @@ BEGIN
         WHEN OLD.origin = 'built_in' THEN RAISE(ABORT, 'the workflow is built in')
         WHEN EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.workflow_id = OLD.workflow_id)
         THEN RAISE(ABORT, 'the workflow has runs; delete its agents first')
+        WHEN OLD.origin = 'file' AND EXISTS (SELECT 1 FROM deleted_agent AS d WHERE d.workflow_id = OLD.workflow_id)
+        THEN RAISE(ABORT, 'the workflow had runs: their histories use its definition')
     END;
 END;
 
@@ -305,6 +307,7 @@ AFTER DELETE ON workflow
 BEGIN
     DELETE FROM workflow_transition WHERE workflow_id = OLD.workflow_id;
     DELETE FROM workflow_state WHERE workflow_id = OLD.workflow_id;
+    DELETE FROM source_revision WHERE workflow_id = OLD.workflow_id;
     DELETE FROM workflow_version WHERE workflow_id = OLD.workflow_id;
 END;
 
@@ -880,6 +883,28 @@ END;
 -- Versions go with their workflow only.
 CREATE TRIGGER workflow_version_delete_refuse
 BEFORE DELETE ON workflow_version
+WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
+BEGIN
+    SELECT RAISE(ABORT, 'history is never deleted');
+END;
+
+-- Only Guidepost writes this.
+CREATE TRIGGER source_revision_insert_refuse
+BEFORE INSERT ON source_revision
+BEGIN
+    SELECT RAISE(ABORT, 'history is written by what happens, not by hand');
+END;
+
+-- History is never edited.
+CREATE TRIGGER source_revision_edit_refuse
+BEFORE UPDATE ON source_revision
+BEGIN
+    SELECT RAISE(ABORT, 'history is never edited');
+END;
+
+-- Texts go with their workflow only.
+CREATE TRIGGER source_revision_delete_refuse
+BEFORE DELETE ON source_revision
 WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
 BEGIN
     SELECT RAISE(ABORT, 'history is never deleted');

@@ -8,7 +8,7 @@ JOIN workflow AS w ON w.workflow_id = a.workflow_id
 JOIN workflow_state AS s ON s.state_id = a.current_state_id
 WHERE a.tenant = :tenant
     AND a.agent_id < :before
-    AND (:status = '[]' OR a.status IN (SELECT value FROM json_each(:status)))
+    AND a.status = :status
     AND (:workflow IS NULL OR w.name = :workflow)
     AND (:agent IS NULL OR a.agent_name = :agent)
     AND (:parent IS NULL OR a.parent_no = :parent)
@@ -31,7 +31,7 @@ SELECT
 FROM deleted_agent AS d
 WHERE d.tenant = :tenant
     AND d.agent_id < :before
-    AND (:status = '[]' OR d.status IN (SELECT value FROM json_each(:status)))
+    AND d.status = :status
     AND (:workflow IS NULL OR d.workflow = :workflow)
     AND (:agent IS NULL OR d.agent_name = :agent)
     AND (:parent IS NULL OR d.parent_no = :parent)

@@ -2,15 +2,16 @@
 
 use guidepost_core::id::Version;
 
-use super::fixture::{Fixture, at, done, lead};
+use super::fixture::{Fixture, at, done, found, lead};
 use crate::{
-    NewVersion, Rewording, StateWording, StoreError, Wanted, WorkflowBody, WorkflowFilter,
+    NewVersion, Rewording, StateWording, StoreError, TransitionWording, Wanted, WorkflowBody,
+    WorkflowFilter,
 };
 
 async fn version_of(on: &Fixture, wanted: Wanted<'_>) -> Option<(u64, String)> {
     match done(on.store.workflow(&on.tenant, "lead", wanted).await)?.body {
-        WorkflowBody::Versioned { version, hash, source } => {
-            assert_eq!(source, lead("").source);
+        WorkflowBody::Versioned { version, hash, revision, source } => {
+            assert_eq!((revision, source), (0, lead("").source));
             Some((version.0, hash))
         }
         WorkflowBody::Open(open) => panic!("{open:?}"),
@@ -38,7 +39,7 @@ pub async fn a_workflow_gets_a_new_version_only_for_a_new_structure(on: Fixture)
 
 async fn guideline_of(on: &Fixture, state: &str) -> (String, u64) {
     let wording = done(on.store.wording(&on.tenant, "lead").await);
-    let of_state = wording.into_iter().find(|wording| wording.state == state);
+    let of_state = wording.states.into_iter().find(|wording| wording.state == state);
     of_state.map_or((String::new(), 0), |wording| {
         (wording.guideline.unwrap_or_default(), wording.revision)
     })
@@ -76,6 +77,35 @@ pub async fn saving_again_rewords_without_undoing_live_edits(on: Fixture) {
     let mut described = worded("h2", "newer words");
     described.transitions[1].description = Some("once more".to_owned());
     assert_eq!(done(on.store.define(&on.tenant, described).await).reworded, 1);
+    let reworded = TransitionWording {
+        version: Version(2),
+        name: "Again".to_owned(),
+        from: Some("Score".to_owned()),
+        position: 0,
+        description: Some("once more".to_owned()),
+        revision: 1,
+    };
+    assert_eq!(done(on.store.wording(&on.tenant, "lead").await).transitions, [reworded]);
+}
+
+/// A text that says the same in other words, or more in a comment, becomes the text of the version it is equal to.
+pub async fn a_text_of_equal_structure_replaces_the_one_before(on: Fixture) {
+    let run = on.define_and_start().await;
+    for (text, revision, is_new_text) in
+        [("name: lead", 0, false), ("name: lead # b", 1, true), ("name: lead # b", 1, false)]
+    {
+        let mut again = lead("h1");
+        text.clone_into(&mut again.source.text);
+        let source = again.source.clone();
+        let defined = done(on.store.define(&on.tenant, again).await);
+        assert_eq!((defined.revision, defined.is_new_text), (revision, is_new_text), "{text}");
+        assert_eq!((defined.version, defined.is_new, defined.reworded), (Version(1), false, 0));
+        let kept = found(done(on.store.workflow(&on.tenant, "lead", Wanted::Hash("h1")).await));
+        let (version, hash) = (Version(1), "h1".to_owned());
+        let body = WorkflowBody::Versioned { version, hash, revision, source };
+        assert_eq!(kept.body, body);
+        assert_eq!(on.load(run).await.head.revision, revision, "a run knows that there is news");
+    }
 }
 
 /// Every edit counts once; one that says nothing new is none.
@@ -87,7 +117,8 @@ pub async fn live_edits_are_counted(on: Fixture) {
         description: None,
         revision: 0,
     };
-    assert_eq!(done(on.store.wording(&on.tenant, "lead").await), [given]);
+    let said = done(on.store.wording(&on.tenant, "lead").await);
+    assert_eq!((said.states, said.transitions), (vec![given], vec![]));
     for (guideline, revision) in [("a", 1), ("b", 2), ("b", 2)] {
         done(on.store.reword(&on.tenant, reword("Score", guideline)).await);
         assert_eq!(guideline_of(&on, "Score").await, (guideline.to_owned(), revision));

@@ -1,11 +1,11 @@
 //! Histories: pages, outcomes, evidence, checks.
 
-use guidepost_core::id::{Rev, Seq};
+use guidepost_core::id::{Rev, RunNo, Seq};
 use guidepost_core::machine::{FactKind, Requirement};
 use guidepost_core::recorded::{Artifact, Decision, Fact, FactBody, Message};
 
 use super::fixture::{Fixture, Step, action, at, done, found, note};
-use crate::{EntryBody, HistoryPage, RequestDigest};
+use crate::{EntryBody, HistoryPage, RequestDigest, StoreError};
 
 fn page(newest_first: bool, beyond: Option<Seq>, limit: usize) -> HistoryPage {
     HistoryPage { newest_first, kinds: vec![], beyond, limit }
@@ -159,5 +159,24 @@ pub async fn a_clean_history_verifies(on: Fixture) {
         assert_eq!(verified.head.len(), 64);
         assert!(!heads.contains(&verified.head));
         heads.push(verified.head);
+    }
+}
+
+/// A head that was published stays in the history it was taken from, and is in no other.
+pub async fn a_published_head_stays_in_its_history(on: Fixture) {
+    let run = on.define_and_start().await;
+    let other = on.start("reader").await;
+    let mut published = Vec::new();
+    for to in ["Score", "Ingest", "Score"] {
+        let verified = done(on.store.verify(&on.tenant, run).await);
+        published.push((verified.head, Seq(verified.records)));
+        done(on.step(run, Step::to(to)).await);
+    }
+    for (head, seq) in published {
+        let find = async |run| on.store.record_with_hash(&on.tenant, run, &head).await;
+        assert_eq!(done(find(run).await), Some(seq));
+        assert_eq!(done(find(other).await), None);
+        let unknown = find(RunNo(99)).await;
+        assert!(matches!(unknown, Err(StoreError::NoSuchRun(_))), "{unknown:?}");
     }
 }

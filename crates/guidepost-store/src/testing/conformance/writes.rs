@@ -5,7 +5,7 @@ use guidepost_core::id::{AttributeName, Rev, RunNo, Seq};
 use guidepost_core::run::Status;
 use serde_json::json;
 
-use super::fixture::{Fixture, Step, action, at, begin, done, new_run, note};
+use super::fixture::{Fixture, Step, action, at, begin, done, found, new_run, note};
 use crate::{EntryBody, HistoryPage, NewRun, RequestDigest, RunFilter, StoreError};
 
 /// A commit at another rev changes nothing, and is told the present one.
@@ -83,6 +83,15 @@ pub async fn a_start_with_the_same_key_finds_the_first_run(on: Fixture) {
     on.define().await;
     let first = done(on.store.create(&on.tenant, keyed("a", 1), begin(at(1), vec![])).await);
     assert!(first.is_new);
+    let asked = async |key, digest| {
+        let digest = RequestDigest([digest; 16]);
+        on.store.started(&on.tenant, key, &digest).await
+    };
+    let known = found(done(asked("order-7", 1).await));
+    assert_eq!((known.run, known.id, known.is_new), (first.run, first.id, false));
+    assert_eq!(done(asked("order-8", 1).await), None);
+    let reused = asked("order-7", 2).await;
+    assert!(matches!(reused, Err(StoreError::KeyReused { .. })), "{reused:?}");
     let again = done(on.store.create(&on.tenant, keyed("a", 1), begin(at(9), vec![])).await);
     assert_eq!((again.run, again.id, again.is_new), (first.run, first.id, false));
     assert_eq!(done(on.store.runs(&on.tenant, &RunFilter::default()).await).items.len(), 1);
