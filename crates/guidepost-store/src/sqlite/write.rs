@@ -70,6 +70,8 @@ struct Head {
     workflow_id: i64,
     status: Option<Status>,
     due: Option<i64>,
+    /// The id of the state it is about to enter, if that has a row.
+    entered: Option<i64>,
 }
 
 impl Step {
@@ -182,6 +184,7 @@ pub(super) fn create(
         workflow_id,
         status: Some(step.status),
         due: step.due,
+        entered: Some(state_id),
     };
     append_step(db, tenant, &mut head, step)?;
     advance_seq(db, &head)?;
@@ -269,13 +272,16 @@ pub(super) fn commit(
     expected: Rev,
     step: &Step,
 ) -> Result<Committed, Fault> {
-    let Some(mut head) = Head::read(db, tenant, run)? else {
+    let Some(mut head) = Head::read(db, tenant, run, Some(&step.current_state))? else {
         return Err(deleted_or_unknown(db, tenant, run, expected)?.into());
     };
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
-    let state_id = state_id(db, head.workflow_id, &step.current_state, tenant)?;
+    let state_id = match head.entered {
+        Some(id) => id,
+        None => state_id(db, head.workflow_id, &step.current_state, tenant)?,
+    };
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
@@ -305,7 +311,7 @@ pub(super) fn record(
     run: RunNo,
     observed: &Observed,
 ) -> Result<Recorded, Fault> {
-    let mut head = Head::read(db, tenant, run)?
+    let mut head = Head::read(db, tenant, run, None)?
         .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
     head.seal_what_sql_wrote(db)?;
     let first = head.seq.next();
@@ -340,10 +346,16 @@ fn deleted_or_unknown(
 }
 
 impl Head {
-    fn read(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Option<Self>, Fault> {
+    /// Reads a run's row, and finds the state with this path, which the run is about to enter.
+    fn read(
+        db: &Connection,
+        tenant: &Tenant,
+        run: RunNo,
+        path: Option<&str>,
+    ) -> Result<Option<Self>, Fault> {
         let mut statement = db.prepare_cached(include_str!("queries/run_head.sql"))?;
-        let mut rows =
-            statement.query(named_params! { ":run": run.0, ":tenant": tenant.as_str() })?;
+        let mut rows = statement
+            .query(named_params! { ":run": run.0, ":tenant": tenant.as_str(), ":path": path })?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let id = || row::run_id(row.get_ref(4).ok()?.as_str().ok()?);
         let head = match row.get_ref(3)?.as_blob_or_null().map_err(|what| damaged(run, what))? {
@@ -359,6 +371,7 @@ impl Head {
             workflow_id: row.get(5)?,
             status: row.get_ref(6)?.as_str().ok().and_then(|status| status.parse().ok()),
             due: row.get(7)?,
+            entered: row.get(8)?,
         }))
     }
 
