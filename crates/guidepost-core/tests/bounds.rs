@@ -55,6 +55,7 @@ fn inputs(bytes: usize) -> [Input; 4] {
     let done = WorkDone {
         state: "a".into(),
         visit: None,
+        branch: guidepost_core::id::Branch::WHOLE,
         output: text("new", bytes),
         rev: None,
         evidence: vec![],

@@ -104,7 +104,7 @@ async fn a_command_that_is_not_wanted_any_more_is_killed() {
         let all = std::fs::read_dir("/proc").unwrap();
         let lines =
             all.filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok());
-        if !lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains("sleep\060")) {
+        if !lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains("sleep\u{0}60")) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

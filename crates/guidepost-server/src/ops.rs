@@ -80,11 +80,11 @@ mod verify_run;
 mod wait;
 mod way;
 mod where_am_i;
-mod world;
 
 use std::sync::Arc;
 
 use guidepost_core::id::Tenant;
+pub use guidepost_engine::world::{System, World};
 use guidepost_store::Store;
 
 pub use self::control_run::ControlRun;
@@ -107,7 +107,6 @@ pub use self::verify_run::RunVerified;
 pub use self::wait::{Wait, Waited};
 pub use self::way::{Way, timer_in_words};
 pub use self::where_am_i::{Detail, WhereAmI};
-pub use self::world::{System, World};
 
 use self::catalog::Catalog;
 

@@ -1,7 +1,7 @@
 //! A run without a store: the kernel alone, with a clock of its own. Pure; `commands/simulate.rs` shows it.
 
 use guidepost_core::effect::Effect;
-use guidepost_core::id::{EventName, StateId};
+use guidepost_core::id::{Branch, EventName, StateId};
 use guidepost_core::input::{By, Event, Evidence, Input, Start, WorkDone, WorkFailed};
 use guidepost_core::kernel::{self, Rejected};
 use guidepost_core::machine::Machine;
@@ -60,9 +60,18 @@ impl Step {
         }
         self.log.extend(decided.effects.into_iter().filter_map(|effect| match effect {
             Effect::Log { message } => Some(message),
-            Effect::StartWork { .. } | Effect::CancelWork { .. } => None,
+            Effect::StartWork { .. } | Effect::RetryWork { .. } | Effect::CancelWork { .. } => None,
         }));
         true
+    }
+}
+
+/// `Review[2]` is the second branch of the work of `Review`.
+fn branch_meant(name: &str) -> (&str, Branch) {
+    let branch = name.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+    match branch.and_then(|(state, number)| Some((state, number.parse().ok()?))) {
+        Some((state, number)) => (state, Branch(number)),
+        None => (name, Branch::WHOLE),
     }
 }
 
@@ -130,16 +139,19 @@ impl Simulation {
                 self.take(&Input::Event(event), &mut step);
             }
             Sent::Done { state, output } => {
+                let (state, branch) = branch_meant(state);
                 let state = self.state_meant(state);
                 let evidence = self.granted(&format!("done.{state}"), &mut step);
                 let (output, by, at) = (output.clone(), by(), self.0.now);
-                let done = WorkDone { state, visit: None, output, rev: None, evidence, by, at };
+                let (visit, rev) = (None, None);
+                let done = WorkDone { state, visit, branch, output, rev, evidence, by, at };
                 self.take(&Input::WorkDone(done), &mut step);
             }
             Sent::Failed { state, reason } => {
+                let (state, branch) = branch_meant(state);
                 let state = self.state_meant(state);
                 let (reason, by, at) = (reason.clone(), by(), self.0.now);
-                let failed = WorkFailed { state, visit: None, reason, rev: None, by, at };
+                let failed = WorkFailed { state, visit: None, branch, reason, rev: None, by, at };
                 self.take(&Input::WorkFailed(failed), &mut step);
             }
             Sent::Advance(span) => self.advance(*span, &mut step),

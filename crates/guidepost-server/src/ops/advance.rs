@@ -2,8 +2,9 @@
 
 use guidepost_core::id::{Rev, RunRef};
 use guidepost_core::input::{Evidence, Input};
-use guidepost_core::kernel;
+use guidepost_core::kernel::{self, Refused};
 use guidepost_core::record::Record;
+use guidepost_core::run::Unfoldable;
 use guidepost_core::time::Timestamp;
 use guidepost_store::{HistoryPage, RequestDigest, StoreError};
 
@@ -53,16 +54,17 @@ impl Ops {
             }
             let evidence = self.evidence(&current, &request.event).await?;
             let now = self.world.now();
-            let decided = kernel::decide(&current.machine, &current.run, &input(evidence, now));
-            let decision = match decided {
-                Ok(decision) => decision,
-                Err(rejected) => {
-                    return Err(self.not_done(&current, request, rejected.into()).await?);
+            let input = input(evidence, now);
+            let decided = match kernel::decide_all(&current.machine, &current.run, &input) {
+                Ok(decided) => decided,
+                Err(Refused::Rejected(rejected)) => {
+                    return Err(self.not_done(&current, request, (*rejected).into()).await?);
                 }
+                Err(Refused::Unfoldable(misfit)) => return Err(damaged(&current, &misfit)),
             };
-            let records = decision.records.clone();
+            let records = decided.0.records.clone();
             let digest = request.seen.map(|(_, digest)| digest);
-            let batch = current.batch(decision, digest, now)?;
+            let batch = current.batch(decided, digest, now);
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     let rev = current.run.rev;
@@ -141,4 +143,8 @@ impl Ops {
             at: step.at,
         }))
     }
+}
+
+fn damaged(current: &Current, misfit: &Unfoldable) -> OpError {
+    StoreError::Damaged { run: current.head.no, what: misfit.to_string() }.into()
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use guidepost_core::id::{RunRef, StateId};
 use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
-use guidepost_core::machine::{Machine, StateIx};
+use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
+use guidepost_engine::plan;
 use guidepost_store::{Batch, Head, RequestDigest, StoreError};
 
 use super::{OpError, Ops};
@@ -45,13 +46,11 @@ impl Current {
     /// A decision about it, ready to commit.
     pub(super) fn batch(
         &self,
-        decision: Decision,
+        (decision, after): (Decision, Run),
         request: Option<RequestDigest>,
         at: Timestamp,
-    ) -> Result<Batch, OpError> {
-        let no = self.head.no;
-        batch(&self.machine, self.run.clone(), decision, request, at)
-            .map_err(|what| StoreError::Damaged { run: no, what }.into())
+    ) -> Batch {
+        plan::batch(&self.machine, &self.run, decision, after, request, at, |_| None)
     }
 }
 
@@ -67,10 +66,10 @@ impl Ops {
                 return Err(OpError::Unsettled { run: current.name(), settled });
             }
             // A run that its machine no longer fits is shown as it is; whoever moves it hears about it.
-            let Ok(decision) = kernel::decide(&current.machine, &current.run, &input) else {
+            let Ok(decided) = kernel::decide_all(&current.machine, &current.run, &input) else {
                 break;
             };
-            let batch = current.batch(decision, None, now)?;
+            let batch = current.batch(decided, None, now);
             match self.commit(&mut current, batch).await {
                 Ok(()) => {}
                 Err(OpError::Store(StoreError::Conflict { .. })) if conflicts < ATTEMPTS_MAX => {
@@ -146,43 +145,6 @@ fn unsettled(run: &Run, now: Timestamp) -> Option<Input> {
     }
     let (timer, due) = run.next_timer().filter(|(_, due)| *due <= now)?;
     Some(Input::Timer { timer: timer.clone(), at: due })
-}
-
-/// A decision with the state it leads to.
-///
-/// # Errors
-///
-/// In words, if the run does not fold, which means that it was damaged before.
-pub(super) fn batch(
-    machine: &Machine,
-    mut run: Run,
-    decision: Decision,
-    request: Option<RequestDigest>,
-    recorded_at: Timestamp,
-) -> Result<Batch, String> {
-    run.apply_all(&decision.records).map_err(|misfit| misfit.to_string())?;
-    let leaves = kernel::leaves(machine, &run);
-    Ok(Batch {
-        records: decision.records,
-        current_state: common(machine, &leaves).as_str().to_owned(),
-        leaves: leaves.iter().map(|ix| machine.state(*ix).id.to_string()).collect(),
-        run,
-        request,
-        recorded_at,
-        tasks: Default::default(),
-    })
-}
-
-/// The innermost state that contains all of these, or is the only one of them.
-fn common(machine: &Machine, leaves: &[StateIx]) -> StateId {
-    let Some((first, others)) = leaves.split_first() else { return StateId::root() };
-    let mut candidates = std::iter::once(*first).chain(machine.ancestors(*first));
-    let contains = |outer: StateIx| {
-        others.iter().all(|leaf| *leaf == outer || machine.is_inside(*leaf, outer))
-    };
-    candidates
-        .find(|outer| contains(*outer))
-        .map_or_else(StateId::root, |ix| machine.state(ix).id.clone())
 }
 
 /// The innermost states a run is in, in document order.

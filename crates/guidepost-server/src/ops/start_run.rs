@@ -2,14 +2,14 @@
 
 use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::input::{By, Input, Start};
-use guidepost_core::kernel;
+use guidepost_core::kernel::{self, Refused};
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::run::{Driver, Run};
+use guidepost_engine::plan;
 use guidepost_store::{Created, NewRun, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::current::batch;
 use super::observed::OBSERVED;
 use super::{NotDone, OpError, Ops, Refusal, Standing, bounds, digest};
 
@@ -71,10 +71,15 @@ impl Ops {
             by: By::caller(&request.caller),
             at: now,
         });
-        let decision = kernel::decide(&workflow.machine, &Run::default(), &input)
-            .map_err(|rejected| not_started(rejected.into(), request))?;
-        let batch = batch(&workflow.machine, Run::default(), decision, None, now)
-            .map_err(|what| StoreError::Damaged { run: RunNo(0), what })?;
+        let none = Run::default();
+        let decided = kernel::decide_all(&workflow.machine, &none, &input);
+        let (decision, run) = decided.map_err(|refused| match refused {
+            Refused::Rejected(rejected) => not_started((*rejected).into(), request),
+            Refused::Unfoldable(misfit) => {
+                StoreError::Damaged { run: RunNo(0), what: misfit.to_string() }.into()
+            }
+        })?;
+        let batch = plan::batch(&workflow.machine, &none, decision, run, None, now, |_| None);
         let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
         let new = NewRun {
             id: self.world.new_run_id(),

@@ -12,10 +12,10 @@ use guidepost_core::time::Timestamp;
 use guidepost_server::ops::{Kind, Ops};
 use guidepost_server::text;
 use guidepost_store::{
-    Batch, Committed, Created, Defined, Description, Entry, HistoryPage, Loaded, NewRun,
-    NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary, Store,
-    StoreError, Verified, VersionSummary, Wanted, Wording, Workflow, WorkflowFilter,
-    WorkflowSummary,
+    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
+    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
+    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
+    Workflow, WorkflowFilter, WorkflowSummary,
 };
 use serde_json::json;
 
@@ -92,6 +92,12 @@ pass_on! {
     history(run: RunNo, page: &HistoryPage) -> Page<Entry>;
     runs(filter: &RunFilter) -> Page<RunSummary>;
     due(now: Timestamp, limit: usize) -> Vec<RunNo>;
+    claim(claim: &Claim) -> Vec<Claimed>;
+    extend(owner: &str, held: &[Held], until: Timestamp) -> Vec<Held>;
+    release(owner: &str, held: &[Held], now: Timestamp) -> ();
+    park(held: &Held, child: RunNo, now: Timestamp) -> ();
+    drop_task(held: &Held) -> ();
+    tasks(filter: &TaskFilter) -> Page<Task>;
     verify(run: RunNo) -> Verified;
     record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
     reword(edit: Rewording) -> ();

@@ -13,6 +13,7 @@ mod flaky;
 mod inject;
 mod log;
 mod read;
+mod recording;
 mod send;
 mod settle;
 mod sql;

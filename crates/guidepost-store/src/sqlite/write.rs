@@ -8,7 +8,7 @@ use guidepost_core::record::Record;
 use guidepost_core::recorded::{Fact, FactBody};
 use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::{Fault, damaged};
 use super::row::{self, int, text};
@@ -72,6 +72,8 @@ struct Head {
     workflow_id: i64,
     status: Option<Status>,
     due: Option<i64>,
+    /// The id of the state it is about to enter, if that has a row.
+    entered: Option<i64>,
 }
 
 impl Step {
@@ -187,6 +189,7 @@ pub(super) fn create(
         workflow_id,
         status: Some(step.status),
         due: step.due,
+        entered: Some(state_id),
     };
     append_step(db, tenant, &mut head, step)?;
     advance_seq(db, &head)?;
@@ -275,15 +278,17 @@ pub(super) fn commit(
     expected: Rev,
     step: &Step,
 ) -> Result<Committed, Fault> {
-    let live = Head::read(db, tenant, run, include_str!("queries/run_head.sql"))?;
-    let Some(mut head) = live else {
+    let Some(mut head) = Head::read(db, tenant, run, Some(&step.current_state))? else {
         return Err(deleted_or_unknown(db, tenant, run, expected)?.into());
     };
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
     tasks::expect_held(db, &step.tasks)?;
-    let state_id = state_id(db, head.workflow_id, &step.current_state, tenant)?;
+    let state_id = match head.entered {
+        Some(id) => id,
+        None => state_id(db, head.workflow_id, &step.current_state, tenant)?,
+    };
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
@@ -314,11 +319,11 @@ pub(super) fn record(
     run: RunNo,
     observed: &Observed,
 ) -> Result<Recorded, Fault> {
-    let live = Head::read(db, tenant, run, include_str!("queries/run_head.sql"))?;
+    let live = Head::read(db, tenant, run, None)?;
     let is_deleted = live.is_none();
     let mut head = match live {
         Some(live) => live,
-        None => Head::read(db, tenant, run, include_str!("queries/run_head_deleted.sql"))?
+        None => Head::read_deleted(db, tenant, run)?
             .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?,
     };
     head.seal_what_sql_wrote(db)?;
@@ -360,22 +365,34 @@ fn deleted_or_unknown(
 }
 
 impl Head {
+    /// Reads a run's row, and finds the state with this path, which the run is about to enter.
     fn read(
         db: &Connection,
         tenant: &Tenant,
         run: RunNo,
-        query: &str,
+        path: Option<&str>,
     ) -> Result<Option<Self>, Fault> {
-        let mut statement = db.prepare_cached(query)?;
+        let mut statement = db.prepare_cached(include_str!("queries/run_head.sql"))?;
+        let mut rows = statement
+            .query(named_params! { ":run": run.0, ":tenant": tenant.as_str(), ":path": path })?;
+        rows.next()?.map(|row| Self::of(run, row)).transpose()
+    }
+
+    /// Reads the row of a run whose agent was deleted.
+    fn read_deleted(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Option<Self>, Fault> {
+        let mut statement = db.prepare_cached(include_str!("queries/run_head_deleted.sql"))?;
         let mut rows =
             statement.query(named_params! { ":run": run.0, ":tenant": tenant.as_str() })?;
-        let Some(row) = rows.next()? else { return Ok(None) };
+        rows.next()?.map(|row| Self::of(run, row)).transpose()
+    }
+
+    fn of(run: RunNo, row: &Row<'_>) -> Result<Self, Fault> {
         let id = || row::run_id(row.get_ref(4).ok()?.as_str().ok()?);
         let head = match row.get_ref(3)?.as_blob_or_null().map_err(|what| damaged(run, what))? {
             Some(head) => Hash::try_from(head).map_err(|what| damaged(run, what))?,
             None => chain::genesis(id().ok_or_else(|| damaged(run, "its run id is no UUID"))?),
         };
-        Ok(Some(Self {
+        Ok(Self {
             run,
             rev: Rev(row::count(row, 0)?),
             seq: Seq(row::count(row, 1)?),
@@ -384,7 +401,8 @@ impl Head {
             workflow_id: row.get(5)?,
             status: row.get_ref(6)?.as_str().ok().and_then(|status| status.parse().ok()),
             due: row.get(7)?,
-        }))
+            entered: row.get(8)?,
+        })
     }
 
     /// Seals what triggers appended, before anything is chained to it.

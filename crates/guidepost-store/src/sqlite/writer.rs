@@ -92,7 +92,8 @@ impl Writer {
         };
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         jobs.send(job).map_err(|_| stopped())?;
-        outcome.await.map_err(|_| stopped())?
+        let (outcome, _write) = outcome.await.map_err(|_| stopped())?;
+        outcome
     }
 }
 
@@ -111,7 +112,8 @@ impl Drop for Writer {
 struct Waiting<T, F> {
     write: F,
     outcome: Option<Result<T, Fault>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
+    /// Gives the job back with the answer, so that the caller frees it and not the writer thread, which everybody waits for.
+    reply: oneshot::Sender<(Result<T, StoreError>, F)>,
     _seat: Seat,
 }
 
@@ -151,12 +153,12 @@ where
     // Whoever waited may be gone; then nobody is told, and the write stands.
     fn reply(self: Box<Self>, location: &Location) {
         if let Some(outcome) = self.outcome {
-            let _ = self.reply.send(outcome.map_err(|fault| fault.tell(location)));
+            let _ = self.reply.send((outcome.map_err(|fault| fault.tell(location)), self.write));
         }
     }
 
     fn fail(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(error));
+        let _ = self.reply.send((Err(error), self.write));
     }
 }
 
@@ -176,43 +178,49 @@ struct Desk {
 impl Desk {
     fn work(self, queue: &mpsc::Receiver<Box<dyn Job>>) {
         while let Ok(first) = queue.recv() {
-            self.serve(self.gather(first, queue));
+            self.serve(first, queue);
         }
     }
 
-    /// The jobs for one transaction: all that wait already, and those of callers who were here a moment ago and will be
-    /// back at once. Without waiting for them, callers fall into two halves that commit in turn, each at the price of all.
-    fn gather(
-        &self,
-        first: Box<dyn Job>,
-        queue: &mpsc::Receiver<Box<dyn Job>>,
-    ) -> Vec<Box<dyn Job>> {
+    /// Writes all jobs that wait in one transaction; should that not do, each in one of its own.
+    fn serve(&self, first: Box<dyn Job>, queue: &mpsc::Receiver<Box<dyn Job>>) {
         let mut group = vec![first];
         group.extend(queue.try_iter().take(GROUP_MAX - 1));
-        let expected = self.crowd.get().min(GROUP_MAX);
         let until = Instant::now() + self.sync.get() / 2;
-        while group.len() < expected {
-            match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(job) => group.push(job),
-                Err(_) => break,
-            }
-        }
-        group
-    }
-
-    /// Writes a group in one transaction; should that not do, each job in one of its own.
-    fn serve(&self, group: Vec<Box<dyn Job>>) {
-        if let Err(group) = self.attempt(group) {
+        if let Err(group) = self.attempt(group, |count| self.next(count, until, queue)) {
             for job in group {
-                if let Err(alone) = self.attempt(vec![job]) {
+                if let Err(alone) = self.attempt(vec![job], |_| None) {
                     alone.into_iter().for_each(|job| job.reply(&self.location));
                 }
             }
         }
     }
 
-    /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone.
-    fn attempt(&self, mut group: Vec<Box<dyn Job>>) -> Result<(), Vec<Box<dyn Job>>> {
+    /// One more job for the present transaction, which has so many: one that has come meanwhile, or that of a caller who was
+    /// here a moment ago and will be back at once. Without waiting for them, callers fall into two halves that commit in
+    /// turn, each at the price of all.
+    fn next(
+        &self,
+        count: usize,
+        until: Instant,
+        queue: &mpsc::Receiver<Box<dyn Job>>,
+    ) -> Option<Box<dyn Job>> {
+        if count >= GROUP_MAX {
+            None
+        } else if count < self.crowd.get() {
+            queue.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+        } else {
+            queue.try_recv().ok()
+        }
+    }
+
+    /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone. Whatever `next`
+    /// gives joins the group, so that the first jobs are written while the last are still on their way.
+    fn attempt(
+        &self,
+        mut group: Vec<Box<dyn Job>>,
+        mut next: impl FnMut(usize) -> Option<Box<dyn Job>>,
+    ) -> Result<(), Vec<Box<dyn Job>>> {
         if self.is_read_only.load(Ordering::Acquire) {
             self.refuse(group, || StoreError::ReadOnly { url: self.location.url() });
             return Ok(());
@@ -221,10 +229,18 @@ impl Desk {
             self.tell_all(group, error, "beginning a transaction failed");
             return Ok(());
         }
-        for job in &mut group {
-            if let Performed::Undo = job.perform(&self.connection) {
-                self.roll_back();
-                return Err(group);
+        let mut done = 0;
+        loop {
+            while let Some(job) = group.get_mut(done) {
+                if let Performed::Undo = job.perform(&self.connection) {
+                    self.roll_back();
+                    return Err(group);
+                }
+                done += 1;
+            }
+            match next(done) {
+                Some(job) => group.push(job),
+                None => break,
             }
         }
         let begun = Instant::now();

@@ -10,10 +10,10 @@ use guidepost_core::recorded::Fact;
 use guidepost_core::time::Timestamp;
 
 use crate::{
-    Batch, Committed, Created, Defined, Description, Entry, HistoryPage, Loaded, NewRun,
-    NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter, RunSummary, Store,
-    StoreError, Verified, VersionSummary, Wanted, Wording, Workflow, WorkflowFilter,
-    WorkflowSummary,
+    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
+    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
+    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
+    Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// A store that commits at whatever rev the run is at, over another that does look. Two writers that decide at one rev both
@@ -84,6 +84,12 @@ pass_on! {
     history(run: RunNo, page: &HistoryPage) -> Page<Entry>;
     runs(filter: &RunFilter) -> Page<RunSummary>;
     due(now: Timestamp, limit: usize) -> Vec<RunNo>;
+    claim(claim: &Claim) -> Vec<Claimed>;
+    extend(owner: &str, held: &[Held], until: Timestamp) -> Vec<Held>;
+    release(owner: &str, held: &[Held], now: Timestamp) -> ();
+    park(held: &Held, child: RunNo, now: Timestamp) -> ();
+    drop_task(held: &Held) -> ();
+    tasks(filter: &TaskFilter) -> Page<Task>;
     verify(run: RunNo) -> Verified;
     record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
     reword(edit: Rewording) -> ();

@@ -2,7 +2,6 @@
 
 use expect_test::expect;
 
-use crate::conversation::Conversation;
 use crate::runs::with_bugfix;
 
 #[test]

@@ -1,3 +1,4 @@
-SELECT rev, seq, unsealed, head, run_id, workflow_id, status, due_at
-FROM agent_instance
+SELECT rev, seq, unsealed, head, run_id, workflow_id, status, due_at,
+    (SELECT s.state_id FROM workflow_state AS s WHERE s.workflow_id = a.workflow_id AND s.path = :path)
+FROM agent_instance AS a
 WHERE agent_id = :run AND tenant = :tenant
