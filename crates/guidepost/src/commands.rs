@@ -44,7 +44,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Check(args) => check::run(args, out),
         Command::Connect(args) => connect::run(args, global, out),
-        Command::Demo(args) => wait_for(demo::run(args, out)),
+        Command::Demo(args) => wait_for(demo::run(args, global, out)),
         Command::Explain(args) => explain::run(args, out),
         Command::Graph(args) => wait_for(graph::run(args, global, out)),
         Command::Init(args) => init::run(args, out),

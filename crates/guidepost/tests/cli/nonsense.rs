@@ -27,7 +27,8 @@ fn arguments_that_name_nothing_are_refused() {
         .type_("wait r-1 --seconds soon")
         .type_("ls --store lost.db")
         .type_("apply bugfix.yaml --store nowhere/lost.db")
-        .type_("check .");
+        .type_("check .")
+        .type_("demo --store lost.db");
     assert!(!talk.path().join("lost.db").exists(), "looking for runs made a store");
     talk.expect(&expect![[r#"
         $ guidepost find --state Fix
@@ -134,6 +135,11 @@ fn arguments_that_name_nothing_are_refused() {
         !   caused by: Is a directory (os error 21)
         ! hint: name the files in it, as in `DIR/*.yaml`
         exit 1
+
+        $ guidepost demo --store lost.db
+        ! error[GP0407]: the demo plays in a store of its own
+        ! hint: `guidepost demo --keep lost.db` keeps it in a new file
+        exit 64
 
     "#]]);
 }
