@@ -381,7 +381,7 @@ pub(crate) struct Do {
     #[arg(value_name = "JSON", value_parser = object)]
     pub(crate) data: Option<Object>,
     /// The rev last seen: if the state has changed since, nothing is done. It also makes a repeat harmless
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", value_parser = number)]
     pub(crate) rev: Option<u64>,
     /// Why, in one sentence
     #[arg(long, value_name = "TEXT")]
@@ -426,10 +426,10 @@ pub(crate) struct Wait {
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// Until it is past this rev, rather than the present one
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", value_parser = number)]
     pub(crate) rev: Option<u64>,
     /// For no longer than this
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = seconds)]
     pub(crate) seconds: u64,
 }
 
@@ -591,6 +591,20 @@ fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(items) if (1..=ITEMS_MAX).contains(&items) => Ok(items),
         _ => Err(format!("expected a number from 1 to {ITEMS_MAX}")),
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number, 0 or more".to_owned())
+}
+
+/// Seconds of a wait at most: a day.
+const SECONDS_MAX: u64 = 86_400;
+
+fn seconds(text: &str) -> Result<u64, String> {
+    match number(text) {
+        Ok(seconds) if seconds <= SECONDS_MAX => Ok(seconds),
+        _ => Err(format!("expected a number from 0 to {SECONDS_MAX}")),
     }
 }
 

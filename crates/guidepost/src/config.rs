@@ -71,6 +71,22 @@ impl StoreChoice {
     }
 }
 
+impl StoreChoice {
+    /// The file that somebody named, if it is one that was named.
+    pub(crate) fn named_file(&self) -> Option<PathBuf> {
+        if !matches!(self.why, Why::Option | Why::Variable) {
+            return None;
+        }
+        let path = match self.url.split_once(':') {
+            Some(("sqlite", path)) => path,
+            Some(_) => return None,
+            None => &self.url,
+        };
+        let path = path.split('?').next().unwrap_or(path);
+        (!path.is_empty() && !path.starts_with("//")).then(|| PathBuf::from(path))
+    }
+}
+
 fn nearest(here: &Path) -> Option<PathBuf> {
     here.ancestors().map(|directory| directory.join(STORE_FILE)).find(|path| path.is_file())
 }
@@ -104,6 +120,18 @@ fn variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_file_that_was_named_must_be_there() {
+        let named = |url: &str, why| StoreChoice { url: url.to_owned(), why }.named_file();
+        for url in ["a/b.db", "sqlite:a/b.db", "sqlite:a/b.db?durability=process"] {
+            assert_eq!(named(url, Why::Option), Some(PathBuf::from("a/b.db")), "{url}");
+        }
+        for url in ["memory:", "redis://x", "sqlite:", "sqlite://a"] {
+            assert_eq!(named(url, Why::Variable), None, "{url}");
+        }
+        assert_eq!(named("a/b.db", Why::UserData), None);
+    }
 
     #[test]
     fn the_nearest_file_upward_is_found() {

@@ -47,8 +47,14 @@ impl DefinitionFile {
             )
             .hint(format!("a definition may have {DEFINITION_BYTES_MAX} bytes"))),
             Ok(text) => Ok(Self { name, text }),
-            Err(error) => Err(Failure::unreadable(&name, &error)
-                .hint("`guidepost init` writes a sample workflow")),
+            Err(error) => {
+                let hint = match error.kind() {
+                    io::ErrorKind::NotFound => "`guidepost init` writes a sample workflow",
+                    io::ErrorKind::IsADirectory => "name the files in it, as in `DIR/*.yaml`",
+                    _ => "check that it is a file and that you may read it",
+                };
+                Err(Failure::unreadable(&name, &error).hint(hint))
+            }
         }
     }
 

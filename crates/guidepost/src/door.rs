@@ -7,7 +7,7 @@ use guidepost_core::id::Tenant;
 use guidepost_core::machine::Machine;
 use guidepost_core::workflow::{self, OpenWorkflow};
 use guidepost_server::ops::{Ops, WorkflowView};
-use guidepost_store::{Durability, Wanted, WorkflowBody};
+use guidepost_store::{Durability, StoreError, Wanted, WorkflowBody};
 
 use crate::args::Global;
 use crate::config::{self, StoreChoice, Why};
@@ -24,22 +24,58 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Opens the store that is meant.
+    /// Opens the store that is meant, for a command that looks for what is there: a name that names nothing is a mistake
+    /// then, and makes no new store.
     ///
     /// # Errors
     ///
     /// If none can be found or opened.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let choice = StoreChoice::find(global.store.as_deref())?;
+        if let Some(file) = choice.named_file().filter(|file| !file.exists()) {
+            let shown = file.display();
+            return Err(Failure::new(
+                Exit::NotFound,
+                "GP0311",
+                format!("`{shown}` is no store: there is no such file"),
+            )
+            .at(format!("the store chosen by {}", choice.why.as_str()))
+            .hint(format!(
+                "check the name, or make the store with `guidepost apply --store {shown} FILE`"
+            )));
+        }
+        Self::of(global, choice)
+    }
+
+    /// Opens the store that is meant, and makes it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened or made.
+    pub(crate) fn open_or_make(global: &Global) -> Result<Self, Failure> {
+        Self::of(global, StoreChoice::find(global.store.as_deref())?)
+    }
+
+    fn of(global: &Global, choice: StoreChoice) -> Result<Self, Failure> {
         if choice.why == Why::UserData
             && let Some(directory) = Path::new(&choice.url).parent()
         {
-            fs::create_dir_all(directory)
-                .map_err(|error| Failure::unwritable(&directory.display().to_string(), &error))?;
+            fs::create_dir_all(directory).map_err(|error| {
+                Failure::unwritable(&directory.display().to_string(), &error)
+                    .hint("name a store elsewhere with --store or GUIDEPOST_STORE")
+            })?;
         }
         let store = guidepost_store::open(&choice.url).map_err(|error| {
+            let is_unavailable = matches!(error, StoreError::Unavailable { .. });
             // The URL is in the message as far as it holds no secret.
-            Failure::from(error).at(format!("the store chosen by {}", choice.why.as_str()))
+            let failure =
+                Failure::from(error).at(format!("the store chosen by {}", choice.why.as_str()));
+            if is_unavailable {
+                failure
+                    .hint("check the path and its permissions, or name another store with --store")
+            } else {
+                failure
+            }
         })?;
         Ok(Self { ops: Ops::new(store), caller: config::caller(global.caller.as_deref()), choice })
     }

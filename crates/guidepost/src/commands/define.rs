@@ -24,7 +24,7 @@ pub(crate) async fn run(
     let file = DefinitionFile::read(&args.file)?;
     // Only checking makes no store, and needs none.
     let ops = match args.save {
-        true => Door::open(global)?.ops,
+        true => Door::open_or_make(global)?.ops,
         false => Ops::new(guidepost_store::open("memory:")?),
     };
     let request = Define {

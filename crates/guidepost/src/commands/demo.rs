@@ -19,7 +19,7 @@ use serde_json::json;
 
 use self::story::Story;
 use self::talk::Talk;
-use crate::args;
+use crate::args::{self, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
@@ -41,7 +41,15 @@ const BUILDER: &str = "builder";
 /// # Errors
 ///
 /// If the store cannot be made, or something does not go as the script has it.
-pub(crate) async fn run(args: &args::Demo, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &args::Demo,
+    global: &Global,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    if let Some(store) = &global.store {
+        return Err(Failure::usage("the demo plays in a store of its own")
+            .hint(format!("`guidepost demo --keep {store}` keeps it in a new file")));
+    }
     let stage = Stage::new(args.keep.as_deref())?;
     let store = stage.store.as_path();
     let title = "Guidepost: workflows that lead agents, and a record of what agents did";

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 ///
 /// If the store cannot be opened, or the client does not speak MCP.
 pub(crate) async fn run(args: &args::Mcp, global: &Global) -> Result<Exit, Failure> {
-    let door = Door::open(global)?;
+    let door = Door::open_or_make(global)?;
     let allowed = if args.allow_all_work { Allowed::Everything } else { Allowed::OnlyHarmless };
     let options = Options { agent: config::agent(global.caller.as_deref()), allowed };
     mcp::serve_stdio(Arc::new(door.ops), options).await.map_err(|error| {

@@ -132,13 +132,9 @@ fn standing(simulation: &Simulation, out: &mut Output) {
         states.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ")
     };
     out.line(format!("  in: {}", listed(&simulation.leaves())));
-    if simulation.active().len() > simulation.leaves().len() {
-        out.line(format!("  active: {}", listed(&simulation.active())));
-    }
+    out.line(format!("  active: {}", listed(&simulation.active())));
     out.line(format!("  status: {}, rev {}", run.status, run.rev));
-    if !run.data.is_empty() {
-        out.line(format!("  data: {}", run.data.to_json()));
-    }
+    out.line(format!("  data: {}", run.data.to_json()));
     if !run.output.is_null() {
         out.line(format!("  output: {}", run.output));
     }

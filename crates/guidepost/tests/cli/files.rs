@@ -33,6 +33,7 @@ fn the_sample_is_sound_and_can_be_played_to_its_end() {
         start {"topic":"otters"}
           enter Writing
           in: Writing
+          active: Writing
           status: running, rev 2
           data: {"topic":"otters"}
           legal: Drafted {draft!}
@@ -40,6 +41,7 @@ fn the_sample_is_sound_and_can_be_played_to_its_end() {
         event Drafted {"draft":"Otters hold hands."}
           Drafted: Writing -> Checking
           in: Checking
+          active: Checking
           status: running, rev 3
           data: {"topic":"otters","draft":"Otters hold hands."}
           legal: Approved, Rejected {reason!}
@@ -65,6 +67,7 @@ fn the_sample_is_sound_and_can_be_played_to_its_end() {
           Uploaded: Publishing.Text.Uploading -> Publishing.Text.Done
           done: Publishing -> Published
           in: Published
+          active: Published
           status: completed, rev 8
           data: {"topic":"otters","draft":"Otters hold hands."}
           legal: nothing

@@ -22,7 +22,14 @@ fn arguments_that_name_nothing_are_refused() {
         .type_("log r-1 action_ended 'all done' --ref call-9")
         .type_("graph bugfix --path")
         .type_("graph r-1 --xstate")
-        .type_("show r-1 --html --json");
+        .type_("show r-1 --html --json")
+        .type_("do r-1 submit --rev now")
+        .type_("wait r-1 --seconds soon")
+        .type_("ls --store lost.db")
+        .type_("apply bugfix.yaml --store nowhere/lost.db")
+        .type_("check .")
+        .type_("demo --store lost.db");
+    assert!(!talk.path().join("lost.db").exists(), "looking for runs made a store");
     talk.expect(&expect![[r#"
         $ guidepost find --state Fix
         ! error[GP0407]: --state narrows runs down, and workflows were asked for
@@ -96,6 +103,42 @@ fn arguments_that_name_nothing_are_refused() {
 
         $ guidepost show r-1 --html --json
         ! {"code":"GP0407","message":"the argument '--html' cannot be used with '--json'","hint":"Usage: guidepost show --html <RUN|WORKFLOW>","exit":64}
+        exit 64
+
+        $ guidepost do r-1 submit --rev now
+        ! error: invalid value 'now' for '--rev <REV>': expected a whole number, 0 or more
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost wait r-1 --seconds soon
+        ! error: invalid value 'soon' for '--seconds <N>': expected a number from 0 to 86400
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost ls --store lost.db
+        ! error[GP0311]: `lost.db` is no store: there is no such file
+        !   --> the store chosen by --store
+        ! hint: check the name, or make the store with `guidepost apply --store lost.db FILE`
+        exit 4
+
+        $ guidepost apply bugfix.yaml --store nowhere/lost.db
+        ! error[GP0307]: the store `sqlite:nowhere/lost.db` is unavailable: the file cannot be created
+        !   caused by: No such file or directory (os error 2)
+        !   --> the store chosen by --store
+        ! hint: check the path and its permissions, or name another store with --store
+        exit 1
+
+        $ guidepost check .
+        ! error[GP0452]: `.` cannot be read
+        !   caused by: Is a directory (os error 21)
+        ! hint: name the files in it, as in `DIR/*.yaml`
+        exit 1
+
+        $ guidepost demo --store lost.db
+        ! error[GP0407]: the demo plays in a store of its own
+        ! hint: `guidepost demo --keep lost.db` keeps it in a new file
         exit 64
 
     "#]]);

@@ -72,6 +72,22 @@ fn a_reader_that_stops_early_is_forgiven() {
     assert!(output.status.success());
 }
 
+/// An answer that is wanted and cannot be written is a failure, unlike one that nobody reads to its end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_stdout_is_told() {
+    let talk = Conversation::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_guidepost"))
+        .arg("explain")
+        .current_dir(talk.path())
+        .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.starts_with("error: the answer cannot be written: "), "{told}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// Numbers that look like chance and are the same each time.
 struct Dice(u64);
 

@@ -56,6 +56,7 @@ fn a_workflow_is_stepped_through_without_a_store() {
         start {"items":[1]}
           enter Cart
           in: Cart
+          active: Cart
           status: running, rev 2
           data: {"items":[1]}
           legal: Pay {amount!}
@@ -81,6 +82,7 @@ fn a_workflow_is_stepped_through_without_a_store() {
           Sent: Shipping.Mail.Writing -> Shipping.Mail.Done
           done: Shipping -> Closed
           in: Closed
+          active: Closed
           status: completed, rev 8
           data: {"items":[1]}
           legal: nothing
@@ -101,6 +103,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
         start {"items":[]}
           enter Cart
           in: Cart
+          active: Cart
           status: running, rev 2
           data: {"items":[]}
           legal: Pay {amount!}
@@ -110,6 +113,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
             lacks `amount`
           hint: expected `Pay {amount!}`, for example {"amount":0}
           in: Cart
+          active: Cart
           status: running, rev 2
           data: {"items":[]}
           legal: Pay {amount!}
@@ -117,6 +121,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
         event Pay {"amount":5}
           Pay: Cart -> Charging
           in: Charging
+          active: Charging
           status: running, rev 3
           data: {"items":[]}
           legal: done {receipt!}, failed {reason!}
@@ -124,12 +129,14 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
         failed Charging no money
           failed: Charging -> Cart
           in: Cart
+          active: Cart
           status: running, rev 4
           data: {"items":[]}
           legal: Pay {amount!}
 
         advance 29m
           in: Cart
+          active: Cart
           status: running, rev 4
           data: {"items":[]}
           legal: Pay {amount!}
@@ -138,6 +145,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
           not done: `Nope` is not legal in `Cart` [GP0201]
           hint: legal now: Pay {amount!}
           in: Cart
+          active: Cart
           status: running, rev 4
           data: {"items":[]}
           legal: Pay {amount!}
@@ -145,6 +153,7 @@ fn inputs_keep_their_order_and_a_refused_one_changes_nothing() {
         advance 1m
           after 30m: Cart -> Expired
           in: Expired
+          active: Expired
           status: completed, rev 6
           data: {"items":[]}
           legal: nothing
@@ -188,7 +197,9 @@ fn guards_that_have_only_a_name_get_their_answers_here() {
           enter a
           note: the guard `isReady` has only a name, so it is taken to be false; --guard isReady=true changes that
           in: a
+          active: a
           status: running, rev 2
+          data: {}
           legal: nothing
 
         event GO
@@ -196,7 +207,9 @@ fn guards_that_have_only_a_name_get_their_answers_here() {
             isReady
           hint: no event is legal now
           in: a
+          active: a
           status: running, rev 2
+          data: {}
           legal: nothing
         exit 2
 
@@ -204,13 +217,17 @@ fn guards_that_have_only_a_name_get_their_answers_here() {
         start
           enter a
           in: a
+          active: a
           status: running, rev 2
+          data: {}
           legal: GO
 
         event GO
           GO: a -> b
           in: b
+          active: b
           status: running, rev 3
+          data: {}
           legal: nothing
 
         $ guidepost simulate m.json --guard isReady=false --event GO --guard isReady=true --event GO --json

@@ -13,6 +13,7 @@ fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
     talk.type_("where");
     assert!(talk.path().join(".local/share/guidepost/guidepost.db").is_file());
     talk.file("guidepost.db", "");
+    talk.file("other.db", "");
     talk.type_("where").type_("where --store other.db").type_("where --store redis://x");
     talk.expect(&expect![[r#"
         $ guidepost where
