@@ -35,6 +35,11 @@ impl<'a> Eval<'a> {
         Self { scope, locals: Vec::new(), fuel: FUEL_MAX }
     }
 
+    /// Gives a name a value.
+    pub(super) fn give(&mut self, name: &str, value: Value) {
+        self.locals.push((Arc::from(name), value));
+    }
+
     /// Uses up some of the budget.
     pub(super) fn spend(&mut self, steps: usize) -> Result<()> {
         match self.fuel.checked_sub(steps as u64) {
