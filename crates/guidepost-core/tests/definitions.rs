@@ -303,9 +303,9 @@ states:
 }
 
 #[test]
-fn several_invokes_are_refused_with_what_to_do() {
+fn several_invokes_of_a_state_with_inner_states_are_refused_with_what_to_do() {
     let text = r#"{"id":"m","initial":"a","states":{
-        "a":{"invoke":[{"src":"one","onDone":"b"},{"src":"two"}]},"b":{"type":"final"}}}"#;
+        "a":{"invoke":[{"src":"one","onDone":"b"},{"src":"two"}],"states":{"c":{}}},"b":{"type":"final"}}}"#;
     check(
         text,
         expect![[r#"

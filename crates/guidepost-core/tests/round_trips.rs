@@ -151,3 +151,34 @@ fn guards_see_what_they_are_given() {
     let codes: Vec<&str> = compiled.diagnostics.iter().map(|found| found.code).collect();
     assert_eq!(codes, ["GP0115"], "a guard that is given nothing has no `params`");
 }
+
+/// XState lets a state invoke several actors; each is a region here, and each says where its end leads.
+#[test]
+fn several_invokes_of_a_state_are_regions() {
+    let definition = r##"{"id":"m","initial":"outer","states":{"outer":{"initial":"a","states":{
+        "a":{"type":"atomic","tags":["busy"],"on":{"STOP":"c"},"invoke":[
+            {"src":"one","id":"first","onDone":{"target":"b","actions":"note"},"onError":[{"target":"c"}]},
+            {"src":"two","input":{"n":1}},
+            {"src":"three","id":"first","onDone":["#m.outer.c"]}]},
+        "b":{},"c":{}}}}}"##;
+    let before = machine(definition);
+    let paths: Vec<&str> = before.states.iter().map(|state| state.id.as_str()).collect();
+    let regions = ["outer.a.first", "outer.a.invoke-2", "outer.a.first'"];
+    assert_eq!(paths[3..6], regions);
+    for text in [to_xstate(&before).to_string(), print(&before)] {
+        assert_eq!(machine(&text).hash, before.hash, "{text}");
+    }
+    for (region, end) in [(regions[0], "outer.b"), (regions[2], "outer.c")] {
+        let mut machine = machine(definition);
+        machine.unbound_actions.clear();
+        let mut simulator = Simulator::new(machine, Timestamp(0));
+        simulator.start(Driver::Engine, Map::new()).unwrap();
+        let active: Vec<String> = simulator.leaves().iter().map(ToString::to_string).collect();
+        assert_eq!(active, regions);
+        simulator.done(regions[1], Map::new()).unwrap();
+        assert_eq!(simulator.leaves().len(), 3, "its end leads nowhere");
+        simulator.done(region, Map::new()).unwrap();
+        let active: Vec<String> = simulator.leaves().iter().map(ToString::to_string).collect();
+        assert_eq!(active, [end]);
+    }
+}
