@@ -1,3 +1,4 @@
+//! Any text as an expression. What must hold is in `src/lib.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guidepost_fuzz::expression(bytes));

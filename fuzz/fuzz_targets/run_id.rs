@@ -1,3 +1,4 @@
+//! Any text as the name of a run. What must hold is in `src/lib.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guidepost_fuzz::run_id(bytes));

@@ -1,3 +1,4 @@
+//! Any JSON object as a machine of XState. What must hold is in `src/lib.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guidepost_fuzz::xstate_json(bytes));

@@ -53,6 +53,8 @@ pub struct Machine {
 pub struct State {
     /// Its full path.
     pub id: StateId,
+    /// The id its author gave it, by which a target may name it as `#id`.
+    pub given_id: Option<String>,
     /// What it is.
     pub kind: StateKind,
     /// The state around it; only the root has none.
@@ -138,6 +140,8 @@ pub struct Transition {
     pub actions: Vec<Action>,
     /// What the agent is told about it.
     pub description: Option<String>,
+    /// Anything the author keeps with it.
+    pub meta: Json,
 }
 
 /// What makes a transition a candidate.
@@ -198,7 +202,7 @@ pub enum Guard {
     /// An expression.
     Expr(Expr),
     /// A name that `guards:` does not define.
-    Unbound(String),
+    Unbound(Named),
     /// The run is in a state.
     InState(StateIx),
     /// All of them hold.
@@ -266,7 +270,16 @@ pub enum Action {
     /// Shows a line in the log.
     Log(Computed),
     /// A name that `actions:` does not define.
-    Unbound(String),
+    Unbound(Named),
+}
+
+/// A guard or an action of which only the name is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// What it is to be given; null for nothing.
+    pub params: Json,
 }
 
 /// An event an action sends.

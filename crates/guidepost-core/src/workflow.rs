@@ -7,6 +7,7 @@
 mod always;
 mod check;
 mod hash;
+mod invokes;
 mod json;
 mod mermaid;
 mod open;
@@ -103,7 +104,7 @@ pub fn compile(text: &[u8], file: &str) -> Compiled {
     let name = workflow_name(&root, dialect, file, &mut problems);
     let root = match dialect {
         Dialect::Guidepost => sugar::expand(root, &mut problems),
-        Dialect::XState => root,
+        Dialect::XState => invokes::expand(root, &name),
     };
     finish(&root, &name, dialect, format, problems)
 }

@@ -270,6 +270,57 @@ states:
 }
 
 #[test]
+fn only_a_question_expires_and_something_should_answer_that() {
+    check(
+        "
+states:
+  A: { ask: Why?, expires: { after: 1h, then: B }, on: { Go: B } }
+  B: { task: build, expires: 1h, on: { Go: C } }
+  C: { ask: { question: How?, expires: soon }, on: { Go: D } }
+  D: { ask: When?, expires: {}, onError: END, onDone: END }
+  E: { ask: Who?, expires: 2d, onError: END, on: { Go: A } }
+  END: { type: final }
+",
+        expect![[r#"
+            warning[GP0116] 3:3: nothing answers when the question of `A` expires: the run fails
+              hint: say by `onError` where that leads
+            error[GP0103] 3:41: `expires` has no key `then`
+            error[GP0116] 4:30: only a question `expires`
+              hint: bound an attempt of other work by `timeout`, and the stay in a state by `after`
+            error[GP0123] 5:40: `expires` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+            error[GP0104] 6:29: `expires` needs a length of time as `after`
+        "#]],
+    );
+    let text =
+        "states: { A: { ask: Why?, expires: { after: 90m }, onDone: END }, END: { type: final } }";
+    check(
+        text,
+        expect![[r#"
+        warning[GP0116] 1:11: nothing answers when the question of `A` expires: the run fails
+          hint: say by `onError` where that leads
+    "#]],
+    );
+}
+
+#[test]
+fn several_invokes_of_a_state_with_inner_states_are_refused_with_what_to_do() {
+    let text = r#"{"id":"m","initial":"a","states":{
+        "a":{"invoke":[{"src":"one","onDone":"b"},{"src":"two"}],"states":{"c":{}}},"b":{"type":"final"}}}"#;
+    check(
+        text,
+        expect![[r#"
+        error[GP0116] 2:14: a state has one `invoke`, not 2
+          hint: make it a state of `type: parallel` with a region for each of `one` and `two`, whose first state has that `invoke`
+    "#]],
+    );
+    let advised = r#"{"id":"m","initial":"a","states":{"a":{"type":"parallel","onDone":"b","states":{
+        "one":{"initial":"w","states":{"w":{"invoke":{"src":"one","onDone":"z"}},"z":{"type":"final"}}},
+        "two":{"initial":"w","states":{"w":{"invoke":{"src":"two","onDone":"z"}},"z":{"type":"final"}}}}},
+        "b":{"type":"final"}}}"#;
+    check(advised, expect![[""]]);
+}
+
+#[test]
 fn contradictions_are_found() {
     check(
         "

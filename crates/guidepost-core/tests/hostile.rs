@@ -147,6 +147,27 @@ fn thousands_of_anything_are_no_problem() {
     refused(format!("{{\"states\":{{{too_many}\"z\":{{}}}}}}").as_bytes(), &["GP0107"]);
 }
 
+/// However they are written, before a tree is built of them. Built with optimisation, that takes less than 100 ms.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test measures, core does not")]
+fn a_million_states_are_refused_at_once() {
+    const N: usize = 1_000_000;
+    let list = |item: &dyn Fn(usize) -> String| (0..N).map(item).collect::<String>();
+    for text in [
+        format!("{{\"states\":{{{}\"z\":{{}}}}}}", list(&|n| format!("\"s{n}\":{{}},"))),
+        format!("states:\n{}", list(&|n| format!("  s{n}:\n"))),
+        format!("states: {{{}z}}", list(&|n| format!("s{n},"))),
+        format!("states:\n{}", list(&|n| format!("? s{n}\n"))),
+    ] {
+        let begun = std::time::Instant::now();
+        let compiled = refused(text.as_bytes(), &["GP0107"]);
+        let took = begun.elapsed();
+        assert_eq!(compiled.diagnostics.len(), 1);
+        let most = if cfg!(debug_assertions) { 5_000 } else { 100 };
+        assert!(took.as_millis() < most, "{took:?} for {}", &text[..40]);
+    }
+}
+
 #[test]
 fn rows_can_be_many_or_nonsense() {
     let names: Vec<String> = (0..20_000).map(|n| format!("s{n}")).collect();

@@ -202,7 +202,7 @@ fn condition(guard: &Guard) -> String {
         |guards: &[Guard], word: &str| guards.iter().map(condition).collect::<Vec<_>>().join(word);
     match guard {
         Guard::Expr(expr) => expr.source().trim().to_owned(),
-        Guard::Unbound(name) => name.clone(),
+        Guard::Unbound(named) => named.name.clone(),
         Guard::InState(_) => "in a state".to_owned(),
         Guard::All(guards) => joined(guards, " and "),
         Guard::Any(guards) => joined(guards, " or "),

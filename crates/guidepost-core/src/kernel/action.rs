@@ -43,8 +43,8 @@ impl Macrostep<'_> {
                     let message = text(self.compute(message));
                     self.effects.push(Effect::Log { message });
                 }
-                Action::Unbound(name) => {
-                    self.problems.push(format!("action `{name}` is not defined"))
+                Action::Unbound(named) => {
+                    self.problems.push(format!("action `{}` is not defined", named.name))
                 }
             }
         }

@@ -55,10 +55,10 @@ impl Macrostep<'_> {
                     false
                 }
             },
-            Guard::Unbound(name) => match self.machine.unbound_guards.get(name) {
+            Guard::Unbound(named) => match self.machine.unbound_guards.get(&named.name) {
                 Some(Some(answer)) => *answer,
                 Some(None) | None => {
-                    self.problems.push(format!("guard `{name}` is not defined"));
+                    self.problems.push(format!("guard `{}` is not defined", named.name));
                     false
                 }
             },
@@ -183,7 +183,7 @@ fn describe_guard(machine: &Machine, guard: &Guard) -> String {
     };
     match guard {
         Guard::Expr(expr) => expr.source().to_owned(),
-        Guard::Unbound(name) => name.clone(),
+        Guard::Unbound(named) => named.name.clone(),
         Guard::InState(ix) => format!("in_state({:?})", machine.state(*ix).id.as_str()),
         Guard::All(guards) => joined(guards, " and "),
         Guard::Any(guards) => joined(guards, " or "),

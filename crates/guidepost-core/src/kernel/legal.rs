@@ -260,7 +260,9 @@ fn truth(guard: &Guard, active: &StateSet, scope: &Scope, machine: &Machine) -> 
     match guard {
         Guard::Expr(expr) if expr.uses_event() => Truth::Open,
         Guard::Expr(expr) => known(expr.test(scope).unwrap_or(false)),
-        Guard::Unbound(name) => known(machine.unbound_guards.get(name) == Some(&Some(true))),
+        Guard::Unbound(named) => {
+            known(machine.unbound_guards.get(&named.name) == Some(&Some(true)))
+        }
         Guard::InState(ix) => known(active.contains(*ix)),
         Guard::Not(guard) => !truth(guard, active, scope, machine),
         Guard::All(guards) => {

@@ -31,7 +31,7 @@ use serde_json::Value as Json;
 use self::eval::Eval;
 use self::lower::Lower;
 use self::node::{Node, Placed};
-use crate::data::Data;
+use crate::data::{Data, value_of};
 use crate::id::StateId;
 
 /// What an expression can see.
@@ -54,7 +54,11 @@ struct ExprParts {
     source: Box<str>,
     root: Node,
     names: Names,
+    params: Option<Json>,
 }
+
+/// The name by which an expression sees its parameters.
+const PARAMS: &str = "params";
 
 /// A compiled template: a text with expressions in it. One pointer, as for [`Expr`].
 #[derive(Debug)]
@@ -118,7 +122,23 @@ impl Expr {
         let tree = parse_expr(source).map_err(|error| unparsed(&error, source))?;
         let mut lower = Lower::default();
         let root = lower.node(&tree)?;
-        Ok(Self(Box::new(ExprParts { source: source.into(), root, names: lower.names })))
+        let (source, names) = (source.into(), lower.names);
+        Ok(Self(Box::new(ExprParts { source, root, names, params: None })))
+    }
+
+    /// The same with parameters, which it sees as `params`; without a use for them, the same.
+    #[must_use]
+    pub fn with_params(mut self, params: Json) -> Self {
+        if self.0.names.attributes.shift_remove(PARAMS) {
+            self.0.params = Some(params);
+        }
+        self
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub fn params(&self) -> Option<&Json> {
+        self.0.params.as_ref()
     }
 
     /// Its text.
@@ -133,7 +153,7 @@ impl Expr {
     ///
     /// [`EvalError`] if it names something undefined, orders values of different kinds, or exceeds a bound.
     pub fn eval(&self, scope: &Scope) -> Result<Json, EvalError> {
-        let mut eval = Eval::new(scope);
+        let mut eval = self.evaluation(scope);
         let value = eval.value(&self.0.root)?;
         eval.result(&value)
     }
@@ -144,7 +164,15 @@ impl Expr {
     ///
     /// As [`Expr::eval`].
     pub fn test(&self, scope: &Scope) -> Result<bool, EvalError> {
-        Eval::new(scope).truth(&self.0.root)
+        self.evaluation(scope).truth(&self.0.root)
+    }
+
+    fn evaluation<'a>(&self, scope: &'a Scope) -> Eval<'a> {
+        let mut eval = Eval::new(scope);
+        if let Some(params) = &self.0.params {
+            eval.give(PARAMS, value_of(params));
+        }
+        eval
     }
 
     /// Whether its value may depend on the event.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::id::AttributeName;
 use crate::machine::{
-    Action, Attribute, Computed, Delay, Descriptor, EventType, FactKind, Guard, Machine,
+    Action, Attribute, Computed, Delay, Descriptor, EventType, FactKind, Guard, Machine, Named,
     Requirement, Send, State, StateKind, Transition, Trigger, Work,
 };
 
@@ -157,18 +157,26 @@ impl Encoder {
         self.list(&transition.targets, |encoder, target| encoder.number(u64::from(*target)));
         self.number(u64::from(transition.reenter));
         self.list(&transition.actions, Self::action);
+        if !transition.meta.is_null() {
+            self.text("meta");
+            self.json(&transition.meta);
+        }
     }
 
     fn guard(&mut self, guard: &Guard) {
         match guard {
-            Guard::Expr(expr) => {
-                self.text("expr");
-                self.text(expr.source());
-            }
-            Guard::Unbound(name) => {
-                self.text("unbound");
-                self.text(name);
-            }
+            Guard::Expr(expr) => match expr.params() {
+                None => {
+                    self.text("expr");
+                    self.text(expr.source());
+                }
+                Some(params) => {
+                    self.text("expr with");
+                    self.text(expr.source());
+                    self.json(params);
+                }
+            },
+            Guard::Unbound(named) => self.named(named),
             Guard::InState(ix) => {
                 self.text("in");
                 self.number(u64::from(*ix));
@@ -240,10 +248,15 @@ impl Encoder {
                 self.text("log");
                 self.computed(line);
             }
-            Action::Unbound(name) => {
-                self.text("unbound");
-                self.text(name);
-            }
+            Action::Unbound(named) => self.named(named),
+        }
+    }
+
+    fn named(&mut self, named: &Named) {
+        self.text(if named.params.is_null() { "unbound" } else { "unbound with" });
+        self.text(&named.name);
+        if !named.params.is_null() {
+            self.json(&named.params);
         }
     }
 

@@ -267,7 +267,7 @@ fn condition(machine: &Machine, guard: &Guard) -> String {
     };
     match guard {
         Guard::Expr(expr) => expr.source().to_owned(),
-        Guard::Unbound(name) => name.clone(),
+        Guard::Unbound(named) => named.name.clone(),
         Guard::InState(ix) => format!("in {}", machine.state(*ix).id),
         Guard::All(guards) => joined(guards, " and "),
         Guard::Any(guards) => joined(guards, " or "),

@@ -6,6 +6,8 @@
 mod parts;
 mod types;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json, json};
 
 use self::parts::{actions, computed, guard, requirement};
@@ -21,7 +23,9 @@ pub(super) const OWN_WORK: &str = "guidepost.";
 
 /// The machine as a document.
 pub(super) fn document(machine: &Machine, dialect: Dialect) -> Json {
-    let mut writer = Writer { machine, dialect, delays: Map::new() };
+    let given_ids = machine.states.iter().filter_map(|state| state.given_id.as_deref());
+    let mut writer =
+        Writer { machine, dialect, delays: Map::new(), given_ids: given_ids.collect() };
     let mut states = writer.state(Machine::ROOT);
     let mut root = Map::new();
     let name = if dialect == Dialect::XState { "id" } else { "name" };
@@ -42,6 +46,7 @@ struct Writer<'a> {
     dialect: Dialect,
     /// Delays that cannot be written as a key, by the names made up for them.
     delays: Map<String, Json>,
+    given_ids: BTreeSet<&'a str>,
 }
 
 impl Writer<'_> {
@@ -54,6 +59,7 @@ impl Writer<'_> {
                 keys.insert(key.to_owned(), value);
             }
         };
+        put("id", json!(state.given_id));
         put("type", self.kind(state));
         put("description", json!(state.wording.description));
         put("guideline", json!(state.wording.guideline));
@@ -193,6 +199,7 @@ impl Writer<'_> {
         put("reenter", if transition.reenter { json!(true) } else { Json::Null });
         put("actions", actions(self.dialect, &transition.actions));
         put("description", json!(transition.description));
+        put("meta", transition.meta.clone());
         match (keys.len(), keys.get("target")) {
             (1, Some(target @ Json::String(_))) => target.clone(),
             (_, _) => Json::Object(keys),
@@ -207,9 +214,13 @@ impl Writer<'_> {
         }
     }
 
-    /// A sibling by its name; anything else by its full path, or below the machine's id where that could mean another.
+    /// By its id, if it was given one. A sibling by its name; anything else by its full path, or below the machine's id
+    /// where that could mean another.
     fn target(&self, source: StateIx, target: StateIx) -> String {
         let id = &self.machine.state(target).id;
+        if let Some(given) = &self.machine.state(target).given_id {
+            return format!("#{given}");
+        }
         let parent = self.machine.state(source).parent;
         let is_sibling = self.machine.state(target).parent == parent;
         if is_sibling && source != Machine::ROOT {
@@ -220,7 +231,8 @@ impl Writer<'_> {
         if self.dialect == Dialect::Guidepost && !is_shadowed {
             return id.to_string();
         }
-        format!("#{}.{id}", self.machine.name)
+        let full = format!("{}.{id}", self.machine.name);
+        if self.given_ids.contains(full.as_str()) { id.to_string() } else { format!("#{full}") }
     }
 
     fn put_work(
@@ -232,8 +244,14 @@ impl Writer<'_> {
     ) {
         if work.kind == WorkKind::Invoke {
             let mut invoke = own_keys(work);
+            let mut around = around_keys(work);
+            if self.dialect == Dialect::XState
+                && let Some(input) = around.shift_remove("input")
+            {
+                invoke.insert("input".to_owned(), input);
+            }
             invoke.append(&mut outcomes);
-            keys.append(&mut around_keys(work));
+            keys.append(&mut around);
             keys.insert("invoke".to_owned(), Json::Object(invoke));
             return;
         }

@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use crate::check;
+use guidepost_core::testing::play;
 
 #[test]
 fn an_event_moves_every_region_that_takes_it() {
@@ -196,4 +197,35 @@ send SHIP
             send SHIP -> in build.green, ship.sent
         "#]],
     );
+}
+
+/// B6: whatever the order, each result is taken once, and only the last one completes the whole.
+#[test]
+fn b6_results_of_regions_are_taken_once_in_any_order() {
+    let definition = r#"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    states:
+      a: { initial: w, states: { w: { ask: { question: "Go on?" }, onDone: end }, end: { type: final } } }
+      b: { initial: w, states: { w: { task: build, onDone: end }, end: { type: final } } }
+      c: { initial: w, states: { w: { agent: writer, prompt: go, onDone: end }, end: { type: final } } }
+    onDone: END
+  END: { type: final }
+---
+start engine
+"#;
+    for order in ["abc", "acb", "bac", "bca", "cab", "cba"] {
+        let results: String =
+            order.chars().map(|region| format!("done p.{region}.w {{}}\n").repeat(2)).collect();
+        let told = play(&format!("{definition}{results}"));
+        let lines: Vec<&str> = told.lines().skip(1).collect();
+        for (number, pair) in lines.chunks(2).enumerate() {
+            assert_eq!(pair[0].contains("completed"), number == 2, "{order}: {told}");
+            assert!(!pair[0].contains("rejected"), "{order}: {told}");
+            assert!(pair[1].contains("rejected"), "{order}: {told}");
+        }
+    }
 }

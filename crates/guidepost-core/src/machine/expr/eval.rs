@@ -60,6 +60,11 @@ impl<'a> Eval<'a> {
         self.gaps.map(|gaps| (gaps.values, gaps.errors)).unwrap_or_default()
     }
 
+    /// Gives a name a value.
+    pub(super) fn give(&mut self, name: &str, value: Value) {
+        self.locals.push((Arc::from(name), value));
+    }
+
     /// Uses up some of the budget.
     pub(super) fn spend(&mut self, steps: usize) -> Result<()> {
         match self.fuel.checked_sub(steps as u64) {

@@ -7,7 +7,7 @@ use super::Reader;
 use super::value::{Sight, span_of};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::{AttributeName, EventName};
-use crate::machine::{Action, Computed, Delay, Send};
+use crate::machine::{Action, Computed, Delay, Named, Send};
 
 /// The actions that exist by themselves.
 const BUILT_IN: [&str; 6] = ["assign", "append", "raise", "send", "cancel", "log"];
@@ -26,7 +26,7 @@ impl<'t> Reader<'t, '_> {
             Kind::List(items) => {
                 items.iter().for_each(|item| self.add_actions(item, sight, actions));
             }
-            Kind::Text(name) => self.add_named(tree, &name.text, sight, actions),
+            Kind::Text(name) => self.add_named(tree, &name.text, None, sight, actions),
             Kind::Object(entries) => self.add_object(tree, entries, sight, actions),
             Kind::Bool(_) | Kind::Number(_) => {
                 self.misshapen(tree, "actions", "an action, the name of one, or a list of them");
@@ -34,8 +34,22 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    fn add_named(&mut self, tree: &Tree, name: &str, sight: Sight<'_>, actions: &mut Vec<Action>) {
+    fn add_named(
+        &mut self,
+        tree: &Tree,
+        name: &str,
+        params: Option<&Tree>,
+        sight: Sight<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        let params = params.filter(|params| !params.is_null());
         if let Some(definition) = self.defined("actions", name) {
+            if let Some(params) = params {
+                let message = format!("the parameters of the action `{name}` are not passed on");
+                let problem = Diagnostic::warning(code::UNBOUND, params.at, message);
+                self.problems
+                    .add(problem.with_hint("give each set of parameters an action of its own"));
+            }
             // `actions:` is ours also in a file of XState's, so what stands there is read as ours.
             let dialect = std::mem::replace(&mut self.dialect, Dialect::Guidepost);
             let defined = self.inside(tree, name, |reader| Some(reader.actions(definition, sight)));
@@ -50,7 +64,8 @@ impl<'t> Reader<'t, '_> {
             let advice = || Some("define it under `actions`".to_owned());
             self.problems.add_unknown(problem, name, known.map(|(_, name)| *name), advice);
         }
-        actions.push(Action::Unbound(name.to_owned()));
+        let params = params.map(Tree::to_json).unwrap_or_default();
+        actions.push(Action::Unbound(Named { name: name.to_owned(), params }));
     }
 
     fn add_object(
@@ -67,7 +82,7 @@ impl<'t> Reader<'t, '_> {
             if BUILT_IN.contains(&short) {
                 actions.extend(self.built_in(short, params, sight));
             } else {
-                self.add_named(tree, kind, sight, actions);
+                self.add_named(tree, kind, tree.get("params"), sight, actions);
             }
             return;
         }

@@ -7,7 +7,7 @@ use super::Reader;
 use super::value::Sight;
 use crate::diagnostic::Diagnostic;
 use crate::limits::ALIAS_NODES_MAX;
-use crate::machine::{Guard, StateIx};
+use crate::machine::{Guard, Named, StateIx};
 
 /// How many names deep guards and actions may lead: what leads deeper leads in a circle.
 pub(super) const NESTING_MAX: usize = 16;
@@ -67,7 +67,8 @@ impl<'t> Reader<'t, '_> {
                 ));
                 None
             });
-            return Some(Guard::Unbound(name.to_owned()));
+            let params = sight.params.map(Tree::to_json).unwrap_or_default();
+            return Some(Guard::Unbound(Named { name: name.to_owned(), params }));
         };
         self.inside(tree, name, |reader| match &definition.kind {
             // What defines a guard is an expression in both forms: a name that only leads to a name defines nothing.
@@ -84,7 +85,11 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn guard_object(&mut self, tree: &'t Tree, source: StateIx, sight: Sight<'_>) -> Option<Guard> {
-        let marked = tree.get("params").unwrap_or(tree);
+        // Our own writer puts an expression under `params` in an XState file, and what it is given beside it.
+        let wrapped = tree.get("params").filter(|params| params.get("$expr").is_some());
+        let marked = wrapped.unwrap_or(tree);
+        let given = marked.get("params").filter(|params| !params.is_null());
+        let sight = Sight { params: given.or(sight.params), ..sight };
         if let Some(expr) = marked.get("$expr") {
             return self.expr(expr, "$expr", sight).map(Guard::Expr);
         }
@@ -100,17 +105,7 @@ impl<'t> Reader<'t, '_> {
             "or" => Some(Guard::Any(self.guards_of(tree, source, sight))),
             "not" => self.not(tree, source, sight),
             "stateIn" => self.state_in(tree, source),
-            _ => {
-                let name = kind;
-                if tree.get("params").is_some_and(|params| !params.is_null()) {
-                    let message = format!("the parameters of the guard `{name}` are not passed on");
-                    let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
-                    self.problems.add(problem.with_hint(
-                        "give each set of parameters a guard of its own, as an expression",
-                    ));
-                }
-                self.guard_named(tree, name, source, sight)
-            }
+            _ => self.guard_named(tree, kind, source, sight),
         }
     }
 

@@ -29,6 +29,9 @@ pub(super) const WORK_KINDS: [(&str, WorkKind); 9] = [
     ("invoke", WorkKind::Invoke),
 ];
 
+/// What the definition of a guard can see before it is known what it is given.
+const GIVEN: Sight<'static> = Sight { locals: &["params"], event: None, params: None };
+
 impl<'t> Reader<'t, '_> {
     pub(super) fn state(&mut self, ix: StateIx) -> (State, Places) {
         let outlined = self.outline.get(ix);
@@ -52,8 +55,10 @@ impl<'t> Reader<'t, '_> {
         let always = self.always(ix, tree);
         let has_work = work.is_some();
         let (output, outputs) = self.output_names(tree, shape, ix);
+        let given_id = tree.get("id").filter(|_| ix != 0).and_then(Tree::as_text);
         let state = State {
             id,
+            given_id: given_id.map(str::to_owned),
             kind: self.kind(ix, tree, at, shape),
             parent,
             children,
@@ -360,11 +365,11 @@ impl<'t> Reader<'t, '_> {
                 match section {
                     "guards" if value.as_text().is_some() => {
                         if self.defined("guards", value.as_text().unwrap_or_default()).is_none() {
-                            self.expr(value, "guard", Sight::default());
+                            self.expr(value, "guard", GIVEN);
                         }
                     }
                     "guards" => {
-                        self.guard(value, 0, Sight::default());
+                        self.guard(value, 0, GIVEN);
                     }
                     "actions" => {
                         self.actions(value, Sight::default());

@@ -1,5 +1,7 @@
 //! Transitions: `on`, `always`, `after`, `onDone`, `onError`.
 
+use serde_json::Value as Json;
+
 use super::super::Dialect;
 use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
@@ -165,6 +167,7 @@ impl<'t> Reader<'t, '_> {
             reenter: false,
             actions: Vec::new(),
             description: None,
+            meta: Json::Null,
         };
         match &tree.kind {
             Kind::Null => return Some(transition),
@@ -202,6 +205,7 @@ impl<'t> Reader<'t, '_> {
                 "actions" => transition.actions = self.actions(value, sight),
                 "reenter" => transition.reenter = self.flag(value, key),
                 "internal" => transition.reenter = !self.flag(value, key),
+                "meta" => transition.meta = value.to_json(),
                 "description" => {
                     transition.description = self.text(value, key).map(str::to_owned);
                 }

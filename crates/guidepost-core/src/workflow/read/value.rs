@@ -16,6 +16,8 @@ pub(super) struct Sight<'a> {
     pub(super) locals: &'static [&'static str],
     /// The event being taken, if only one can be.
     pub(super) event: Option<&'a EventName>,
+    /// What a guard is given where it is used, seen as `params`.
+    pub(super) params: Option<&'a Tree>,
 }
 
 impl<'t> Reader<'t, '_> {
@@ -30,7 +32,10 @@ impl<'t> Reader<'t, '_> {
             }
         };
         match Expr::compile(&source) {
-            Ok(expr) => {
+            Ok(mut expr) => {
+                if let Some(params) = sight.params {
+                    expr = expr.with_params(params.to_json());
+                }
                 self.mention(expr.names(), tree, sight.locals, sight.event);
                 Some(expr)
             }

@@ -14,7 +14,7 @@ use crate::machine::{Retry, StateIx, Trigger, Work, WorkKind};
 use crate::time::Span;
 
 /// What the texts of a state that fans out can see besides attributes.
-const FAN_OUT: Sight<'static> = Sight { locals: &["item", "index"], event: None };
+const FAN_OUT: Sight<'static> = Sight { locals: &["item", "index"], event: None, params: None };
 
 /// The keys of a state that become part of its work's specification as they stand.
 pub(in crate::workflow) const SPEC: [&str; 8] =
@@ -72,9 +72,16 @@ impl<'t> Reader<'t, '_> {
     fn single(&mut self, entry: &'t Entry) -> Option<&'t Tree> {
         match (&*entry.key, entry.value.as_list()) {
             ("invoke", Some([one])) => Some(one),
-            ("invoke", Some(_)) => {
-                let message = "a state has one piece of work; give each `invoke` a region of a parallel state";
-                self.error(code::WORK, entry.at, message);
+            ("invoke", Some(several)) => {
+                let message = format!("a state has one `invoke`, not {}", several.len());
+                let sources = several.iter().filter_map(|one| one.get("src")?.as_text());
+                let regions: Vec<String> = sources.map(|source| format!("`{source}`")).collect();
+                let hint = format!(
+                    "make it a state of `type: parallel` with a region for each of {}, whose first state has that `invoke`",
+                    regions.join(" and ")
+                );
+                let problem = Diagnostic::error(code::WORK, entry.at, message);
+                self.problems.add(problem.with_hint(hint));
                 None
             }
             _ => Some(&entry.value),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::id::AttributeName;
-use crate::machine::{Action, Computed, Delay, FactKind, Guard, Machine, Requirement, Send};
+use crate::machine::{Action, Computed, Delay, FactKind, Guard, Machine, Named, Requirement, Send};
 use crate::time::Span;
 use crate::workflow::Dialect;
 use crate::workflow::read::is_combination;
@@ -30,7 +30,8 @@ fn action(dialect: Dialect, action: &Action) -> Json {
             Dialect::Guidepost => json!({"log": line(dialect, text)}),
             Dialect::XState => typed(dialect, "log", json!({"message": line(dialect, text)})),
         },
-        Action::Unbound(name) => json!(name),
+        Action::Unbound(Named { name, params }) if params.is_null() => json!(name),
+        Action::Unbound(Named { name, params }) => json!({"type": name, "params": params}),
     }
 }
 
@@ -123,17 +124,30 @@ pub(super) fn guard(machine: &Machine, dialect: Dialect, it: &Guard) -> Json {
         guards.iter().map(|inner| guard(machine, dialect, inner)).collect()
     };
     match it {
-        Guard::Expr(expr) => match dialect {
-            Dialect::Guidepost => json!(expr.source()),
-            Dialect::XState => {
-                json!({"type": "guidepost.expr", "params": {"$expr": expr.source()}})
+        Guard::Expr(expr) => {
+            let marked = match expr.params() {
+                None => json!({"$expr": expr.source()}),
+                Some(params) => json!({"$expr": expr.source(), "params": params}),
+            };
+            match (dialect, expr.params()) {
+                (Dialect::Guidepost, None) => json!(expr.source()),
+                (Dialect::Guidepost, Some(_)) => marked,
+                (Dialect::XState, _) => json!({"type": "guidepost.expr", "params": marked}),
             }
-        },
-        Guard::Unbound(name) => match dialect {
-            Dialect::Guidepost if is_combination(name) => json!({ "name": name }),
-            Dialect::Guidepost => json!({ "type": name }),
-            Dialect::XState => json!(name),
-        },
+        }
+        Guard::Unbound(Named { name, params }) => {
+            let is_bare = params.is_null() && dialect == Dialect::XState;
+            if is_bare {
+                return json!(name);
+            }
+            let key = if is_combination(name) { "name" } else { "type" };
+            let mut keys = Map::new();
+            keys.insert(key.to_owned(), json!(name));
+            if !params.is_null() {
+                keys.insert("params".to_owned(), params.clone());
+            }
+            Json::Object(keys)
+        }
         Guard::InState(ix) => {
             json!({"type": "stateIn", "params": {"state": machine.state(*ix).id}})
         }
