@@ -37,6 +37,8 @@ pub struct Machine {
     pub events: IndexMap<EventName, EventType>,
     /// Bounds on a run.
     pub limits: Limits,
+    /// Who answers the prompts of steps, by the names steps use. Like wording no part of the structure.
+    pub agents: IndexMap<String, Agent>,
     /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
     pub unbound_guards: IndexMap<String, Option<bool>>,
     /// Actions and delays by name that have no definition. Taking such an action does nothing but say so, and such a delay
@@ -455,6 +457,29 @@ pub struct Field {
     pub description: Option<String>,
 }
 
+/// Who answers the prompts of steps.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Agent {
+    /// Answers written down beforehand.
+    Scripted(Scripted),
+    /// A program that claims its tasks.
+    Worker,
+}
+
+/// Answers written down beforehand: for trying things out, demos, tests and replays.
+///
+/// Which answer is given depends on nothing but the step, the visit, the branch and the attempt, so that a repeat after a
+/// crash gets the same one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scripted {
+    /// Answers by step, by its path or its own name. A list gives the n-th visit, or the n-th branch of a fan-out, its n-th
+    /// item, and the last one to all further; an object with only `error` is a failure, one with `attempts` as a list gives
+    /// the n-th attempt its n-th item.
+    pub answers: serde_json::Map<String, Json>,
+    /// How long each answer takes.
+    pub delay: Span,
+}
+
 /// Bounds on a run and everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
@@ -493,6 +518,7 @@ impl Machine {
             attributes: IndexMap::new(),
             events: IndexMap::new(),
             limits: Limits::default(),
+            agents: IndexMap::new(),
             unbound_guards: IndexMap::new(),
             unbound_actions: Vec::new(),
         }

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use guidepost_core::id::{RunId, RunNo};
 use guidepost_core::kernel;
-use guidepost_core::machine::{Machine, WorkKind};
+use guidepost_core::machine::{Agent, Machine, WorkKind};
 use guidepost_core::run::Run;
 use guidepost_store::{Held, Task, TaskId};
-use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::work::exec;
 
 /// A piece of work to do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// Which piece of work of which run.
     pub task: TaskId,
@@ -23,6 +22,8 @@ pub struct Call {
     pub kind: WorkKind,
     /// The name of what is called: the agent, tool, task or child workflow.
     pub name: Option<String>,
+    /// The agent that is asked, if the workflow describes it.
+    pub agent: Option<Agent>,
     /// What it is told, rendered.
     pub prompt: Option<String>,
     /// Everything else the definition says about it, rendered.
@@ -113,10 +114,11 @@ impl Call {
             workflow: machine.name.clone(),
             kind: work.kind,
             name: work.name.clone(),
+            agent: work.name.as_ref().and_then(|name| machine.agents.get(name)).cloned(),
             prompt,
             spec: Json::Object(spec),
             output: state.output.iter().map(ToString::to_string).collect(),
-            key: idempotency_key(id, task),
+            key: idempotency_key(id, &task.id),
             attempt: task.attempt,
             timeout: work
                 .timeout
@@ -133,6 +135,7 @@ impl Call {
             workflow: String::new(),
             kind: task.kind,
             name: None,
+            agent: None,
             prompt: None,
             spec: Json::Null,
             output: Vec::new(),
@@ -152,25 +155,26 @@ impl Call {
 
 /// Hash of run, step, visit and branch: 32 hexadecimal digits.
 #[must_use]
-pub fn idempotency_key(run: RunId, task: &Task) -> String {
+pub fn idempotency_key(run: RunId, task: &TaskId) -> String {
     hash_of(run, task, 0).to_hex().as_str()[..32].to_owned()
 }
 
 /// A number that looks like chance and is the same whenever this attempt is decided.
-pub(crate) fn chance(run: RunId, task: &Task) -> u64 {
-    let hash = hash_of(run, task, task.attempt);
+#[must_use]
+pub fn chance(run: RunId, task: &TaskId, attempt: u32) -> u64 {
+    let hash = hash_of(run, task, attempt);
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(first)
 }
 
-fn hash_of(run: RunId, task: &Task, attempt: u32) -> blake3::Hash {
+fn hash_of(run: RunId, task: &TaskId, attempt: u32) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(run.0.as_bytes());
-    hasher.update(&task.id.visit.0.to_le_bytes());
-    hasher.update(&task.id.branch.0.to_le_bytes());
+    hasher.update(&task.visit.0.to_le_bytes());
+    hasher.update(&task.branch.0.to_le_bytes());
     hasher.update(&attempt.to_le_bytes());
-    hasher.update(task.id.state.as_str().as_bytes());
+    hasher.update(task.state.as_str().as_bytes());
     hasher.finalize()
 }
 

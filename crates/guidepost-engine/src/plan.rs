@@ -3,7 +3,7 @@
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
 use guidepost_core::kernel::{self, Decision};
-use guidepost_core::machine::{Machine, StateIx, Work, WorkKind};
+use guidepost_core::machine::{Agent, Machine, StateIx, Work, WorkKind};
 use guidepost_core::record::Record;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
@@ -12,12 +12,18 @@ use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, T
 /// The queue of questions, which nobody serves: people answer by events.
 pub const ASK_QUEUE: &str = "ask";
 
+/// The queue of agents that the workflow itself describes.
+pub const AGENT_QUEUE: &str = "agent";
+
 /// The queue a piece of work is handed out in. Whoever serves an agent or a kind of task serves a queue of its own, so that
 /// nobody looks through work that is not for them.
 #[must_use]
-pub fn queue_of(work: &Work) -> String {
+pub fn queue_of(machine: &Machine, work: &Work) -> String {
     let name = work.name.as_deref().unwrap_or_default();
     match work.kind {
+        WorkKind::Agent if matches!(machine.agents.get(name), Some(Agent::Scripted(_))) => {
+            AGENT_QUEUE.to_owned()
+        }
         WorkKind::Agent | WorkKind::Task | WorkKind::Invoke => {
             format!("{}:{name}", work.kind.as_str())
         }
@@ -116,7 +122,7 @@ fn new_task(
     if !is_question && !kernel::is_engines(machine, run, ix) {
         return None;
     }
-    let queue = queue_of(work);
+    let queue = queue_of(machine, work);
     Some(NewTask {
         state: state.clone(),
         visit,

@@ -1,9 +1,9 @@
 //! Who does what: handlers, by the queue whose tasks they do.
 
+pub mod agent;
 mod child;
 pub mod exec;
 pub mod http;
-pub mod scripted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use guidepost_core::id::{Branch, RunNo, StateId, Visit};
-use guidepost_core::machine::WorkKind;
+use guidepost_core::machine::{Agent, Scripted, WorkKind};
+use guidepost_core::time::Span;
+use guidepost_engine::work::agent::Agents;
 use guidepost_engine::work::exec::{Allowed, Exec};
 use guidepost_engine::work::http::Http;
-use guidepost_engine::work::scripted::Scripted;
 use guidepost_engine::{Call, Handler as _, Outcome};
 use guidepost_store::TaskId;
 use serde_json::{Value as Json, json};
@@ -26,6 +27,7 @@ fn call(kind: WorkKind, spec: Json) -> Call {
         workflow: "t".to_owned(),
         kind,
         name: None,
+        agent: None,
         prompt: None,
         spec,
         output: Vec::new(),
@@ -221,7 +223,7 @@ async fn a_script_answers_by_step_visit_branch_and_attempt() {
         "Review": { "attempts": [{ "error": "busy" }, "at last"] },
     });
     let Json::Object(answers) = answers else { panic!() };
-    let scripted = Scripted { answers, delay: Duration::ZERO };
+    let scripted = Scripted { answers, delay: Span(0) };
     let ask = |state: &str, visit: u64, branch: u32, attempt: u32| {
         let mut call = call(WorkKind::Agent, Json::Null);
         call.task = TaskId {
@@ -231,7 +233,8 @@ async fn a_script_answers_by_step_visit_branch_and_attempt() {
             ..call.task
         };
         call.attempt = attempt;
-        scripted.perform(call)
+        call.agent = Some(Agent::Scripted(scripted.clone()));
+        Agents.perform(call)
     };
     assert_eq!(ask("Do", 1, 0, 1).await, Outcome::Done(json!("first")));
     assert_eq!(ask("Do", 1, 0, 2).await, Outcome::Done(json!("first")), "a repeat gets the same");

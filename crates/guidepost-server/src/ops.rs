@@ -75,6 +75,7 @@ mod sensitive;
 mod show_workflow;
 mod standing;
 mod start_run;
+mod tasks;
 mod told;
 mod verify_run;
 mod wait;
@@ -101,6 +102,7 @@ pub use self::send_event::{Moved, SendEvent};
 pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
 pub use self::standing::{RunName, Standing, StateNow};
 pub use self::start_run::{StartRun, Started};
+pub use self::tasks::{ClaimTasks, ClaimedTask, EndTask, FindTasks, WORKER_LEASE};
 pub(crate) use self::told::Part;
 pub use self::told::Told;
 pub use self::verify_run::RunVerified;
@@ -146,5 +148,11 @@ impl Ops {
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// The store they work on, for whoever works on it beside them.
+    #[must_use]
+    pub fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 }

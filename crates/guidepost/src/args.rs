@@ -9,6 +9,8 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use guidepost_core::run::{Driver, Status};
+use guidepost_core::time::Span;
+use guidepost_store::TaskId;
 
 pub(crate) use self::inputs::{Inputs, Sent};
 pub(crate) use self::object::Object;
@@ -86,7 +88,9 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Step through a workflow file, without a store
     Simulate(Simulate),
-    /// Start a run of a workflow
+    /// Run a workflow to its end: agents, commands, requests, other workflows
+    Run(Run),
+    /// Start a run of a workflow, for an agent to walk
     Start(Start),
     /// Tell where a run is, what to do there and what is legal next
     Where(Where),
@@ -102,6 +106,8 @@ pub(crate) enum Command {
     Read(Read),
     /// Print a run's history, oldest first
     History(History),
+    /// List what is to be done, and do it as a worker
+    Tasks(Tasks),
     /// Stop a run from taking inputs
     Pause(Control),
     /// Let a paused run go on
@@ -336,6 +342,133 @@ pub(crate) struct Start {
     /// A name for the sitting the run belongs to
     #[arg(long, value_name = "NAME")]
     pub(crate) session: Option<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n\nKilling it at any moment is safe: `guidepost run RUN` goes on where it was."
+)]
+pub(crate) struct Run {
+    /// A workflow file, a workflow, or a run to go on with
+    #[arg(value_name = "FILE|WORKFLOW|RUN")]
+    pub(crate) what: String,
+    /// First values of the workflow's attributes
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) input: Option<Object>,
+    /// What the run is to reach
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) goal: Option<String>,
+    /// Your own id for the run: a repeat with the same key goes on with the same run
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The agent's name, if it is not you
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// A name for the sitting the run belongs to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// A program that `exec` steps may run; `*` for any. May be given several times
+    #[arg(long, value_name = "PROGRAM", env = "GUIDEPOST_ALLOW_EXEC", value_delimiter = ',')]
+    pub(crate) allow_exec: Vec<String>,
+    /// Let `http` steps reach this machine and private networks
+    #[arg(long)]
+    pub(crate) allow_private: bool,
+    /// Pieces of work done at once, at most
+    #[arg(long, value_name = "N", default_value_t = guidepost_engine::SLOTS)]
+    pub(crate) slots: usize,
+    /// How soon another process may take over after this one dies
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub(crate) lease: Span,
+}
+
+/// Arguments of `tasks`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost tasks\n  guidepost tasks claim task:pay --json\n  guidepost tasks complete 'r-1:Pay#1' --attempt 1 --output '{\"receipt\":\"x\"}'"
+)]
+pub(crate) struct Tasks {
+    /// Claim, extend or end tasks; without one, they are listed
+    #[command(subcommand)]
+    pub(crate) command: Option<TaskCommand>,
+    /// Only those of this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Only those of this queue: `task:NAME`, `agent:NAME`, `ask` …
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<String>,
+}
+
+/// What a worker does with tasks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Take tasks that are ready; exit code 5 if there are none
+    Claim(ClaimTask),
+    /// Hold a task for longer
+    Extend(ExtendTask),
+    /// Hand in a task's result
+    Complete(CompleteTask),
+    /// Say that a try at a task failed
+    Fail(FailTask),
+}
+
+/// Arguments of `tasks claim`.
+#[derive(Debug, Args)]
+pub(crate) struct ClaimTask {
+    /// The queues you serve: `task:NAME`, `agent:NAME`
+    #[arg(value_name = "QUEUE", required = true)]
+    pub(crate) queues: Vec<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) limit: usize,
+    /// For how long, unless you extend it
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) lease: Span,
+}
+
+/// Arguments of `tasks extend`.
+#[derive(Debug, Args)]
+pub(crate) struct ExtendTask {
+    /// The task, as `tasks claim` named it
+    #[arg(value_name = "TASK")]
+    pub(crate) task: TaskId,
+    /// The attempt, as `tasks claim` named it
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: u32,
+    /// For how long from now
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) lease: Span,
+}
+
+/// Arguments of `tasks complete`.
+#[derive(Debug, Args)]
+pub(crate) struct CompleteTask {
+    /// The task, as `tasks claim` named it
+    #[arg(value_name = "TASK")]
+    pub(crate) task: TaskId,
+    /// The attempt, as `tasks claim` named it
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: u32,
+    /// What it gives
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) output: Option<Object>,
+}
+
+/// Arguments of `tasks fail`.
+#[derive(Debug, Args)]
+pub(crate) struct FailTask {
+    /// The task, as `tasks claim` named it
+    #[arg(value_name = "TASK")]
+    pub(crate) task: TaskId,
+    /// The attempt, as `tasks claim` named it
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: u32,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Trying again would fail the same way
+    #[arg(long)]
+    pub(crate) r#final: bool,
 }
 
 /// Arguments of `where`.

@@ -17,9 +17,11 @@ mod log;
 mod ls;
 mod mcp;
 mod read;
+mod run;
 mod show;
 mod simulate;
 mod start;
+mod tasks;
 mod verify;
 mod wait;
 mod r#where;
@@ -53,6 +55,8 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Apply(args) => wait_for(apply::run(args, &Door::open_or_make(global)?, out)),
         Command::Ls(args) => wait_for(ls::run(args, &Door::open(global)?, out)),
         Command::Show(args) => wait_for(show::run(args, &Door::open(global)?, out)),
+        Command::Run(args) => wait_for(run::run(args, &Door::open_or_make(global)?, out)),
+        Command::Tasks(args) => wait_for(tasks::run(args, &Door::open(global)?, out)),
         Command::Start(args) => wait_for(start::run(args, &Door::open_or_make(global)?, out)),
         Command::Where(args) => wait_for(r#where::run(args, &Door::open(global)?, out)),
         Command::Do(args) => wait_for(r#do::run(args, &Door::open(global)?, out)),

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use guidepost_core::id::Tenant;
+use guidepost_core::id::{RunNo, Tenant};
 use guidepost_core::machine::Machine;
+use guidepost_core::run::Run;
 use guidepost_core::workflow::{self, OpenWorkflow};
 use guidepost_server::ops::{Ops, WorkflowView};
 use guidepost_store::{Durability, StoreError, Wanted, WorkflowBody};
@@ -102,6 +103,27 @@ impl Door {
                     .hint(format!("`guidepost show {name}` shows its text")))
             }
         }
+    }
+
+    /// A run as it stands, without a look at what is legal in it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the store fails.
+    pub(crate) async fn run(&self, no: RunNo) -> Result<Run, Failure> {
+        let loaded = self.ops.store().load(&Tenant::default(), &no.into()).await?;
+        Ok(loaded.ok_or_else(|| StoreError::NoSuchRun(no.into()))?.run)
+    }
+
+    /// Whether a text names a workflow, or a version of one: `bugfix`, `bugfix@3`.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub(crate) async fn has_workflow(&self, reference: &str) -> Result<bool, Failure> {
+        let name = reference.rsplit_once('@').map_or(reference, |(name, _)| name);
+        let store = self.ops.store();
+        Ok(store.workflow(&Tenant::default(), name, Wanted::Current).await?.is_some())
     }
 
     /// The rows of a workflow that is written by SQL.

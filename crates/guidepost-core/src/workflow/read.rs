@@ -89,6 +89,7 @@ pub(super) fn read<'t>(
     let attributes = reader.attributes();
     let events = reader.events();
     let limits = reader.limits();
+    let agents = reader.agents();
     reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
     let mut places = Vec::with_capacity(states.capacity());
@@ -102,6 +103,7 @@ pub(super) fn read<'t>(
     machine.attributes = attributes;
     machine.events = events;
     machine.limits = limits;
+    machine.agents = agents;
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;
     machine.unbound_actions = reader.unbound_actions.into_iter().collect();

@@ -91,6 +91,18 @@ fn root_keys() -> Json {
         "guards": by_name(json!({"$ref": "#/$defs/guard"})),
         "actions": by_name(json!({"$ref": "#/$defs/actions"})),
         "delays": by_name(json!({"type": ["string", "integer", "object"]})),
+        "agents": by_name(json!({
+            "description": "Who answers the prompts of steps.",
+            "type": "object",
+            "properties": {
+                "type": {"enum": ["scripted", "worker"]},
+                "description": {"type": "string"},
+                "answers": {"type": "object", "description": "What a scripted agent answers, by step."},
+                "delay": {"$ref": "#/$defs/span"},
+            },
+            "required": ["type"],
+            "additionalProperties": false,
+        })),
         "limits": {
             "description": "Bounds on a run and everything it starts.",
             "type": "object",

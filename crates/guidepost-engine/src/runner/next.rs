@@ -99,7 +99,7 @@ fn failed(known: &LoadedRun, task: &Task, failure: &Failure, at: Timestamp) -> I
         attempt: task.attempt,
         reason: failure.reason.clone(),
         may_retry: failure.may_retry,
-        chance: call::chance(known.id, task),
+        chance: call::chance(known.id, &task.id, task.attempt),
         by: By::default(),
         at,
     })

@@ -1,5 +1,6 @@
 //! Records in words.
 
+use guidepost_core::time::Timestamp;
 use serde_json::Value as Json;
 
 use super::foreign::{QUOTED_MAX, name, value, word};
@@ -31,6 +32,22 @@ fn what(item: &HistoryItem) -> String {
         "work_ended" => {
             format!("work of {} failed{}", part(body, "state"), after(": ", body, "reason"))
         }
+        "attempt_failed" => {
+            let again = body["retry_at"].as_i64().map(|at| format!(", again at {}", Timestamp(at)));
+            let again = again.unwrap_or_default();
+            let reason = after(": ", body, "reason");
+            format!("attempt {} of {} failed{reason}{again}", part(body, "attempt"), branch(body))
+        }
+        "fanned_out" => format!(
+            "{} branches of {}, {} at once",
+            part(body, "branches"),
+            part(body, "state"),
+            part(body, "begun")
+        ),
+        "branch_ended" if body["ok"] == Json::Bool(true) => {
+            format!("{} done{}", branch(body), given(body))
+        }
+        "branch_ended" => format!("{} failed{}", branch(body), after(": ", body, "reason")),
         "timer_fired" => match &item.timer {
             Some(timer) => format!("timer ran out: {}", name(timer)),
             None => format!("timer {} ran out", part(body, "timer")),
@@ -59,6 +76,23 @@ fn what(item: &HistoryItem) -> String {
         "note" if body["is_error"] == Json::Bool(true) => format!("error {}", part(body, "text")),
         "note" => format!("note {}{}", part(body, "text"), after(" at ", body, "ref")),
         other => other.to_owned(),
+    }
+}
+
+/// What a branch gave: the first value it put in its place.
+fn given(body: &Json) -> String {
+    let value_of = |change: &Json| change["set"].as_array().and_then(|set| set.get(1)).cloned();
+    match value_of(&body["changes"][0]) {
+        Some(given) => format!(" with {}", value(&given, PART_MAX.min(QUOTED_MAX))),
+        None => String::new(),
+    }
+}
+
+/// A piece of work: `Read`, or a branch of it, `Read[2]`.
+fn branch(body: &Json) -> String {
+    match body["branch"].as_u64() {
+        Some(number) if number > 0 => format!("{}[{number}]", part(body, "state")),
+        Some(_) | None => part(body, "state"),
     }
 }
 
@@ -104,5 +138,33 @@ fn part(body: &Json, field: &str) -> String {
     match &body[field] {
         Json::Null => "?".to_owned(),
         found => value(found, PART_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::id::{Rev, Seq};
+    use guidepost_core::record::Record;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_record_has_words_of_its_own() {
+        for kind in Record::KINDS.iter().filter(|kind| **kind != "transitioned") {
+            let item = HistoryItem {
+                id: "e-1".to_owned(),
+                seq: Seq(1),
+                rev: Rev(1),
+                at: Timestamp(0),
+                recorded_at: Timestamp(0),
+                kind: (*kind).to_owned(),
+                by: String::new(),
+                observed: None,
+                way: None,
+                timer: None,
+                body: serde_json::json!({}),
+            };
+            assert!(!what(&item).contains('_'), "{kind}: {}", what(&item));
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! `guidepost apply`: saves workflow files as new versions.
 
-use guidepost_server::ops::{Allowed, Define, OpError};
+use std::path::Path;
+
+use guidepost_core::id::Version;
+use guidepost_server::ops::{Allowed, Define, Definition, OpError};
 
 use crate::args;
 use crate::definition::{DefinitionFile, Report};
@@ -31,29 +34,32 @@ pub(crate) async fn run(
     Ok(Exit::Ok)
 }
 
+/// Saves one file, and gives the workflow's name and the version it is.
+///
+/// # Errors
+///
+/// If it cannot be read or used, or the store fails.
+pub(super) async fn save_one(
+    path: &Path,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(String, Version), Failure> {
+    let file = DefinitionFile::read(path)?;
+    let definition = define(&file, true, door, out).await?;
+    for found in &definition.warnings {
+        out.aside_failure(&Failure::of_diagnostic(&file.name, found));
+    }
+    let version = definition.saved.map(|saved| saved.version);
+    Ok((definition.workflow, version.unwrap_or_default()))
+}
+
 async fn save(
     file: &DefinitionFile,
     save: bool,
     door: &Door,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let request = Define {
-        text: file.as_text()?,
-        file: file.name.clone(),
-        save,
-        allowed: Allowed::Everything,
-        caller: door.caller.clone(),
-    };
-    let definition = match door.ops.define(&request).await {
-        Ok(definition) => definition,
-        Err(OpError::BadDefinition { problems, .. }) => {
-            for found in &problems {
-                out.aside_failure(&Failure::of_diagnostic(&file.name, found));
-            }
-            return Err(file.unusable(&problems));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let definition = define(file, save, door, out).await?;
     let Some(saved) = &definition.saved else {
         for found in &definition.warnings {
             out.aside_failure(&Failure::of_diagnostic(&file.name, found));
@@ -72,4 +78,30 @@ async fn save(
     };
     out.line(format!("{what} {name} ({})", file.name));
     Ok(())
+}
+
+/// Checks a file, and saves it if that is wanted. Every problem is shown.
+async fn define(
+    file: &DefinitionFile,
+    save: bool,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Definition, Failure> {
+    let request = Define {
+        text: file.as_text()?,
+        file: file.name.clone(),
+        save,
+        allowed: Allowed::Everything,
+        caller: door.caller.clone(),
+    };
+    match door.ops.define(&request).await {
+        Ok(definition) => Ok(definition),
+        Err(OpError::BadDefinition { problems, .. }) => {
+            for found in &problems {
+                out.aside_failure(&Failure::of_diagnostic(&file.name, found));
+            }
+            Err(file.unusable(&problems))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

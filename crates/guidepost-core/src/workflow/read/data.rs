@@ -1,4 +1,4 @@
-//! What runs hold and events carry: attributes, events, limits.
+//! What runs hold, events carry and who does the work: attributes, events, limits, agents.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::id::{AttributeName, EventName};
 use crate::limits::NAME_BYTES_MAX;
 use crate::machine::schema::Schema;
-use crate::machine::{Attribute, EventType, Field, Limits};
+use crate::machine::{Agent, Attribute, EventType, Field, Limits, Scripted};
 
 /// The types a value may have.
 const TYPES: [&str; 8] =
@@ -130,6 +130,48 @@ impl<'t> Reader<'t, '_> {
             schema.insert("required".to_owned(), Json::Array(required));
         }
         (fields, Json::Object(schema))
+    }
+
+    /// `agents`: who answers the prompts of steps, and how.
+    pub(super) fn agents(&mut self) -> IndexMap<String, Agent> {
+        let mut agents = IndexMap::new();
+        for entry in self.section("agents") {
+            if !self.is_name(entry, "an agent") {
+                continue;
+            }
+            if let Some(agent) = self.agent(&entry.key, &entry.value) {
+                agents.insert(entry.key.to_string(), agent);
+            }
+        }
+        agents
+    }
+
+    fn agent(&mut self, name: &str, tree: &'t Tree) -> Option<Agent> {
+        let fields = self.fields(tree, name);
+        self.check_keys(fields, &[&keys::AGENT], "an agent");
+        let kind = tree.get("type").and_then(Tree::as_text).unwrap_or_default();
+        match kind {
+            "scripted" => {
+                let mut scripted = Scripted::default();
+                if let Some(answers) = tree.get("answers") {
+                    self.fields(answers, "answers");
+                    scripted.answers = answers.to_json().as_object().cloned().unwrap_or_default();
+                }
+                if let Some(delay) = tree.get("delay") {
+                    scripted.delay = self.span(delay, "delay")?;
+                }
+                Some(Agent::Scripted(scripted))
+            }
+            "worker" => Some(Agent::Worker),
+            _ => {
+                let at = tree.get("type").map_or(tree.at, |tree| tree.at);
+                let message = format!("the agent `{name}` has no `type` that is known");
+                self.problems.add(Diagnostic::error(code::SHAPE, at, message).with_hint(
+                    "`scripted` answers from a list, `worker` is a program that claims its tasks",
+                ));
+                None
+            }
+        }
     }
 
     /// `limits`: bounds on a run.

@@ -1,19 +1,23 @@
 //! The keys each part of a definition may have.
 
 /// Keys of the workflow as a whole, besides those of every state.
-pub(super) const ROOT: [&str; 11] = [
+pub(super) const ROOT: [&str; 12] = [
     "name",
     "version",
     "attributes",
     "context",
     "events",
     "limits",
+    "agents",
     "guards",
     "actions",
     "delays",
     "$schema",
     "key",
 ];
+
+/// Keys of an agent.
+pub(super) const AGENT: [&str; 4] = ["type", "description", "answers", "delay"];
 
 /// Keys only XState's own files have; they say nothing about the structure.
 pub(super) const XSTATE_ROOT: [&str; 9] = [

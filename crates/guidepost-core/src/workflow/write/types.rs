@@ -1,8 +1,8 @@
-//! Attributes, events and limits, written back.
+//! Attributes, events, limits and agents, written back.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::machine::{Attribute, EventType, Field, Limits, Machine};
+use crate::machine::{Agent, Attribute, EventType, Field, Limits, Machine};
 use crate::workflow::Dialect;
 
 /// Puts what the machine says about data among the keys of the root.
@@ -22,6 +22,23 @@ pub(super) fn insert(root: &mut Map<String, Json>, machine: &Machine, dialect: D
     put("attributes", attributes.map(|(name, it)| (name.to_string(), attribute(it))).collect());
     put("events", machine.events.iter().map(|(name, it)| (name.to_string(), event(it))).collect());
     put("limits", limits(&machine.limits));
+    put("agents", machine.agents.iter().map(|(name, it)| (name.clone(), agent(it))).collect());
+}
+
+fn agent(agent: &Agent) -> Json {
+    match agent {
+        Agent::Worker => json!({ "type": "worker" }),
+        Agent::Scripted(scripted) => {
+            let mut keys = Map::from_iter([("type".to_owned(), json!("scripted"))]);
+            if !scripted.answers.is_empty() {
+                keys.insert("answers".to_owned(), Json::Object(scripted.answers.clone()));
+            }
+            if scripted.delay.0 > 0 {
+                keys.insert("delay".to_owned(), json!(scripted.delay.to_string()));
+            }
+            Json::Object(keys)
+        }
+    }
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {

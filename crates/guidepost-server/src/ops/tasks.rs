@@ -1,0 +1,274 @@
+//! Tasks: listed for people, claimed and ended by workers outside.
+
+use guidepost_core::id::RunRef;
+use guidepost_core::input::{AttemptFailed, By, Input, WorkDone};
+use guidepost_core::kernel::{self, Refused};
+use guidepost_core::time::{Span, Timestamp};
+use guidepost_engine::{Call, call};
+use guidepost_store::{Claim, Held, Page, StoreError, Task, TaskFilter, TaskId};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::current::{ATTEMPTS_MAX, Current};
+use super::{OpError, Ops, bounds};
+
+/// How long a worker holds a task unless it says otherwise.
+pub const WORKER_LEASE: Span = Span(60_000_000_000);
+
+/// Tasks one claim may ask for.
+const CLAIMED_MAX: usize = 100;
+
+/// Which tasks are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindTasks {
+    /// Only those of this run.
+    pub run: Option<RunRef>,
+    /// Only those of this queue: `task:pay`, `agent:writer`, `tool`, `ask` …
+    pub queue: Option<String>,
+    /// At most so many; 0 means 100.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// A wish for tasks of outside workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTasks {
+    /// The queues the worker serves: `task:pay`, `agent:writer`.
+    pub queues: Vec<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// For how long.
+    pub lease: Span,
+    /// The worker.
+    pub caller: String,
+}
+
+/// A task in a worker's hands, with everything needed to do it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClaimedTask {
+    /// Which; named when it is extended or ended.
+    pub task: TaskId,
+    /// Which try; named with it.
+    pub attempt: u32,
+    /// When the lease ends, unless it is extended.
+    pub until: Timestamp,
+    /// The run's workflow.
+    pub workflow: String,
+    /// The queue it came from.
+    pub queue: String,
+    /// Identifies the work to the outside: the same for every try at it.
+    pub key: String,
+    /// What is to be done, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Everything else the definition says about it.
+    pub spec: Json,
+    /// The attributes it is to give.
+    pub output: Vec<String>,
+}
+
+/// The end of a task, as its worker tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndTask {
+    /// Which.
+    pub task: TaskId,
+    /// The try it was claimed for.
+    pub attempt: u32,
+    /// What it gave, or why it failed and whether trying again may help.
+    pub outcome: Result<Map<String, Json>, (String, bool)>,
+    /// The worker.
+    pub caller: String,
+}
+
+impl Ops {
+    /// Tasks that are open, a page at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::Store`] if there is no such run, and the failures of the store.
+    pub async fn find_tasks(&self, wanted: &FindTasks) -> Result<Page<Task>, OpError> {
+        let run = match &wanted.run {
+            Some(run) => Some(self.current(run).await?.head.no),
+            None => None,
+        };
+        let (queue, cursor) = (wanted.queue.clone(), wanted.cursor.clone());
+        let filter = TaskFilter { run, queue, limit: wanted.limit, cursor };
+        Ok(self.store.tasks(&self.tenant, &filter).await?)
+    }
+
+    /// Hands out tasks that are ready. One that cannot be said, since a text of it has no value, fails at once.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::BadArgument`] if no queue is named, or too many tasks are wanted, and the failures of the store.
+    pub async fn claim_tasks(&self, wanted: &ClaimTasks) -> Result<Vec<ClaimedTask>, OpError> {
+        if wanted.queues.is_empty() || !(1..=CLAIMED_MAX).contains(&wanted.limit) {
+            return Err(OpError::BadArgument {
+                what: format!("a claim names its queues, and asks for 1 to {CLAIMED_MAX} tasks"),
+                hint: Some("`task:NAME` is the queue of a step's `task: NAME`".to_owned()),
+            });
+        }
+        let now = self.world.now();
+        let claim = Claim {
+            owner: wanted.caller.clone(),
+            now,
+            until: now.after(wanted.lease),
+            limit: wanted.limit,
+            queues: wanted.queues.clone(),
+            root: None,
+        };
+        let mut claimed = Vec::new();
+        for found in self.store.claim(&self.tenant, &claim).await? {
+            let current = self.current(&found.task.id.run.into()).await?;
+            if found.timed_out {
+                let reason = "it took longer than its timeout".to_owned();
+                self.end(&current, &late(&found.task, reason, &wanted.caller)).await?;
+                continue;
+            }
+            match Call::of(current.head.id, &current.machine, &current.run, &found.task) {
+                Ok(call) => claimed.push(of_call(call, &found.task)),
+                Err(failure) => {
+                    self.end(&current, &late(&found.task, failure.reason, &wanted.caller)).await?;
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Extends the lease of a task.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if the task ended or somebody else has it by now, and the failures of the store.
+    pub async fn extend_task(&self, held: Held, lease: Span, caller: &str) -> Result<(), OpError> {
+        let until = self.world.now().after(lease);
+        let lost = self.store.extend(&self.tenant, caller, &[held], until).await?;
+        match lost.into_iter().next() {
+            Some(Held { task, .. }) => Err(StoreError::LeaseLost { task }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the end of a task: its run goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if the task ended or somebody else has it by now, [`OpError::NotDone`] if the result does
+    /// not fit, [`OpError::TooLarge`], and the failures of the store.
+    pub async fn end_task(&self, end: &EndTask) -> Result<(), OpError> {
+        if let Ok(output) = &end.outcome {
+            bounds::check_json("the result", output, guidepost_core::limits::PAYLOAD_BYTES_MAX)?;
+        }
+        let current = self.current(&end.task.run.into()).await?;
+        self.end(&current, end).await
+    }
+
+    async fn end(&self, current: &Current, end: &EndTask) -> Result<(), OpError> {
+        let mut refreshed: Option<Current> = None;
+        for attempt in 1..=ATTEMPTS_MAX {
+            let current = refreshed.as_ref().unwrap_or(current);
+            let now = self.world.now();
+            let input = input(current, end, now);
+            let decided = kernel::decide_all(&current.machine, &current.run, &input);
+            let decided = match decided {
+                Ok(decided) => decided,
+                Err(Refused::Rejected(rejected)) => {
+                    return Err(match *rejected {
+                        // Whoever asks is told what became of it: it is not theirs any more.
+                        kernel::Rejected::NoSuchWork { .. } => {
+                            StoreError::LeaseLost { task: end.task.clone() }.into()
+                        }
+                        rejected => self.task_not_done(current, end, rejected),
+                    });
+                }
+                Err(Refused::Unfoldable(misfit)) => {
+                    let run = current.head.no;
+                    return Err(StoreError::Damaged { run, what: misfit.to_string() }.into());
+                }
+            };
+            let mut batch = current.batch(decided, None, now);
+            batch.tasks.fence = Some(Held { task: end.task.clone(), attempt: end.attempt });
+            let expected = current.run.rev;
+            match self.store.commit(&self.tenant, current.head.no, expected, batch).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {
+                    self.make_way(attempt).await;
+                    refreshed = Some(self.current(&end.task.run.into()).await?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(OpError::Contended { run: end.task.run.to_string(), attempts: ATTEMPTS_MAX })
+    }
+
+    fn task_not_done(
+        &self,
+        current: &Current,
+        end: &EndTask,
+        rejected: kernel::Rejected,
+    ) -> OpError {
+        let sent = end.outcome.as_ref().map(|output| output.keys().cloned().collect());
+        OpError::NotDone(Box::new(super::NotDone {
+            refusal: rejected.into(),
+            run: current.name(),
+            rev: current.run.rev,
+            states: super::current::leaf_ids(&current.machine, &current.run),
+            next: kernel::legal(&current.machine, &current.run),
+            sent: sent.unwrap_or_default(),
+            moved: None,
+        }))
+    }
+}
+
+fn input(current: &Current, end: &EndTask, at: Timestamp) -> Input {
+    let TaskId { state, visit, branch, .. } = end.task.clone();
+    let by = By::caller(&end.caller);
+    match &end.outcome {
+        Ok(output) => Input::WorkDone(WorkDone {
+            state,
+            visit: Some(visit),
+            branch,
+            output: output.clone(),
+            rev: None,
+            evidence: Vec::new(),
+            by,
+            at,
+        }),
+        Err((reason, may_retry)) => Input::AttemptFailed(AttemptFailed {
+            state,
+            visit,
+            branch,
+            attempt: end.attempt,
+            reason: reason.clone(),
+            may_retry: *may_retry,
+            chance: call::chance(current.head.id, &end.task, end.attempt),
+            by,
+            at,
+        }),
+    }
+}
+
+/// A failure Guidepost itself sees.
+fn late(task: &Task, reason: String, caller: &str) -> EndTask {
+    EndTask {
+        task: task.id.clone(),
+        attempt: task.attempt,
+        outcome: Err((reason, true)),
+        caller: caller.to_owned(),
+    }
+}
+
+fn of_call(call: Call, task: &Task) -> ClaimedTask {
+    ClaimedTask {
+        task: call.task,
+        attempt: call.attempt,
+        until: task.ready_at,
+        workflow: call.workflow,
+        queue: task.queue.clone(),
+        key: call.key,
+        prompt: call.prompt,
+        spec: call.spec,
+        output: call.output,
+    }
+}

@@ -1,0 +1,233 @@
+//! `guidepost run`: does the work of a run until it ends, or somebody else is needed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guidepost_core::id::{RunNo, RunRef};
+use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::time::{Span, Timestamp};
+use guidepost_engine::work::agent::Agents;
+use guidepost_engine::work::exec::{Allowed, Exec};
+use guidepost_engine::work::http::Http;
+use guidepost_engine::world::{System, World as _};
+use guidepost_engine::{Engine, Handlers, plan};
+use guidepost_server::ops::{Detail, FindTasks, ReadHistory, Standing, StartRun, WhereAmI};
+use guidepost_server::text::{self, Words};
+use guidepost_store::Task;
+use serde_json::json;
+
+use crate::args;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// A run that waits for a time further away is left to wait: whoever comes back then finds it.
+const PATIENCE: Span = Span(60_000_000_000);
+
+/// How long what is waited for is given to show before the command says that it waits.
+const GRACE: Duration = Duration::from_millis(600);
+
+/// Records shown at a time.
+const PAGE: usize = 100;
+
+/// Starts or takes up a run and does its work.
+///
+/// # Errors
+///
+/// If the file or workflow cannot be used, there is no such run, or the store fails.
+pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let standing = begin(args, door, out).await?;
+    let no = standing.name.run_no;
+    let running = Engine::new(door.ops.shared_store())
+        .with_handlers(handlers(args)?)
+        .with_slots(args.slots)
+        .with_lease(args.lease)
+        .for_run(no)
+        .start();
+    let mut show = Show { cursor: None, no };
+    let mut commits = running.commits();
+    let mut idle_since: Option<tokio::time::Instant> = None;
+    let why = loop {
+        show.news(door, out).await?;
+        let loaded = door.run(no).await?;
+        if loaded.status.is_ended() || loaded.status == Status::Paused {
+            break Why::Over;
+        }
+        if out.is_closed() {
+            break Why::Interrupted;
+        }
+        if rests(door, no, &loaded).await? {
+            let since = *idle_since.get_or_insert_with(tokio::time::Instant::now);
+            if since.elapsed() >= GRACE {
+                break Why::Waits;
+            }
+        } else {
+            idle_since = None;
+        }
+        tokio::select! {
+            changed = commits.changed() => if changed.is_err() { break Why::Interrupted },
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            _ = tokio::signal::ctrl_c() => break Why::Interrupted,
+        }
+    };
+    running.stop().await;
+    show.news(door, out).await?;
+    end(door, no, &why, out).await
+}
+
+/// Why the command ends.
+#[derive(Debug, PartialEq, Eq)]
+enum Why {
+    Over,
+    Waits,
+    Interrupted,
+}
+
+/// The run that is meant: a new one of a file or a workflow, or one that is there.
+async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standing, Failure> {
+    let what = args.what.as_str();
+    let is_file = Path::new(what).is_file() || what == "-" || has_ending(what);
+    let workflow = if is_file {
+        let saved = super::apply::save_one(Path::new(what), door, out).await?;
+        format!("{}@{}", saved.0, saved.1)
+    } else if door.has_workflow(what).await? {
+        what.to_owned()
+    } else {
+        let at = WhereAmI { run: RunRef::from(what), detail: Detail::Brief };
+        return Ok(door.ops.where_am_i(&at).await?);
+    };
+    let request = StartRun {
+        workflow: Some(workflow),
+        input: args.input.clone().unwrap_or_default(),
+        key: args.key.clone(),
+        goal: args.goal.clone(),
+        agent: args.agent.clone(),
+        driver: Driver::Engine,
+        parent: None,
+        session: args.session.clone(),
+        caller: door.caller.clone(),
+    };
+    Ok(door.ops.start_run(&request).await?.standing)
+}
+
+fn has_ending(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending))
+}
+
+fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
+    let allowed = match args.allow_exec.as_slice() {
+        [] => Allowed::Nothing,
+        programs if programs.iter().any(|program| program == "*") => Allowed::Anything,
+        programs => Allowed::Only(programs.iter().cloned().collect::<BTreeSet<_>>()),
+    };
+    let http = Http::new(args.allow_private).map_err(|failure| {
+        Failure::new(Exit::Failed, "GP0458", "requests over HTTP cannot be made here")
+            .caused_by(&failure)
+    })?;
+    Ok(Handlers::new()
+        .with(plan::AGENT_QUEUE, Arc::new(Agents))
+        .with("exec", Arc::new(Exec { allowed }))
+        .with("http", Arc::new(http)))
+}
+
+/// Whether a run, and everything it launched, can go on only by somebody else or at a time far away.
+async fn rests(door: &Door, no: RunNo, run: &Run) -> Result<bool, Failure> {
+    let now = System.now();
+    let is_near = |due: Timestamp| due <= now.after(PATIENCE);
+    if run.is_unsettled() || run.due().is_some_and(is_near) {
+        return Ok(false);
+    }
+    for task in tasks_of(door, no).await? {
+        let goes_on = match task.child {
+            Some(child) => {
+                let launched = door.run(child).await?;
+                launched.status.is_ended() || !Box::pin(rests(door, child, &launched)).await?
+            }
+            None => is_ours(&task.queue) && is_near(task.ready_at),
+        };
+        if goes_on {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the command itself serves a queue.
+fn is_ours(queue: &str) -> bool {
+    matches!(queue, plan::AGENT_QUEUE | "exec" | "http" | "run" | guidepost_store::CANCEL_QUEUE)
+}
+
+async fn tasks_of(door: &Door, no: RunNo) -> Result<Vec<Task>, Failure> {
+    let wanted = FindTasks { run: Some(no.into()), limit: 1_000, ..FindTasks::default() };
+    Ok(door.ops.find_tasks(&wanted).await?.items)
+}
+
+/// What of the run's history has been shown.
+struct Show {
+    cursor: Option<String>,
+    no: RunNo,
+}
+
+impl Show {
+    /// Shows what happened since.
+    async fn news(&mut self, door: &Door, out: &mut Output) -> Result<(), Failure> {
+        loop {
+            let read = ReadHistory {
+                run: self.no.into(),
+                newest_first: false,
+                kinds: Vec::new(),
+                limit: PAGE,
+                cursor: self.cursor.clone(),
+            };
+            let page = door.ops.history(&read).await?;
+            let Some(last) = page.items.last() else { return Ok(()) };
+            self.cursor = Some(last.id.clone());
+            for item in &page.items {
+                if out.is_json() {
+                    out.json_line(&json!({ "record": item }));
+                } else {
+                    out.line(text::history_item(item).trim_end());
+                }
+            }
+            out.flush();
+            if page.next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Tells how the run stands now, and what to try next.
+async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit, Failure> {
+    let at = WhereAmI { run: no.into(), detail: Detail::Brief };
+    let standing = door.ops.where_am_i(&at).await?;
+    if out.is_json() {
+        out.json_line(&standing);
+    } else {
+        out.gap();
+        out.line(text::standing(&standing, Words::Commands).trim_end());
+        let run = &standing.name.run;
+        match why {
+            Why::Interrupted => out.aside(format!("stopped here; `guidepost run {run}` goes on")),
+            Why::Waits => {
+                for task in tasks_of(door, no).await? {
+                    if !is_ours(&task.queue) && task.queue != plan::ASK_QUEUE {
+                        out.aside(format!(
+                            "waits for a worker of `{}`: `guidepost tasks claim {}`",
+                            task.queue, task.queue
+                        ));
+                    }
+                }
+                out.aside(format!("once it can go on, `guidepost run {run}` goes on"));
+            }
+            Why::Over => {}
+        }
+    }
+    Ok(match (standing.status, why) {
+        (Status::Completed, _) => Exit::Ok,
+        (Status::Failed | Status::Cancelled, _) => Exit::Failed,
+        (Status::Running | Status::Waiting | Status::Paused, _) => Exit::Waiting,
+    })
+}

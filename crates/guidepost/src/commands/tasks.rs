@@ -1,0 +1,136 @@
+//! `guidepost tasks`: what is to be done, and the doing of it by workers outside.
+
+use guidepost_core::id::RunRef;
+use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
+use guidepost_store::{Held, Task};
+use serde_json::json;
+
+use crate::args;
+use crate::door::Door;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Lists, claims, extends or ends tasks.
+///
+/// # Errors
+///
+/// If a task is not held any more, a result does not fit, or the store fails.
+pub(crate) async fn run(
+    args: &args::Tasks,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    match &args.command {
+        None => list(args, door, out).await,
+        Some(args::TaskCommand::Claim(claim)) => self::claim(claim, door, out).await,
+        Some(args::TaskCommand::Extend(extend)) => {
+            let held = Held { task: extend.task.clone(), attempt: extend.attempt };
+            door.ops.extend_task(held, extend.lease, &door.caller).await?;
+            done(out, "extended", &extend.task.to_string());
+            Ok(Exit::Ok)
+        }
+        Some(args::TaskCommand::Complete(complete)) => {
+            let outcome = Ok(complete.output.clone().unwrap_or_default());
+            end(&complete.task, complete.attempt, outcome, door).await?;
+            done(out, "completed", &complete.task.to_string());
+            Ok(Exit::Ok)
+        }
+        Some(args::TaskCommand::Fail(fail)) => {
+            let outcome = Err((fail.reason.clone(), !fail.r#final));
+            end(&fail.task, fail.attempt, outcome, door).await?;
+            done(out, "failed", &fail.task.to_string());
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn list(args: &args::Tasks, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let mut wanted = FindTasks {
+        run: args.run.as_deref().map(RunRef::from),
+        queue: args.queue.clone(),
+        limit: 0,
+        cursor: None,
+    };
+    let mut is_empty = true;
+    loop {
+        let page = door.ops.find_tasks(&wanted).await?;
+        for task in &page.items {
+            is_empty = false;
+            if out.is_json() {
+                out.json_line(task);
+            } else {
+                out.line(told(task));
+            }
+        }
+        if page.next.is_none() || out.is_closed() {
+            break;
+        }
+        wanted.cursor = page.next;
+    }
+    if is_empty && !out.is_json() {
+        out.aside("nothing is to be done");
+    }
+    Ok(Exit::Ok)
+}
+
+fn told(task: &Task) -> String {
+    let how = match (&task.owner, task.child) {
+        (Some(owner), _) => format!("held by {owner} until {}", task.ready_at),
+        (None, Some(child)) => format!("waits for {child}"),
+        (None, None) if task.ready_at == guidepost_store::NEVER => "waits for an answer".to_owned(),
+        (None, None) => format!("ready since {}", task.ready_at),
+    };
+    format!("{}  {}  attempt {}  {how}", task.id, task.queue, task.attempt)
+}
+
+async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let wanted = ClaimTasks {
+        queues: claim.queues.clone(),
+        limit: claim.limit,
+        lease: claim.lease,
+        caller: door.caller.clone(),
+    };
+    let claimed = door.ops.claim_tasks(&wanted).await?;
+    for task in &claimed {
+        if out.is_json() {
+            out.json_line(task);
+            continue;
+        }
+        out.heading(format!("{} --attempt {}", task.task, task.attempt));
+        if let Some(prompt) = &task.prompt {
+            out.line(format!("  {prompt}"));
+        }
+        if task.spec.as_object().is_some_and(|spec| !spec.is_empty()) {
+            out.line(format!("  {}", task.spec));
+        }
+        if !task.output.is_empty() {
+            out.line(format!("  gives: {}", task.output.join(", ")));
+        }
+        out.aside(format!("  key {}  until {}", task.key, task.until));
+    }
+    if claimed.is_empty() {
+        if !out.is_json() {
+            out.aside("nothing is ready in these queues");
+        }
+        return Ok(Exit::Waiting);
+    }
+    Ok(Exit::Ok)
+}
+
+async fn end(
+    task: &guidepost_store::TaskId,
+    attempt: u32,
+    outcome: Result<args::Object, (String, bool)>,
+    door: &Door,
+) -> Result<(), Failure> {
+    let caller = door.caller.clone();
+    Ok(door.ops.end_task(&EndTask { task: task.clone(), attempt, outcome, caller }).await?)
+}
+
+fn done(out: &mut Output, what: &str, task: &str) {
+    if out.is_json() {
+        out.json(&json!({ "task": task, "done": what }));
+    } else {
+        out.line(format!("{what} {task}"));
+    }
+}
