@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// How often it is killed at most; it may be done before.
-const KILLS_MAX: u64 = 60;
+const KILLS_MAX: u64 = 30;
 
 /// Twelve steps of work and a fan-out. Each leaves a line in a file, with its idempotency key, before it gives its result:
 /// what a death between effect and commit leaves behind.
