@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod nightly;
 mod project;
 mod services;
 mod snippets;
@@ -28,6 +29,7 @@ Tasks of the project. Usage: cargo xtask <task>
   snippets                check that what documents show works
   bench [--quick] [--json]
                           measure against the floor: a bare SQLite transaction, a bare fold
+  nightly <minutes>       simulate crashes, delays and failures from fresh seeds for so long
   requirements            list which tests name which requirement
   help                    this text
 ";
@@ -49,6 +51,14 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         eprint!("{HELP}");
         return Ok(ExitCode::from(64));
     };
+    if *task == "nightly" {
+        let Some(minutes) = minutes(options) else {
+            eprintln!("error: `nightly` takes the number of minutes, as in `nightly 60`\n\n{HELP}");
+            return Ok(ExitCode::from(64));
+        };
+        let is_ok = nightly::run(&Project::find()?, minutes)?;
+        return Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let known: &[&str] = match *task {
         "codegen" => &["--check"],
         "bench" => &["--quick", "--json"],
@@ -78,4 +88,12 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         }
     };
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The only option of `nightly`.
+fn minutes(options: &[&str]) -> Option<u64> {
+    match options {
+        [minutes] => minutes.parse().ok(),
+        _ => None,
+    }
 }

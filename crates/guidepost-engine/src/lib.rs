@@ -43,8 +43,7 @@ pub use self::call::{Call, Failure, Outcome};
 pub use self::machines::{Machines, NoMachine};
 use self::runner::Config;
 use self::shell::Shell;
-use self::work::{Cancel, Launch, Nursery};
-pub use self::work::{Handler, Handlers};
+pub use self::work::{Handler, Handlers, child_handlers};
 use self::world::{System, World};
 
 /// Tasks an engine does at once when nobody says otherwise.
@@ -138,13 +137,13 @@ impl Engine {
     #[must_use]
     pub fn start(self) -> Running {
         let machines = Arc::new(Machines::default());
-        let nursery = Nursery {
-            store: Arc::clone(&self.store),
-            tenant: self.tenant.clone(),
-            machines: Arc::clone(&machines),
-            world: Arc::clone(&self.world),
-        };
-        let handlers = self.handlers.with("run", Arc::new(Launch(nursery.clone())));
+        let (launch, cancel) = child_handlers(
+            Arc::clone(&self.store),
+            self.tenant.clone(),
+            Arc::clone(&machines),
+            Arc::clone(&self.world),
+        );
+        let handlers = self.handlers.with("run", launch);
         let config = Config {
             owner: format!("engine-{:016x}", self.world.any_number()),
             queues: handlers.queues(),
@@ -160,7 +159,7 @@ impl Engine {
             tenant: self.tenant,
             machines,
             handlers,
-            cancel: Arc::new(Cancel(nursery)),
+            cancel,
             world: self.world,
             commits,
         };

@@ -19,7 +19,7 @@ use guidepost_store::{
 };
 
 pub use self::message::{Effect, LoadedRun, Message};
-use self::next::{Next, is_going_on, next};
+use self::next::{Next, has_due, is_going_on, next};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
 use crate::plan;
@@ -57,10 +57,21 @@ pub struct Runner {
     in_hand: BTreeMap<TaskId, InHand>,
     next_poll: Timestamp,
     next_beat: Timestamp,
-    is_claiming: bool,
+    /// Tasks of commits under way, by their queue: this runner's as soon as they are filed.
+    promised: BTreeMap<String, usize>,
+    claiming: Option<Claiming>,
+    /// The last claim got all it asked for, so there may be more.
+    has_backlog: bool,
     is_finding: bool,
     is_stopping: bool,
     has_stopped: bool,
+}
+
+/// A claim under way: what it may bring is not given away meanwhile.
+#[derive(Debug)]
+struct Claiming {
+    queues: Vec<String>,
+    limit: usize,
 }
 
 /// A task this runner holds.
@@ -68,6 +79,8 @@ pub struct Runner {
 struct InHand {
     task: Task,
     is_performed: bool,
+    /// Whether the copy of the run is known to be no older than the task.
+    is_known: bool,
 }
 
 /// A run this runner is busy with.
@@ -132,7 +145,9 @@ impl Runner {
             in_hand: BTreeMap::new(),
             next_poll: Timestamp(i64::MIN),
             next_beat: Timestamp(i64::MIN),
-            is_claiming: false,
+            promised: BTreeMap::new(),
+            claiming: None,
+            has_backlog: false,
             is_finding: false,
             is_stopping: false,
             has_stopped: false,
@@ -187,6 +202,9 @@ impl Runner {
             self.finish_stopping(effects);
             return;
         }
+        if self.has_backlog {
+            self.claim(now, effects);
+        }
         if now >= self.next_poll {
             self.next_poll = now.after(self.config.poll);
             self.claim(now, effects);
@@ -206,30 +224,42 @@ impl Runner {
     }
 
     fn claim(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let limit = self.config.slots.saturating_sub(self.in_hand.len());
-        if self.is_claiming || limit == 0 {
+        let free = self.free();
+        if self.claiming.is_some() || free == 0 {
             return;
         }
         let has_room = |queue: &&String| self.room_in(queue) > 0;
         let mut queues: Vec<String> = self.config.queues.iter().filter(has_room).cloned().collect();
         queues.push(CANCEL_QUEUE.to_owned());
         // Of a queue with a limit of its own, no more may be claimed than it has room for.
-        let room = queues.iter().map(|queue| self.room_in(queue)).min().unwrap_or(limit);
-        self.is_claiming = true;
+        let room = queues.iter().map(|queue| self.room_in(queue)).min().unwrap_or(free);
+        let limit = free.min(room);
+        self.has_backlog = false;
+        self.claiming = Some(Claiming { queues: queues.clone(), limit });
         effects.push(Effect::Claim(Claim {
             owner: self.config.owner.clone(),
             now,
             until: now.after(self.config.lease),
-            limit: limit.min(room),
+            limit,
             queues,
             root: self.config.root,
         }));
     }
 
+    /// How many more tasks it can take, whatever a claim or a commit under way brings.
+    fn free(&self) -> usize {
+        let claiming = self.claiming.as_ref().map_or(0, |claiming| claiming.limit);
+        let promised: usize = self.promised.values().sum();
+        self.config.slots.saturating_sub(self.in_hand.len() + promised + claiming)
+    }
+
+    /// The same for the tasks of one queue.
     fn room_in(&self, queue: &str) -> usize {
         let Some(most) = self.config.slots_of.get(queue) else { return usize::MAX };
         let taken = self.in_hand.values().filter(|own| own.task.queue == queue).count();
-        most.saturating_sub(taken)
+        let promised = self.promised.get(queue).copied().unwrap_or_default();
+        let claiming = self.claiming.as_ref().filter(|it| it.queues.iter().any(|it| it == queue));
+        most.saturating_sub(taken + promised + claiming.map_or(0, |claiming| claiming.limit))
     }
 
     fn claimed(
@@ -238,7 +268,7 @@ impl Runner {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        self.is_claiming = false;
+        let limit = self.claiming.take().map_or(0, |claiming| claiming.limit);
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -246,10 +276,7 @@ impl Runner {
                 return;
             }
         };
-        if !claimed.is_empty() {
-            // Where some were, more may be.
-            self.next_poll = now;
-        }
+        self.has_backlog = claimed.len() >= limit && limit > 0;
         for Claimed { task, timed_out } in claimed {
             let run = task.id.run;
             let todo = match () {
@@ -259,7 +286,12 @@ impl Runner {
                 }
                 () => Todo::Begin(task.clone()),
             };
-            self.in_hand.insert(task.id.clone(), InHand { task, is_performed: false });
+            // Its own lease may have run out.
+            if let Some(before) = self.in_hand.get(&task.id).map(|own| own.task.clone()) {
+                self.unhold(&Call::held_of(&before), effects);
+            }
+            self.in_hand
+                .insert(task.id.clone(), InHand { task, is_performed: false, is_known: false });
             if self.is_stopping {
                 continue;
             }
@@ -290,6 +322,12 @@ impl Runner {
         }
         for run in due {
             let tracked = self.tracked(run);
+            if matches!(tracked.stage, Stage::Idle)
+                && tracked.known.as_ref().is_some_and(|known| !has_due(known, now))
+            {
+                // Somebody else has moved the run since.
+                tracked.known = None;
+            }
             if !tracked.todo.iter().any(|todo| matches!(todo, Todo::Due)) {
                 tracked.todo.push_back(Todo::Due);
             }
@@ -305,7 +343,9 @@ impl Runner {
         effects: &mut Vec<Effect>,
     ) {
         let rest = now.after(self.config.poll);
-        let tracked = self.tracked(run);
+        let tracked = self.runs.get_mut(&run);
+        let tracked = tracked.filter(|tracked| matches!(tracked.stage, Stage::Loading));
+        let Some(tracked) = tracked else { return };
         tracked.stage = Stage::Idle;
         match loaded {
             Ok(Some(loaded)) => tracked.known = Some(*loaded),
@@ -335,10 +375,12 @@ impl Runner {
         effects: &mut Vec<Effect>,
     ) {
         let rest = now.after(self.config.poll);
+        let tracked = self.runs.get_mut(&run);
+        let tracked = tracked.filter(|tracked| matches!(tracked.stage, Stage::Committing(_)));
+        let Some(tracked) = tracked else { return };
+        let Stage::Committing(in_flight) = std::mem::take(&mut tracked.stage) else { return };
+        self.keep_promise(&in_flight.filed);
         let tracked = self.tracked(run);
-        let Stage::Committing(in_flight) = std::mem::take(&mut tracked.stage) else {
-            return;
-        };
         match outcome {
             Ok(committed) => {
                 if let Some(known) = &mut tracked.known {
@@ -347,23 +389,27 @@ impl Runner {
                         known.run.snapshot_taken();
                     }
                 }
-                self.settled(run, &in_flight.todo, effects);
                 if in_flight.has_more {
                     self.next_poll = now;
                 }
                 for task in in_flight.filed {
-                    self.in_hand.insert(
-                        task.id.clone(),
-                        InHand { task: task.clone(), is_performed: false },
-                    );
-                    self.tracked(run).todo.push_back(Todo::Begin(task));
+                    let own = InHand { task: task.clone(), is_performed: false, is_known: true };
+                    self.in_hand.insert(task.id.clone(), own);
+                    // What has not begun when the runner is to stop is given back.
+                    if !self.is_stopping {
+                        self.tracked(run).todo.push_back(Todo::Begin(task));
+                    }
                 }
+                // Only now, or the run would be forgotten between two of its steps.
+                self.settled(run, &in_flight.todo, effects);
                 self.abort_what_ended(run, effects);
             }
             Err(StoreError::LeaseLost { task }) => {
                 tracing::info!(%task, "a result came too late: somebody else has the task");
                 tracked.known = None;
-                self.unhold(&task, effects);
+                if let Some(task) = in_flight.todo.task() {
+                    self.unhold(&Call::held_of(task), effects);
+                }
             }
             Err(StoreError::NoSuchRun(_)) => {
                 self.forget(run, effects);
@@ -388,11 +434,10 @@ impl Runner {
     /// What a committed decision was about is out of this runner's hands.
     fn settled(&mut self, run: RunNo, todo: &Todo, effects: &mut Vec<Effect>) {
         match todo {
-            Todo::End(task, _) | Todo::TimedOut(task) => self.unhold(&task.id, effects),
-            Todo::Quarantine(task) => {
-                self.in_hand.remove(&task.id);
-                effects.push(Effect::Release(vec![Call::held_of(task)]));
+            Todo::End(task, _) | Todo::TimedOut(task) => {
+                self.unhold(&Call::held_of(task), effects);
             }
+            Todo::Quarantine(task) => self.give_back(task, effects),
             // More may be due by now.
             Todo::Due => self.tracked(run).todo.push_back(Todo::Due),
             Todo::Begin(_) => {}
@@ -405,9 +450,10 @@ impl Runner {
             return;
         };
         let own = self.in_hand.values().filter(|own| own.task.id.run == run);
-        let ended: Vec<TaskId> = own
-            .filter(|own| own.task.queue != CANCEL_QUEUE && !is_going_on(&known.run, &own.task.id))
-            .map(|own| own.task.id.clone())
+        let ended: Vec<Held> = own
+            .filter(|own| own.is_known && own.task.queue != CANCEL_QUEUE)
+            .filter(|own| !is_going_on(&known.run, &own.task.id))
+            .map(|own| Call::held_of(&own.task))
             .collect();
         for task in ended {
             self.unhold(&task, effects);
@@ -454,7 +500,7 @@ impl Runner {
                         .is_some_and(|tracked| tracked.is_about(&held.task));
                     if is_own && !is_ending {
                         tracing::info!(task = %held.task, "the task ended elsewhere");
-                        self.unhold(&held.task, effects);
+                        self.unhold(&held, effects);
                     }
                 }
             }
@@ -486,7 +532,7 @@ impl Runner {
     }
 
     fn finish_stopping(&mut self, effects: &mut Vec<Effect>) {
-        let is_busy = self.is_claiming
+        let is_busy = self.claiming.is_some()
             || self
                 .runs
                 .values()
@@ -510,24 +556,32 @@ impl Runner {
     /// Nothing can be done about a run.
     fn forget(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
         self.runs.remove(&run);
-        let own: Vec<TaskId> =
-            self.in_hand.keys().filter(|task| task.run == run).cloned().collect();
+        let own = self.in_hand.values().filter(|own| own.task.id.run == run);
+        let own: Vec<Held> = own.map(|own| Call::held_of(&own.task)).collect();
         for task in own {
             self.unhold(&task, effects);
         }
     }
 
-    /// Lets go of a task that is nobody's business any more, or somebody else's.
-    fn unhold(&mut self, task: &TaskId, effects: &mut Vec<Effect>) {
-        if let Some(own) = self.in_hand.remove(task)
+    /// Lets go of an attempt that is nobody's business any more, or whose task is somebody else's.
+    fn unhold(&mut self, held: &Held, effects: &mut Vec<Effect>) {
+        if self.in_hand.get(&held.task).is_some_and(|own| own.task.attempt == held.attempt)
+            && let Some(own) = self.in_hand.remove(&held.task)
             && own.is_performed
         {
-            effects.push(Effect::Abort(Call::held_of(&own.task)));
+            effects.push(Effect::Abort(held.clone()));
         }
-        if let Some(tracked) = self.runs.get_mut(&task.run) {
-            tracked.todo.retain(|todo| todo.task().is_none_or(|other| other.id != *task));
+        if let Some(tracked) = self.runs.get_mut(&held.task.run) {
+            let is_other = |task: &Task| task.id != held.task || task.attempt != held.attempt;
+            tracked.todo.retain(|todo| todo.task().is_none_or(is_other));
         }
-        self.tidy(task.run);
+        self.tidy(held.task.run);
+    }
+
+    fn give_back(&mut self, task: &Task, effects: &mut Vec<Effect>) {
+        let held = Call::held_of(task);
+        self.unhold(&held, effects);
+        effects.push(Effect::Release(vec![held]));
     }
 
     /// Forgets a run there is nothing to do about. It is loaded anew when there is.
@@ -553,6 +607,16 @@ impl Runner {
                 return;
             };
             let Some(todo) = tracked.todo.pop_front() else { return };
+            if let Some(own) = todo.task().and_then(|task| self.in_hand.get_mut(&task.id))
+                && !std::mem::replace(&mut own.is_known, true)
+                && own.task.queue != CANCEL_QUEUE
+                && !is_going_on(&known.run, &own.task.id)
+            {
+                // Somebody else began this work, after the run was loaded.
+                tracked.known = None;
+                tracked.todo.push_front(todo);
+                continue;
+            }
             match next(known, &todo, now) {
                 Next::Nothing => self.drop_todo(&todo, effects),
                 Next::Perform(call) => self.perform(&todo, call, effects),
@@ -563,8 +627,7 @@ impl Runner {
                 }
                 Next::GiveBack => {
                     if let Some(task) = todo.task() {
-                        self.in_hand.remove(&task.id);
-                        effects.push(Effect::Release(vec![Call::held_of(task)]));
+                        self.give_back(task, effects);
                     }
                 }
             }
@@ -574,8 +637,7 @@ impl Runner {
 
     fn drop_todo(&mut self, todo: &Todo, effects: &mut Vec<Effect>) {
         if let Some(task) = todo.task() {
-            let task = task.id.clone();
-            self.unhold(&task, effects);
+            self.unhold(&Call::held_of(task), effects);
         }
     }
 
@@ -599,9 +661,12 @@ impl Runner {
             return;
         };
         let expected = known.run.rev;
-        let mut batch = self.batch(known, decision, after, now);
+        let mut batch = self.batch(known, decision, after, &todo, now);
         batch.tasks.fence = todo.task().map(Call::held_of);
         let (filed, has_more) = self.filed(run, &batch, now);
+        for task in &filed {
+            *self.promised.entry(task.queue.clone()).or_default() += 1;
+        }
         let in_flight = InFlight { todo, after: batch.run.clone(), filed, has_more };
         self.tracked(run).stage = Stage::Committing(Box::new(in_flight));
         effects.push(Effect::Commit { run, expected, batch: Box::new(batch) });
@@ -609,13 +674,25 @@ impl Runner {
 
     /// A decision ready to commit. What it begins, this runner takes on at once as far as it has hands: whoever files a
     /// task and does it needs no second transaction.
-    fn batch(&self, known: &LoadedRun, decision: Decision, after: Run, now: Timestamp) -> Batch {
-        let mut free = self.config.slots.saturating_sub(self.in_hand.len());
+    fn batch(
+        &self,
+        known: &LoadedRun,
+        decision: Decision,
+        after: Run,
+        todo: &Todo,
+        now: Timestamp,
+    ) -> Batch {
+        // What the decision ends makes room for what it begins.
+        let leaving = todo.task().filter(|task| self.in_hand.contains_key(&task.id));
+        let mut free = self.free() + usize::from(leaving.is_some());
         let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
         let goes_on = matches!(after.status, Status::Running | Status::Waiting);
         let lease = |queue: &str| {
             let serves = self.config.queues.iter().any(|own| own == queue);
-            let room = rooms.entry(queue.to_owned()).or_insert_with(|| self.room_in(queue));
+            let room = rooms.entry(queue.to_owned()).or_insert_with(|| {
+                let is_left = leaving.is_some_and(|task| task.queue == queue);
+                self.room_in(queue).saturating_add(usize::from(is_left))
+            });
             if !serves || !goes_on || self.is_stopping || free == 0 || *room == 0 {
                 return None;
             }
@@ -624,6 +701,15 @@ impl Runner {
             Some(Lease { owner: self.config.owner.clone(), until })
         };
         plan::batch(&known.machine, &known.run, decision, after, None, now, lease)
+    }
+
+    /// The commit that was to file these tasks is over.
+    fn keep_promise(&mut self, filed: &[Task]) {
+        for task in filed {
+            if let Some(promised) = self.promised.get_mut(&task.queue) {
+                *promised = promised.saturating_sub(1);
+            }
+        }
     }
 
     /// The tasks a batch files in this runner's hands, and whether it files others it may claim.

@@ -9,10 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use guidepost_core::id::Tenant;
+use guidepost_store::Store;
 use serde_json::Value as Json;
 
-pub(crate) use self::child::{Cancel, Launch, Nursery};
+use self::child::{Cancel, Launch, Nursery};
 use crate::call::{Call, Failure, Outcome};
+use crate::machines::Machines;
+use crate::world::World;
 
 /// Does the work of a queue.
 ///
@@ -22,6 +26,19 @@ use crate::call::{Call, Failure, Outcome};
 pub trait Handler: Send + Sync + 'static {
     /// Does a piece of work. Dropped midway if the work is cancelled, takes too long or was lost to somebody else.
     async fn perform(&self, call: Call) -> Outcome;
+}
+
+/// The handlers of child runs: the first launches one and waits for its end, the second cancels those that nobody waits
+/// for any more.
+#[must_use]
+pub fn child_handlers(
+    store: Arc<dyn Store>,
+    tenant: Tenant,
+    machines: Arc<Machines>,
+    world: Arc<dyn World>,
+) -> (Arc<dyn Handler>, Arc<dyn Handler>) {
+    let nursery = Nursery { store, tenant, machines, world };
+    (Arc::new(Launch(nursery.clone())), Arc::new(Cancel(nursery)))
 }
 
 /// A function as a handler.

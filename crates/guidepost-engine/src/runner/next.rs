@@ -65,6 +65,11 @@ fn begin(known: &LoadedRun, task: &Task) -> Next {
     }
 }
 
+/// Whether something is due, as far as the run is known.
+pub(super) fn has_due(known: &LoadedRun, now: Timestamp) -> bool {
+    known.run.is_unsettled() || known.run.due().is_some_and(|due| due <= now)
+}
+
 /// Settles what is due, one input at a time.
 fn due(known: &LoadedRun, now: Timestamp) -> Next {
     let input = if known.run.is_unsettled() {

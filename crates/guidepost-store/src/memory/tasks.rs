@@ -24,6 +24,13 @@ struct Filed {
     timeout: Option<Span>,
 }
 
+impl Filed {
+    /// Whether somebody holds it for this attempt. An attempt that ended, or was given back, is nobody's.
+    fn is_held(&self, attempt: u32) -> bool {
+        self.task.attempt == attempt && self.task.owner.is_some()
+    }
+}
+
 /// What a claim needs to know of a run.
 pub(super) struct RunOfTask {
     pub(super) status: Status,
@@ -37,11 +44,11 @@ impl Tasks {
     }
 
     fn is_held(&self, held: &Held) -> bool {
-        self.0.get(&held.task).is_some_and(|filed| filed.task.attempt == held.attempt)
+        self.0.get(&held.task).is_some_and(|filed| filed.is_held(held.attempt))
     }
 
     fn held_mut(&mut self, held: &Held) -> Option<&mut Filed> {
-        self.0.get_mut(&held.task).filter(|filed| filed.task.attempt == held.attempt)
+        self.0.get_mut(&held.task).filter(|filed| filed.is_held(held.attempt))
     }
 
     pub(super) fn change(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {

@@ -100,11 +100,13 @@ fn end(
             .prepare_cached(include_str!("queries/end_tasks_of_visit.sql"))?
             .execute(named_params! { ":run": run.0, ":state": state, ":visit": visit })?,
     };
-    if ended == 0 {
+    // One branch is one task, which launched something or did not.
+    if ended == 0 || branch.is_none() {
         // What it launched is told to stop, by whoever serves that queue.
-        db.prepare_cached(include_str!("queries/end_launch.sql"))?.execute(
-            named_params! { ":run": run.0, ":state": state, ":visit": visit, ":now": now.0 },
-        )?;
+        db.prepare_cached(include_str!("queries/end_launch.sql"))?.execute(named_params! {
+            ":run": run.0, ":state": state, ":visit": visit,
+            ":branch": branch.map(|branch| branch.0), ":now": now.0,
+        })?;
     }
     Ok(())
 }

@@ -62,10 +62,12 @@ macro_rules! conformance {
             an_attempt_past_its_deadline_is_told
             a_released_task_is_ready_at_once
             a_retried_task_is_ready_at_its_time
+            an_attempt_gives_one_result
             losses_are_forgiven
             tasks_end_with_their_run
             a_parked_task_is_ready_when_the_run_it_launched_ends
             what_was_launched_in_vain_is_left_to_be_cancelled
+            only_what_the_ended_branch_launched_is_cancelled
             a_claim_may_be_for_one_tree_of_runs
             tasks_are_listed_in_order
             a_conflict_files_no_task

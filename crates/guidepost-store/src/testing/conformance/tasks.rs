@@ -187,6 +187,31 @@ pub async fn a_retried_task_is_ready_at_its_time(on: Fixture) {
     assert_eq!((again.attempt, again.lost), (2, 0));
 }
 
+/// An attempt that failed, or was given back, is nobody's: a second result of it does not count.
+pub async fn an_attempt_gives_one_result(on: Fixture) {
+    let run = on.with_tasks([score(1), score(2)]).await;
+    let claimed = on.claim("a", at(10)).await;
+    let fails = |branch: u32| TaskChanges {
+        fence: Some(held(&claimed[branch as usize - 1].task)),
+        changes: vec![TaskChange::Retry {
+            state: StateId::from("Score"),
+            visit: Visit(1),
+            branch: Branch(branch),
+            at: at(50),
+        }],
+    };
+    on.step_with(run, "Ingest", fails(1)).await;
+    match on.try_step_with(run, "Score", fails(1)).await {
+        Err(StoreError::LeaseLost { task }) => assert_eq!(task, id(run, 1)),
+        other => panic!("{other:?}"),
+    }
+    done(on.store.release(&on.tenant, "a", &[held(&claimed[1].task)], at(11)).await);
+    match on.try_step_with(run, "Score", fails(2)).await {
+        Err(StoreError::LeaseLost { task }) => assert_eq!(task, id(run, 2)),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What was lost before a person looked does not count any more.
 pub async fn losses_are_forgiven(on: Fixture) {
     let run = on.with_tasks([score(0)]).await;
@@ -245,6 +270,28 @@ pub async fn what_was_launched_in_vain_is_left_to_be_cancelled(on: Fixture) {
     done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
     let left = on.claim_from("a", at(1_000_000), &[CANCEL_QUEUE]).await.remove(0).task;
     assert_eq!((left.id.run, left.child), (run, None));
+}
+
+/// The end of a branch leaves alone what other branches launched; the end of the whole work ends both what was launched
+/// and what was not.
+pub async fn only_what_the_ended_branch_launched_is_cancelled(on: Fixture) {
+    let run = on.with_tasks([score(1), score(2), score(3)]).await;
+    for Claimed { task, .. } in on.claim("a", at(10)).await.into_iter().take(2) {
+        let launch = NewRun { parent: Some(run), ..new_run("child") };
+        let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
+        done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+    }
+    let ends = |branch| {
+        let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch };
+        TaskChanges { fence: None, changes: vec![ends] }
+    };
+    on.step_with(run, "Ingest", ends(Some(Branch(2)))).await;
+    let queues = |tasks: Vec<Task>| -> Vec<String> {
+        tasks.into_iter().map(|task| format!("{} {}", task.id.branch, task.queue)).collect()
+    };
+    assert_eq!(queues(on.tasks().await), ["1 task:score", "2 cancel", "3 task:score"]);
+    on.step_with(run, "Score", ends(None)).await;
+    assert_eq!(queues(on.tasks().await), ["1 cancel", "2 cancel"]);
 }
 
 /// Only the work of a run and of those below it is handed out to whoever asks for that.

@@ -1,0 +1,339 @@
+//! What must be true of every world when the faults have stopped. Each promise has a function, and a name to fail by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guidepost_core::id::{Branch, RunNo, StateId, Tenant, TimerId, Visit};
+use guidepost_core::machine::{Work, WorkKind};
+use guidepost_core::record::{Cause, Record, TimerFires};
+use guidepost_core::run::{PauseReason, Run, Status};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Entry, EntryBody, Store, TaskId};
+use serde_json::Value as Json;
+
+use crate::store::history;
+use crate::world::World;
+
+/// A checker: what it found to be wrong.
+type Check = fn(&World) -> Vec<String>;
+
+/// Every checker, by its name.
+pub(crate) const ALL: [(&str, Check); 11] = [
+    ("the history folds to the live state", the_history_folds_to_the_live_state),
+    ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
+    ("one result per visit and branch", one_result_per_visit_and_branch),
+    ("no result of an old attempt", no_result_of_an_old_attempt),
+    ("nothing starts after the end", nothing_starts_after_the_end),
+    ("no timer fires early or twice", no_timer_fires_early_or_twice),
+    ("each effect counts once", each_effect_counts_once),
+    ("a key belongs to one visit", a_key_belongs_to_one_visit),
+    ("every run has ended or waits for a named thing", every_run_has_ended_or_waits),
+    ("no task is left of an ended run", no_task_is_left_of_an_ended_run),
+    ("no more is done at once than there are slots", no_more_than_slots),
+];
+
+/// Those of them that concern runs that launch runs.
+pub(crate) const OF_CHILDREN: (&str, Check) =
+    ("a parent learns its child's outcome once", a_parent_learns_its_childs_outcome_once);
+
+/// What is wrong with a world, by the name of the checker that found it.
+pub(crate) fn problems(world: &World) -> BTreeMap<&'static str, Vec<String>> {
+    let all = ALL.iter().chain([&OF_CHILDREN]);
+    let found = all.map(|(name, check)| (*name, check(world)));
+    found.filter(|(_, problems)| !problems.is_empty()).collect()
+}
+
+/// Whether nothing is left to be done in a world.
+pub(crate) fn is_settled(world: &World) -> bool {
+    every_run_has_ended_or_waits(world).is_empty()
+        && no_task_is_left_of_an_ended_run(world).is_empty()
+}
+
+/// The records of the kernel, each with the run as it was before.
+fn walked(world: &World, run: RunNo) -> Vec<(Run, Entry, Record)> {
+    let mut before = Run::default();
+    let mut walked = Vec::new();
+    for entry in history(&world.store, run) {
+        let EntryBody::Record(record) = &entry.body else { continue };
+        let record = record.clone();
+        let mut after = before.clone();
+        // That it folds is for another checker to say.
+        let folds = after.apply(&record).is_ok();
+        walked.push((before.clone(), entry, record));
+        before = if folds { after } else { before };
+    }
+    walked
+}
+
+fn the_history_folds_to_the_live_state(world: &World) -> Vec<String> {
+    let verify = |run: RunNo| {
+        let found = world.store.ask(world.store.real.verify(&Tenant::default(), run)).problems;
+        found.into_iter().map(move |problem| format!("{run} at {}: {}", problem.seq, problem.what))
+    };
+    world.runs().into_iter().flat_map(verify).collect()
+}
+
+fn seqs_and_revs_have_no_gaps(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let entries = history(&world.store, run);
+        let records = entries.iter().filter(|entry| matches!(entry.body, EntryBody::Record(_)));
+        let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
+        let revs: Vec<u64> = records.map(|entry| entry.rev.0).collect();
+        for (name, numbers) in [("seqs", seqs), ("revs", revs)] {
+            if numbers != (1..=numbers.len() as u64).collect::<Vec<_>>() {
+                problems.push(format!("{run} has the {name} {numbers:?}"));
+            }
+        }
+    }
+    problems
+}
+
+/// The end of a piece of work that a record is.
+fn result_of(before: &Run, record: &Record) -> Option<(StateId, Visit, Branch)> {
+    match record {
+        Record::WorkEnded(ended) => Some((ended.state.clone(), ended.visit, Branch::WHOLE)),
+        Record::BranchEnded(ended) => Some((ended.state.clone(), ended.visit, ended.branch)),
+        Record::Transitioned(step) => {
+            let state = step.ended_work.clone()?;
+            let visit = before.active.get(&state)?.visit;
+            Some((state, visit, Branch::WHOLE))
+        }
+        _ => None,
+    }
+}
+
+fn one_result_per_visit_and_branch(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let (mut results, mut failures) = (BTreeSet::new(), BTreeSet::new());
+        for (before, _, record) in walked(world, run) {
+            if let Some(result) = result_of(&before, &record)
+                && !results.insert(result.clone())
+            {
+                problems.push(format!("{run} took two results of {result:?}"));
+            }
+            if let Record::AttemptFailed(failed) = &record {
+                let (state, visit) = (failed.state.clone(), failed.visit);
+                let attempt = (state, visit, failed.branch, failed.attempt);
+                if !failures.insert(attempt.clone()) {
+                    problems.push(format!("{run} counted the failure of {attempt:?} twice"));
+                }
+            }
+        }
+    }
+    problems
+}
+
+fn no_result_of_an_old_attempt(world: &World) -> Vec<String> {
+    world.store.state().ledger.stale_results.clone()
+}
+
+fn nothing_starts_after_the_end(world: &World) -> Vec<String> {
+    let mut problems = world.store.state().ledger.late_starts.clone();
+    for run in world.runs() {
+        let after = walked(world, run).into_iter().filter(|(run, ..)| run.status.is_ended());
+        problems.extend(after.map(|(_, _, record)| format!("{run}: {record:?} after its end")));
+    }
+    problems
+}
+
+/// The timer whose end a record is, and when it was due. `Err` if none of the sort was pending.
+fn fired(before: &Run, record: &Record) -> Option<Result<(TimerId, Timestamp), String>> {
+    let pending = |is_it: &dyn Fn(&TimerId, &TimerFires) -> bool| {
+        let timers = before.timers.iter().filter(|(id, timer)| is_it(id, &timer.fires));
+        let first = timers.min_by_key(|(_, timer)| timer.due);
+        first.map(|(id, timer)| (id.clone(), timer.due))
+    };
+    let found = match record {
+        Record::TimerFired(fired) => pending(&|id, _| *id == fired.timer),
+        Record::Transitioned(step) if step.cause == Cause::After => pending(
+            &|_, fires| matches!(fires, TimerFires::After { state, .. } if *state == step.from),
+        ),
+        Record::Transitioned(step) if step.cause == Cause::Done => {
+            let state = step.ended_work.as_ref()?;
+            if work_of(before, state)?.kind != WorkKind::Wait {
+                return None;
+            }
+            pending(&|_, fires| matches!(fires, TimerFires::WorkDone { state: it } if it == state))
+        }
+        _ => return None,
+    };
+    Some(found.ok_or_else(|| format!("{record:?} without a timer")))
+}
+
+fn no_timer_fires_early_or_twice(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let mut ended: BTreeSet<(TimerId, Timestamp)> = BTreeSet::new();
+        for (before, entry, record) in walked(world, run) {
+            let (timer, due) = match fired(&before, &record) {
+                None => continue,
+                Some(Ok(fired)) => fired,
+                Some(Err(problem)) => {
+                    problems.push(format!("{run}: {problem}"));
+                    continue;
+                }
+            };
+            if !ended.insert((timer.clone(), due)) {
+                problems.push(format!("{run}: `{timer}` fired twice"));
+            }
+            if entry.recorded_at < due {
+                problems.push(format!("{run}: `{timer}` fired early by its runner's clock"));
+            }
+            let at = world.store.state().ledger.committed_at.get(&(run, entry.rev)).copied();
+            if at.is_some_and(|at| at.after(world.skew_max()) < due) {
+                problems.push(format!("{run}: `{timer}` fired early by the true clock"));
+            }
+        }
+    }
+    problems
+}
+
+/// A history in which every timer's end is told twice.
+pub(crate) fn repeat_timers(entries: &mut Vec<Entry>) {
+    let is_timed = |entry: &Entry| match &entry.body {
+        EntryBody::Record(Record::Transitioned(step)) => step.cause == Cause::After,
+        EntryBody::Record(record) => matches!(record, Record::TimerFired(_)),
+        EntryBody::Fact { .. } => false,
+    };
+    let doubled = |entry: Entry| {
+        let again = is_timed(&entry).then(|| entry.clone());
+        std::iter::once(entry).chain(again)
+    };
+    *entries = std::mem::take(entries).into_iter().flat_map(doubled).collect();
+}
+
+fn each_effect_counts_once(world: &World) -> Vec<String> {
+    let counted = &world.outside.counted;
+    let twice = counted.iter().filter(|(_, count)| **count != 1);
+    let mut problems: Vec<String> =
+        twice.map(|(task, count)| format!("{task} counted {count} times")).collect();
+    for run in world.runs() {
+        for (before, _, record) in walked(world, run) {
+            let Some((state, visit, branch)) = good_result(&before, &record) else { continue };
+            let task = TaskId { run, state, visit, branch };
+            if !counted.contains_key(&task) {
+                problems.push(format!("{task} ended well, and never did anything"));
+            }
+        }
+    }
+    problems
+}
+
+/// The work of a state of a run.
+fn work_of(run: &Run, state: &StateId) -> Option<&'static Work> {
+    let machine = &crate::workflows::known(&run.workflow).machine;
+    machine.state(machine.find(state.as_str())?).work.as_ref()
+}
+
+/// A good end of a piece of work that somebody outside did.
+fn good_result(before: &Run, record: &Record) -> Option<(StateId, Visit, Branch)> {
+    let is_good = match record {
+        Record::WorkEnded(ended) => ended.ok,
+        Record::BranchEnded(ended) => ended.ok,
+        Record::Transitioned(step) => step.cause == Cause::Done,
+        _ => false,
+    };
+    let result = result_of(before, record).filter(|_| is_good)?;
+    // Waits and launches do nothing outside, and the end of a fan-out is that of its branches.
+    let work = work_of(before, &result.0)?;
+    let is_whole_fan = work.spec.get("for_each").is_some() && result.2.is_whole();
+    let queue = guidepost_engine::plan::queue_of(work);
+    (queue.starts_with("task:") && !is_whole_fan).then_some(result)
+}
+
+fn a_key_belongs_to_one_visit(world: &World) -> Vec<String> {
+    let shared = world.outside.task_of.iter().filter(|(_, tasks)| tasks.len() > 1);
+    shared.map(|(key, tasks)| format!("the key {key} is of {tasks:?}")).collect()
+}
+
+fn every_run_has_ended_or_waits(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let Some(loaded) = world.store.run(run) else { continue };
+        let status = loaded.run.status;
+        let is_held = status == Status::Paused
+            && loaded
+                .run
+                .paused
+                .as_ref()
+                .is_some_and(|(reason, _)| *reason == PauseReason::Quarantined);
+        if !status.is_ended() && !is_held && !waits_below(world, run) {
+            let states: Vec<String> = loaded.run.active.keys().map(ToString::to_string).collect();
+            let tasks: Vec<_> = world.tasks().into_iter().filter(|it| it.id.run == run).collect();
+            problems.push(format!(
+                "{run} of {} is {status} in {states:?}, with {tasks:#?}",
+                loaded.run.workflow
+            ));
+        }
+    }
+    problems
+}
+
+/// Whether a run waits for one that it launched and that is held.
+fn waits_below(world: &World, run: RunNo) -> bool {
+    world.tasks().iter().filter(|task| task.id.run == run).any(|task| {
+        task.child.and_then(|child| world.store.run(child)).is_some_and(|child| {
+            child.run.status == Status::Paused || waits_below(world, child.head.no)
+        })
+    })
+}
+
+fn no_task_is_left_of_an_ended_run(world: &World) -> Vec<String> {
+    let tasks = world.tasks().into_iter().filter(|task| {
+        world.store.run(task.id.run).is_none_or(|loaded| loaded.run.status.is_ended())
+    });
+    tasks.map(|task| format!("{} in `{}` is left", task.id, task.queue)).collect()
+}
+
+fn no_more_than_slots(world: &World) -> Vec<String> {
+    world.crowded.clone()
+}
+
+fn a_parent_learns_its_childs_outcome_once(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut children: BTreeMap<RunNo, Vec<RunNo>> = BTreeMap::new();
+    for run in world.runs() {
+        let Some(loaded) = world.store.run(run) else { continue };
+        let Some(parent) = loaded.head.parent else { continue };
+        children.entry(parent).or_default().push(run);
+        let is_parent_over =
+            world.store.run(parent).is_some_and(|parent| parent.run.status.is_ended());
+        if is_parent_over && !loaded.run.status.is_ended() {
+            problems.push(format!("{run} goes on after {parent}, which launched it"));
+        }
+    }
+    for (parent, children) in children {
+        let launches = world.store.state().ledger.launches.get(&parent).map_or(0, BTreeSet::len);
+        if children.len() > launches {
+            problems.push(format!("{parent} launched {children:?} in {launches} launches"));
+        }
+        for (_, _, record) in walked(world, parent) {
+            problems.extend(learned(world, &children, &record).err());
+        }
+    }
+    problems
+}
+
+/// A result of a launch must be what one of the children gave.
+fn learned(world: &World, children: &[RunNo], record: &Record) -> Result<(), String> {
+    let Record::Transitioned(step) = record else { return Ok(()) };
+    if step.cause != Cause::Done || step.from.as_str() != "One" {
+        return Ok(());
+    }
+    let given = |run: &RunNo| {
+        let child = world.store.run(*run)?.run;
+        let twice = child.output.get("twice").cloned()?;
+        (child.status == Status::Completed).then_some(twice)
+    };
+    let told: Vec<Json> = children.iter().filter_map(given).collect();
+    let learned = step.changes.iter().any(|change| {
+        let text = serde_json::to_string(change).unwrap();
+        told.iter().any(|value| text.contains(&value.to_string()))
+    });
+    if learned {
+        Ok(())
+    } else {
+        Err(format!("`One` ended well with {:?}, not with {told:?}", step.changes))
+    }
+}

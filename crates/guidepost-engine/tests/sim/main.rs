@@ -1,0 +1,185 @@
+//! Whole clusters from a seed: several runners over one store, and everything that can go wrong between them.
+//!
+//! A seed that fails is repeated by the command in its message. `cargo xtask nightly` tries fresh ones.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod checkers;
+mod faults;
+mod scenarios;
+mod store;
+mod workflows;
+mod world;
+
+use std::ops::Range;
+
+use self::faults::{Crashed, Faults, sites};
+use self::store::Broken;
+use self::world::World;
+
+/// The variable that says which seeds to try: `17..18` is one.
+const SEEDS: &str = "GUIDEPOST_SIM_SEEDS";
+
+fn seeds() -> Range<u64> {
+    let Ok(given) = std::env::var(SEEDS) else { return 0..200 };
+    let (from, to) = given.split_once("..").expect("seeds are given as in `17..18`");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
+/// A world in which everything has happened that a seed holds.
+fn world(seed: u64, broken: Option<Broken>) -> World {
+    let mut world = World::new(seed, broken);
+    let faults = world.swarm();
+    world.start(8, &faults);
+    world.run_with(faults, 12);
+    world.settle();
+    world
+}
+
+fn expect_sound(seed: u64, world: &World) {
+    let problems = checkers::problems(world);
+    assert!(
+        problems.is_empty(),
+        "seed {seed}: {problems:#?}\nthe last events:\n{}\nto repeat it: \
+         {SEEDS}={seed}..{} cargo test -p guidepost-engine --test sim every_run_ends_once_whatever_crashes",
+        world.last_events(),
+        seed + 1,
+    );
+}
+
+#[test]
+fn every_run_ends_once_whatever_crashes() {
+    let mut crashed = Crashed::new();
+    let seeds = seeds();
+    let is_whole = seeds == (0..200);
+    for seed in seeds {
+        let world = world(seed, None);
+        expect_sound(seed, &world);
+        crashed.append(&mut world.crashed());
+    }
+    let missed: Vec<_> = sites().into_iter().filter(|site| !crashed.contains(site)).collect();
+    assert!(!is_whole || missed.is_empty(), "no runner vanished at {missed:?}");
+}
+
+#[test]
+fn without_faults_every_run_ends_well() {
+    let mut world = World::new(1, None);
+    world.start(12, &Faults::none());
+    world.run_with(Faults::none(), 6);
+    world.settle();
+    expect_sound(1, &world);
+    for run in world.runs() {
+        let status = world.store.run(run).unwrap().run.status;
+        assert!(status.is_ended(), "{run} is {status}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in 0..20 {
+        let (once, again) = (world(seed, None), world(seed, None));
+        assert_eq!(once.trace(), again.trace(), "seed {seed}");
+    }
+}
+
+/// A checker that no broken variant sets off would be of no use: each is told what is broken, and must say so.
+mod teeth {
+    use super::*;
+
+    /// Asserts that in some world the checker of this name finds what is broken.
+    fn expect_found(broken: Broken, checker: &str) {
+        let found = (0..60).any(|seed| {
+            let world = world(seed, Some(broken));
+            checkers::problems(&world).contains_key(checker)
+        });
+        assert!(found, "no world in which {broken:?} is noticed by `{checker}`");
+    }
+
+    #[test]
+    fn every_checker_has_a_test_here() {
+        let this = include_str!("main.rs");
+        for (name, _) in checkers::ALL.iter().chain([&checkers::OF_CHILDREN]) {
+            assert!(this.contains(&format!("\"{name}\")")), "nothing sets off `{name}`");
+        }
+    }
+
+    #[test]
+    fn a_batch_without_its_fence_is_found() {
+        expect_found(Broken::NoFence, "no result of an old attempt");
+    }
+
+    #[test]
+    fn a_lost_lease_that_is_ignored_is_found() {
+        expect_found(Broken::LostLeaseIgnored, "no result of an old attempt");
+    }
+
+    #[test]
+    fn a_write_at_an_old_rev_is_found() {
+        expect_found(Broken::NoRevCheck, "the history folds to the live state");
+    }
+
+    #[test]
+    fn a_state_that_no_record_tells_of_is_found() {
+        expect_found(Broken::OtherState, "the history folds to the live state");
+    }
+
+    #[test]
+    fn a_result_that_is_taken_twice_is_found() {
+        expect_found(Broken::CommittedTwice, "one result per visit and branch");
+    }
+
+    #[test]
+    fn a_record_that_is_lost_is_found() {
+        expect_found(Broken::RecordLost, "seqs and revs have no gaps");
+    }
+
+    #[test]
+    fn work_of_a_run_that_ended_is_found() {
+        expect_found(Broken::EndedRunsHandedOut, "nothing starts after the end");
+    }
+
+    #[test]
+    fn a_timer_that_fires_early_is_found() {
+        expect_found(Broken::TimersEarly, "no timer fires early or twice");
+    }
+
+    #[test]
+    fn a_timer_that_fires_twice_is_found() {
+        expect_found(Broken::TimersTwice, "no timer fires early or twice");
+    }
+
+    #[test]
+    fn a_key_of_every_attempt_is_found() {
+        expect_found(Broken::KeyOfTheAttempt, "each effect counts once");
+    }
+
+    #[test]
+    fn a_key_that_is_used_again_on_reentry_is_found() {
+        expect_found(Broken::KeyOfTheState, "a key belongs to one visit");
+    }
+
+    #[test]
+    fn work_that_is_never_filed_is_found() {
+        expect_found(Broken::TasksNotFiled, "every run has ended or waits for a named thing");
+    }
+
+    #[test]
+    fn what_is_left_of_an_ended_run_is_found() {
+        expect_found(Broken::LaunchesForgotten, "no task is left of an ended run");
+    }
+
+    #[test]
+    fn a_launch_that_makes_two_runs_is_found() {
+        expect_found(Broken::LaunchedTwice, "a parent learns its child's outcome once");
+    }
+
+    #[test]
+    fn a_child_that_outlives_its_parent_is_found() {
+        expect_found(Broken::LaunchesForgotten, "a parent learns its child's outcome once");
+    }
+
+    #[test]
+    fn a_runner_that_takes_too_much_is_found() {
+        expect_found(Broken::SlotsIgnored, "no more is done at once than there are slots");
+    }
+}

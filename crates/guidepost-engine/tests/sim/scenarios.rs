@@ -1,0 +1,322 @@
+//! What seeds found, as scripts: one runner over the store, its messages in an order chosen by hand.
+
+use std::collections::BTreeMap;
+
+use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
+use guidepost_core::input::{By, Event, Input, Start};
+use guidepost_core::kernel;
+use guidepost_core::run::{Driver, Run};
+use guidepost_core::time::{Span, Timestamp};
+use guidepost_core::workflow::compile;
+use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
+use guidepost_engine::{Machines, Outcome, plan};
+use guidepost_store::memory::Memory;
+use guidepost_store::{Held, NewRun, NewVersion, Source, Store, StoreError};
+use serde_json::{Map, json};
+
+use crate::store::poll_once;
+
+const CHAIN: &str = "
+name: chain
+steps:
+  - { name: A, task: link }
+  - { name: B, task: link }
+  - { name: C, task: link }
+";
+
+const SPREAD: &str = "
+name: spread
+attributes: { items: { type: string, is_array: true, default: [a, b] } }
+steps:
+  - { name: A, task: link }
+  - { name: Each, task: link, for_each: items }
+";
+
+const REGIONS: &str = "
+name: regions
+initial: Both
+states:
+  Both:
+    type: parallel
+    states:
+      Left: { initial: Long, states: { Long: { task: link, onDone: LeftDone }, LeftDone: { type: final } } }
+      Right:
+        initial: Idle
+        states:
+          Idle: { on: { Work: Next, Doze: Nap } }
+          Next: { task: link, onDone: RightDone }
+          Nap: { after: { 1s: RightDone } }
+          RightDone: { type: final }
+    onDone: Over
+  Over: { type: final }
+";
+
+/// A runner, its store, and what is still to be answered.
+struct Script {
+    store: Memory,
+    machines: Machines,
+    runner: Runner,
+    now: Timestamp,
+}
+
+fn answer<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    poll_once(future).expect("the memory store waits for nothing")
+}
+
+impl Script {
+    fn new(slots: usize) -> Self {
+        let config = Config {
+            owner: "runner".to_owned(),
+            queues: vec!["task:link".to_owned()],
+            slots,
+            slots_of: BTreeMap::new(),
+            lease: Span::from_millis(3_000),
+            poll: Span::from_millis(500),
+            root: None,
+        };
+        Self {
+            store: Memory::new(),
+            machines: Machines::default(),
+            runner: Runner::new(config),
+            now: Timestamp(1_000_000_000_000_000_000),
+        }
+    }
+
+    fn start(&self, text: &str) -> RunNo {
+        let machine = compile(text.as_bytes(), "test.yaml").machine.unwrap();
+        let source =
+            Source { format: "yaml".to_owned(), text: text.to_owned(), file: String::new() };
+        let new = NewVersion::of(&machine, source, "test", self.now);
+        let version = answer(self.store.define(&Tenant::default(), new)).unwrap().version;
+        let start =
+            Start { driver: Driver::Engine, data: Map::new(), by: By::default(), at: self.now };
+        let before = Run::default();
+        let (decision, after) =
+            kernel::decide_all(&machine, &before, &Input::Start(start)).unwrap();
+        let batch = plan::batch(&machine, &before, decision, after, None, self.now, |_| None);
+        let new = NewRun {
+            id: RunId(uuid::Uuid::from_u128(7)),
+            workflow: machine.name.clone(),
+            version: Some(version),
+            agent: None,
+            goal: None,
+            driver: Driver::Engine,
+            parent: None,
+            session: None,
+            key: None,
+            at: self.now,
+        };
+        answer(self.store.create(&Tenant::default(), new, batch)).unwrap().run
+    }
+
+    /// Somebody else sends an event.
+    fn send(&self, run: RunNo, name: &str) {
+        let loaded = self.load(run);
+        let event = Event {
+            name: name.into(),
+            data: Map::new(),
+            rev: None,
+            evidence: Vec::new(),
+            by: By::default(),
+            at: self.now,
+        };
+        let (before, machine) = (loaded.run, loaded.machine);
+        let (decision, after) =
+            kernel::decide_all(&machine, &before, &Input::Event(event)).unwrap();
+        let batch = plan::batch(&machine, &before, decision, after, None, self.now, |_| None);
+        answer(self.store.commit(&Tenant::default(), run, before.rev, batch)).unwrap();
+    }
+
+    fn load(&self, run: RunNo) -> LoadedRun {
+        let tenant = Tenant::default();
+        let loaded = answer(self.store.load(&tenant, &RunRef::No(run))).unwrap().unwrap();
+        let machine = poll_once(self.machines.of(&self.store, &tenant, &loaded.run));
+        LoadedRun { id: loaded.head.id, run: loaded.run, machine: machine.unwrap().unwrap() }
+    }
+
+    fn tell(&mut self, message: Message) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.runner.handle(message, self.now, &mut effects);
+        effects
+    }
+
+    /// Does what the store is asked for, and gives the answer.
+    fn done(&self, effect: Effect) -> Option<Message> {
+        let tenant = Tenant::default();
+        Some(match effect {
+            Effect::Claim(claim) => Message::Claimed(answer(self.store.claim(&tenant, &claim))),
+            Effect::FindDue { now } => Message::Due(answer(self.store.due(&tenant, now, 256))),
+            Effect::Load(run) => {
+                Message::Loaded { run, loaded: Ok(Some(Box::new(self.load(run)))) }
+            }
+            Effect::Commit { run, expected, batch } => {
+                let outcome = answer(self.store.commit(&tenant, run, expected, *batch));
+                Message::Committed { run, outcome }
+            }
+            Effect::Extend { held, until } => {
+                Message::Extended(answer(self.store.extend(&tenant, "runner", &held, until)))
+            }
+            Effect::Release(held) => {
+                answer(self.store.release(&tenant, "runner", &held, self.now)).unwrap();
+                return None;
+            }
+            Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return None,
+        })
+    }
+
+    /// Answers everything until nothing is asked any more; gives what was asked for, in a few words.
+    fn all(&mut self, effects: Vec<Effect>) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut waiting: Vec<Effect> = effects;
+        while !waiting.is_empty() {
+            let effect = waiting.remove(0);
+            told.push(brief(&effect));
+            if let Some(message) = self.done(effect) {
+                waiting.extend(self.tell(message));
+            }
+        }
+        told
+    }
+
+    fn all_of(&mut self, message: Message) -> Vec<String> {
+        let effects = self.tell(message);
+        self.all(effects)
+    }
+
+    fn later(&mut self, ms: u64) {
+        self.now = self.now.after(Span::from_millis(ms));
+    }
+}
+
+fn brief(effect: &Effect) -> String {
+    match effect {
+        Effect::Claim(claim) => format!("claim {}", claim.limit),
+        Effect::FindDue { .. } => "find due".to_owned(),
+        Effect::Load(_) => "load".to_owned(),
+        Effect::Commit { .. } => "commit".to_owned(),
+        Effect::Perform { held, .. } => format!("perform {}/{}", held.task, held.attempt),
+        Effect::Abort(held) => format!("abort {}/{}", held.task, held.attempt),
+        Effect::Extend { .. } => "extend".to_owned(),
+        Effect::Release(held) => format!("release {}", held.len()),
+        Effect::Stopped => "stopped".to_owned(),
+    }
+}
+
+fn ended(task: &str, attempt: u32) -> Message {
+    let held = Held { task: task.parse().unwrap(), attempt };
+    Message::Ended { held, outcome: Outcome::Done(json!(null)) }
+}
+
+/// Takes the one effect of a kind out of several.
+fn take(effects: &mut Vec<Effect>, kind: &str) -> Effect {
+    let at = effects.iter().position(|effect| brief(effect).starts_with(kind));
+    effects.remove(at.unwrap_or_else(|| panic!("no {kind} in {effects:?}")))
+}
+
+#[test]
+fn from_step_to_step_a_run_takes_one_commit_and_nothing_else() {
+    let mut script = Script::new(1);
+    script.start(CHAIN);
+    let told = script.all_of(Message::Wake);
+    assert_eq!(told, ["claim 1", "find due", "load", "perform r-1:A#1/1"]);
+    assert_eq!(script.all_of(ended("r-1:A#1", 1)), ["commit", "perform r-1:B#1/1"]);
+    assert_eq!(script.all_of(ended("r-1:B#1", 1)), ["commit", "perform r-1:C#1/1"]);
+    // There may be more where the claim got all it asked for.
+    assert_eq!(script.all_of(ended("r-1:C#1", 1)), ["commit", "claim 1"]);
+}
+
+#[test]
+fn what_waits_while_all_slots_are_taken_is_claimed_as_soon_as_one_is_free() {
+    let mut script = Script::new(1);
+    script.start("name: one\nsteps: [{ name: A, task: link }]\n");
+    script.start("name: one\nsteps: [{ name: A, task: link }]\n");
+    script.all_of(Message::Wake);
+    let told = script.all_of(ended("r-1:A#1", 1));
+    assert_eq!(told, ["commit", "claim 1", "load", "perform r-2:A#1/1"]);
+}
+
+#[test]
+fn a_claim_and_a_commit_under_way_do_not_fill_the_same_slots() {
+    let mut script = Script::new(3);
+    script.start(SPREAD);
+    script.all_of(Message::Wake);
+    script.start(CHAIN);
+    script.start(CHAIN);
+    let mut effects = script.tell(Message::Wake);
+    let claim = take(&mut effects, "claim 2");
+    // The step's end begins two branches, of which one takes its place.
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    let commit = take(&mut effects, "commit");
+    let claimed = script.done(claim).unwrap();
+    script.all_of(claimed);
+    let committed = script.done(commit).unwrap();
+    script.all_of(committed);
+    assert_eq!(script.runner.tasks_in_hand(), 3);
+}
+
+#[test]
+fn work_that_somebody_else_began_is_done_although_the_run_was_loaded_before() {
+    let mut script = Script::new(4);
+    let run = script.start(REGIONS);
+    script.all_of(Message::Wake);
+    script.send(run, "Work");
+    let told = script.all_of(Message::Wake);
+    assert_eq!(told, ["claim 3", "find due", "load", "perform r-1:Both.Right.Next#1/1"]);
+}
+
+#[test]
+fn a_timer_that_somebody_else_set_fires_although_the_run_was_loaded_before() {
+    let mut script = Script::new(4);
+    let run = script.start(REGIONS);
+    script.all_of(Message::Wake);
+    script.send(run, "Doze");
+    script.later(1_000);
+    script.all_of(Message::Wake);
+    assert!(script.load(run).run.active.contains_key("Both.Right.RightDone"));
+}
+
+#[test]
+fn whoever_claims_its_own_task_again_does_it_once() {
+    let mut script = Script::new(4);
+    script.start(CHAIN);
+    script.all_of(Message::Wake);
+    // It stood still for longer than its lease.
+    script.later(5_000);
+    let mut effects = script.tell(Message::Wake);
+    let claim = take(&mut effects, "claim");
+    let claimed = script.done(claim).unwrap();
+    let told = script.all_of(claimed);
+    assert_eq!(told, ["abort r-1:A#1/1", "load", "perform r-1:A#1/2"]);
+    assert_eq!(script.all_of(ended("r-1:A#1", 1)), [""; 0], "the old attempt is nobody's");
+    assert_eq!(script.all_of(ended("r-1:A#1", 2)), ["commit", "perform r-1:B#1/1"]);
+}
+
+#[test]
+fn a_lost_lease_does_not_cost_the_next_attempt() {
+    let mut script = Script::new(4);
+    script.start(CHAIN);
+    script.all_of(Message::Wake);
+    script.later(5_000);
+    let mut effects = script.tell(Message::Wake);
+    let claim = take(&mut effects, "claim");
+    // The result comes after the task was claimed again, and before the claim's answer.
+    let claimed = script.done(claim).unwrap();
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    let commit = take(&mut effects, "commit");
+    let lost = script.done(commit).unwrap();
+    let mut told = script.all_of(claimed);
+    told.extend(script.all_of(lost));
+    assert_eq!(told, ["load", "perform r-1:A#1/2"]);
+}
+
+#[test]
+fn a_runner_that_is_told_to_stop_begins_nothing() {
+    let mut script = Script::new(4);
+    script.start(CHAIN);
+    script.all_of(Message::Wake);
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    let commit = take(&mut effects, "commit");
+    assert_eq!(script.all_of(Message::Stop), [""; 0]);
+    let committed = script.done(commit).unwrap();
+    assert_eq!(script.all_of(committed), ["release 1", "stopped"]);
+}

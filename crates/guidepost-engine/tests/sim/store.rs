@@ -1,0 +1,556 @@
+//! The store as runners meet it: the real one in memory, behind a network that fails, and a ledger of what it handed out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::input::Evidence;
+use guidepost_core::machine::Requirement;
+use guidepost_core::recorded::Fact;
+use guidepost_core::time::{Span, Timestamp};
+use guidepost_store::memory::Memory;
+use guidepost_store::{
+    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
+    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
+    RunFilter, RunSummary, StateWording, Store, StoreError, Task, TaskChange, TaskFilter, TaskId,
+    Verified, VersionSummary, Wanted, Workflow, WorkflowFilter, WorkflowSummary,
+};
+
+use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
+
+/// What is broken on purpose, to see that a checker notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// Results are taken without asking for whose attempt it is.
+    NoFence,
+    /// A result of a lost lease is taken for the present holder's.
+    LostLeaseIgnored,
+    /// What was decided at an old rev is written all the same.
+    NoRevCheck,
+    /// A batch is written twice.
+    CommittedTwice,
+    /// The state that is kept is not what the records say.
+    OtherState,
+    /// A record is not shown.
+    RecordLost,
+    /// Tasks of runs that ended are handed out.
+    EndedRunsHandedOut,
+    /// Nobody is told to cancel what was launched in vain.
+    LaunchesForgotten,
+    /// Every launch makes a run of its own.
+    LaunchedTwice,
+    /// Work that begins is not filed.
+    TasksNotFiled,
+    /// A key is used again when the step is entered anew.
+    KeyOfTheState,
+    /// Every attempt has a key of its own.
+    KeyOfTheAttempt,
+    /// Runners fire timers before they are due.
+    TimersEarly,
+    /// A timer that fired fires again.
+    TimersTwice,
+    /// Runners take more than they have slots for.
+    SlotsIgnored,
+}
+
+/// What the store said and did, kept apart from the store's own books.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// The attempt that was handed out last.
+    handed_out: BTreeMap<TaskId, u32>,
+    /// Attempts whose result was taken.
+    settled: BTreeSet<Held>,
+    /// When a rev was committed, by the true clock.
+    pub(crate) committed_at: BTreeMap<(RunNo, Rev), Timestamp>,
+    /// Which launches each parent asked for.
+    pub(crate) launches: BTreeMap<RunNo, BTreeSet<String>>,
+    /// Results that were taken and should not have been.
+    pub(crate) stale_results: Vec<String>,
+    /// Tasks that were handed out after the end of their run.
+    pub(crate) late_starts: Vec<String>,
+}
+
+/// What a seed decides about the store.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) rng: Rng,
+    pub(crate) faults: Faults,
+    pub(crate) broken: Option<Broken>,
+    /// The true time.
+    pub(crate) now: Timestamp,
+    /// How far each node's clock is ahead, in nanoseconds.
+    pub(crate) skews: Vec<i64>,
+    /// Whether a handler calls, which can vanish between two calls; else the world does, which sees to that itself.
+    pub(crate) is_handler: bool,
+    /// The caller is to vanish.
+    pub(crate) is_crashing: bool,
+    pub(crate) crashed: Crashed,
+    pub(crate) ledger: Ledger,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct SimStore {
+    pub(crate) real: Memory,
+    state: Mutex<State>,
+}
+
+fn unavailable(what: &str) -> StoreError {
+    StoreError::Unavailable { url: "sim:".to_owned(), what: what.to_owned(), source: None }
+}
+
+/// The answer of a future that waits for nothing; `None` if it waits after all.
+pub(crate) fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+impl SimStore {
+    pub(crate) fn new(seed: u64, nodes: usize, broken: Option<Broken>) -> Arc<Self> {
+        let state = State {
+            rng: Rng::new(seed ^ 0x5f0e),
+            faults: Faults::none(),
+            broken,
+            now: Timestamp(1_000_000_000_000_000_000),
+            skews: vec![0; nodes],
+            is_handler: false,
+            is_crashing: false,
+            crashed: Crashed::new(),
+            ledger: Ledger::default(),
+        };
+        Arc::new(Self { real: Memory::new(), state: Mutex::new(state) })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn is_broken(&self, how: Broken) -> bool {
+        self.state().broken == Some(how)
+    }
+
+    /// The real store's answer to a question that is no part of the simulation.
+    pub(crate) fn ask<T>(&self, future: impl Future<Output = Result<T, StoreError>>) -> T {
+        poll_once(future).expect("the memory store waits for nothing").unwrap()
+    }
+
+    pub(crate) fn run(&self, run: RunNo) -> Option<Loaded> {
+        self.ask(self.real.load(&Tenant::default(), &RunRef::No(run)))
+    }
+
+    /// A call with everything that can happen to it on the way there and back.
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        act: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let is_handler = self.state().is_handler;
+        if is_handler {
+            assert!(CALLS.contains(&name), "`{name}` is not in the list of what handlers call");
+            self.pause().await;
+            self.crash(name, Side::Before).await;
+        }
+        if self.draws(|faults| faults.refused) {
+            return Err(unavailable(name));
+        }
+        let answer = act.await;
+        if is_handler {
+            self.crash(name, Side::After).await;
+        }
+        if self.draws(|faults| faults.unanswered) {
+            return Err(unavailable(name));
+        }
+        answer
+    }
+
+    fn draws(&self, chance: impl Fn(&Faults) -> u64) -> bool {
+        let state = &mut *self.state();
+        let chance = chance(&state.faults);
+        state.rng.permille(chance)
+    }
+
+    /// Lets others go on in between.
+    async fn pause(&self) {
+        let mut has_paused = false;
+        poll_fn(|_| {
+            if std::mem::replace(&mut has_paused, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    async fn crash(&self, name: &'static str, side: Side) {
+        let crashes = {
+            let state = &mut *self.state();
+            let crashes = state.faults.crashes((name, side), &mut state.rng);
+            if crashes {
+                state.is_crashing = true;
+                state.crashed.insert((name, side));
+            }
+            crashes
+        };
+        if crashes {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What a commit asks for, before it is done: the attempt it is a result of must be the present one.
+    fn expect_present(&self, held: &Held) -> Option<String> {
+        let state = &*self.state();
+        let last = state.ledger.handed_out.get(&held.task);
+        match last {
+            Some(last) if *last != held.attempt => Some(format!(
+                "a result of attempt {} of {} was taken after attempt {last} was handed out",
+                held.attempt, held.task
+            )),
+            _ if state.ledger.settled.contains(held) => {
+                Some(format!("two results of attempt {} of {} were taken", held.attempt, held.task))
+            }
+            _ => None,
+        }
+    }
+
+    /// A commit from outside the engine, to which nothing happens.
+    pub(crate) fn operate(&self, run: RunNo, expected: Rev, batch: Batch) {
+        let committed = self.ask(self.real.commit(&Tenant::default(), run, expected, batch));
+        self.note_time(run, expected, committed.rev);
+    }
+
+    fn note_time(&self, run: RunNo, before: Rev, after: Rev) {
+        let state = &mut *self.state();
+        for rev in before.0 + 1..=after.0 {
+            state.ledger.committed_at.insert((run, Rev(rev)), state.now);
+        }
+    }
+
+    fn note_commit(&self, run: RunNo, batch: &Batch, stale: Option<String>) {
+        let ledger = &mut self.state().ledger;
+        ledger.stale_results.extend(stale);
+        let is_end = |change: &TaskChange| !matches!(change, TaskChange::Forgive);
+        if let Some(held) = &batch.tasks.fence
+            && batch.tasks.changes.iter().any(is_end)
+        {
+            ledger.settled.insert(held.clone());
+        }
+        for change in &batch.tasks.changes {
+            if let TaskChange::File(new) = change
+                && new.lease.is_some()
+            {
+                let (state, visit, branch) = (new.state.clone(), new.visit, new.branch);
+                ledger.handed_out.insert(TaskId { run, state, visit, branch }, 1);
+            }
+        }
+    }
+
+    /// A commit, with what is broken about it.
+    async fn commit_it(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError> {
+        let broken = self.state().broken;
+        let stale = batch.tasks.fence.as_ref().and_then(|held| self.expect_present(held));
+        let mut given = batch.clone();
+        match broken {
+            Some(Broken::NoFence) => given.tasks.fence = None,
+            Some(Broken::LostLeaseIgnored) => {
+                if let Some(held) = &mut given.tasks.fence {
+                    let filter =
+                        TaskFilter { run: Some(run), limit: 1_000, ..TaskFilter::default() };
+                    let tasks = self.real.tasks(tenant, &filter).await?.items;
+                    if let Some(present) = tasks.into_iter().find(|task| task.id == held.task) {
+                        held.attempt = present.attempt;
+                    }
+                }
+            }
+            Some(Broken::OtherState) => {
+                given.run.active.values_mut().for_each(|active| active.failures += 1);
+            }
+            Some(Broken::TasksNotFiled) => {
+                given.tasks.changes.retain(|change| !matches!(change, TaskChange::File(_)));
+            }
+            _ => {}
+        }
+        let answer = match self.real.commit(tenant, run, expected, given.clone()).await {
+            Err(StoreError::Conflict { present, .. }) if broken == Some(Broken::NoRevCheck) => {
+                self.real.commit(tenant, run, present, given.clone()).await
+            }
+            answer => answer,
+        };
+        let Ok(committed) = &answer else { return answer };
+        self.note_commit(run, &batch, stale);
+        let mut rev = committed.rev;
+        if broken == Some(Broken::CommittedTwice) && !given.run.status.is_ended() {
+            given.tasks = guidepost_store::TaskChanges::default();
+            rev = self.real.commit(tenant, run, rev, given).await?.rev;
+        }
+        self.note_time(run, expected, rev);
+        answer
+    }
+
+    /// A claim, with what is broken about it.
+    async fn claim_it(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        let mut claimed = self.real.claim(tenant, claim).await?;
+        let broken = self.state().broken;
+        match broken {
+            Some(Broken::LaunchesForgotten) => {
+                claimed.retain(|claimed| claimed.task.queue != CANCEL_QUEUE);
+            }
+            Some(Broken::EndedRunsHandedOut) => {
+                let past = self.state().ledger.handed_out.keys().next().cloned();
+                claimed
+                    .extend(past.map(|id| Claimed { task: made_up(id, claim), timed_out: false }));
+            }
+            _ => {}
+        }
+        for Claimed { task, timed_out } in &claimed {
+            let is_over = self.run(task.id.run).is_none_or(|loaded| loaded.run.status.is_ended());
+            let ledger = &mut self.state().ledger;
+            if is_over && task.queue != CANCEL_QUEUE {
+                ledger
+                    .late_starts
+                    .push(format!("{} was handed out after the end of its run", task.id));
+            }
+            if !timed_out {
+                ledger.handed_out.insert(task.id.clone(), task.attempt);
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+fn made_up(id: TaskId, claim: &Claim) -> Task {
+    Task {
+        id,
+        kind: guidepost_core::machine::WorkKind::Task,
+        queue: claim.queues[0].clone(),
+        filed_at: claim.now,
+        ready_at: claim.until,
+        owner: Some(claim.owner.clone()),
+        attempt: 99,
+        lost: 0,
+        deadline: None,
+        child: None,
+    }
+}
+
+/// The clock and the ids of one node.
+pub(crate) struct NodeWorld {
+    pub(crate) store: Arc<SimStore>,
+    pub(crate) node: usize,
+}
+
+impl guidepost_engine::world::World for NodeWorld {
+    fn now(&self) -> Timestamp {
+        let state = self.store.state();
+        state.now.after(Span(state.skews[self.node]))
+    }
+
+    fn new_run_id(&self) -> RunId {
+        let rng = &mut self.store.state().rng;
+        RunId(uuid::Uuid::from_u64_pair(rng.next(), rng.next()))
+    }
+
+    fn any_number(&self) -> u64 {
+        self.store.state().rng.next()
+    }
+}
+
+#[async_trait]
+impl Store for SimStore {
+    fn describe(&self) -> Description {
+        self.real.describe()
+    }
+
+    async fn define(&self, tenant: &Tenant, new: NewVersion) -> Result<Defined, StoreError> {
+        self.real.define(tenant, new).await
+    }
+
+    async fn workflow(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        version: Wanted<'_>,
+    ) -> Result<Option<Workflow>, StoreError> {
+        self.call("workflow", self.real.workflow(tenant, name, version)).await
+    }
+
+    async fn workflows(
+        &self,
+        tenant: &Tenant,
+        filter: &WorkflowFilter,
+    ) -> Result<Page<WorkflowSummary>, StoreError> {
+        self.real.workflows(tenant, filter).await
+    }
+
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+    ) -> Result<Vec<VersionSummary>, StoreError> {
+        self.real.versions(tenant, name).await
+    }
+
+    async fn create(
+        &self,
+        tenant: &Tenant,
+        mut new: NewRun,
+        batch: Batch,
+    ) -> Result<Created, StoreError> {
+        if let (Some(parent), Some((key, _))) = (new.parent, &new.key) {
+            self.state().ledger.launches.entry(parent).or_default().insert(key.clone());
+        }
+        if self.is_broken(Broken::LaunchedTwice) {
+            new.key = None;
+        }
+        self.call("create", self.real.create(tenant, new, batch)).await
+    }
+
+    async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
+        self.call("load", self.real.load(tenant, run)).await
+    }
+
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError> {
+        self.call("commit", self.commit_it(tenant, run, expected, batch)).await
+    }
+
+    async fn record(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        facts: Vec<Fact>,
+    ) -> Result<Recorded, StoreError> {
+        self.real.record(tenant, run, facts).await
+    }
+
+    async fn outcome(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        since: Rev,
+        request: &RequestDigest,
+    ) -> Result<Option<Outcome>, StoreError> {
+        self.real.outcome(tenant, run, since, request).await
+    }
+
+    async fn evidence(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        needs: &[(Requirement, Rev)],
+    ) -> Result<Vec<Evidence>, StoreError> {
+        self.real.evidence(tenant, run, needs).await
+    }
+
+    async fn history(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        page: &HistoryPage,
+    ) -> Result<Page<Entry>, StoreError> {
+        let mut page = self.real.history(tenant, run, page).await?;
+        match self.state().broken {
+            Some(Broken::RecordLost) if page.items.len() > 2 => {
+                page.items.remove(1);
+            }
+            Some(Broken::TimersTwice) => crate::checkers::repeat_timers(&mut page.items),
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    async fn runs(
+        &self,
+        tenant: &Tenant,
+        filter: &RunFilter,
+    ) -> Result<Page<RunSummary>, StoreError> {
+        self.call("runs", self.real.runs(tenant, filter)).await
+    }
+
+    async fn due(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RunNo>, StoreError> {
+        self.call("due", self.real.due(tenant, now, limit)).await
+    }
+
+    async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        self.call("claim", self.claim_it(tenant, claim)).await
+    }
+
+    async fn extend(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        until: Timestamp,
+    ) -> Result<Vec<Held>, StoreError> {
+        self.call("extend", self.real.extend(tenant, owner, held, until)).await
+    }
+
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call("release", self.real.release(tenant, owner, held, now)).await
+    }
+
+    async fn park(
+        &self,
+        tenant: &Tenant,
+        held: &Held,
+        child: RunNo,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call("park", self.real.park(tenant, held, child, now)).await
+    }
+
+    async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError> {
+        self.call("drop_task", self.real.drop_task(tenant, held)).await
+    }
+
+    async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
+        self.real.tasks(tenant, filter).await
+    }
+
+    async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {
+        self.real.verify(tenant, run).await
+    }
+
+    async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
+        self.real.reword(tenant, edit).await
+    }
+
+    async fn wording(
+        &self,
+        tenant: &Tenant,
+        workflow: &str,
+    ) -> Result<Vec<StateWording>, StoreError> {
+        self.real.wording(tenant, workflow).await
+    }
+}
+
+/// All of a run's history, as the store shows it.
+pub(crate) fn history(store: &SimStore, run: RunNo) -> Vec<Entry> {
+    let page = HistoryPage { newest_first: false, kinds: Vec::new(), beyond: None, limit: 1_000 };
+    store.ask(store.history(&Tenant::default(), run, &page)).items
+}

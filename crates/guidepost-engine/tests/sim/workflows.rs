@@ -1,0 +1,175 @@
+//! What the simulated runs walk: steps with retries and timeouts, fan-outs, regions, children, races.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use guidepost_core::id::Tenant;
+use guidepost_core::machine::Machine;
+use guidepost_core::time::Timestamp;
+use guidepost_core::workflow::compile;
+use guidepost_engine::Machines;
+use guidepost_store::memory::Memory;
+use guidepost_store::{NewVersion, Source, Store};
+
+use crate::store::poll_once;
+
+/// Their texts. Those of the first half are started from outside, the others by runs.
+const TEXTS: [&str; 8] = [
+    // Steps that are tried again, take too long, and are entered anew.
+    "
+name: orders
+attributes: { price: { type: string }, paid: { type: string }, fixed: { type: string }, sent: { type: string } }
+initial: Price
+states:
+  Price: { task: price, output: [price], retry: { max_attempts: 4, delay: 200ms }, onDone: Pay, onError: GaveUp }
+  Pay: { task: pay, output: [paid], timeout: 2s, retry: { max_attempts: 2, delay: 300ms }, onDone: Send, onError: Fix }
+  Fix: { task: fix, output: [fixed], retry: { max_attempts: 3, delay: 100ms }, onDone: Pay, onError: GaveUp }
+  Send: { task: send, input: { receipt: '{{ paid }}' }, output: [sent], retry: { max_attempts: 5, delay: 100ms }, onDone: Sent, onError: GaveUp }
+  GaveUp: { type: final }
+  Sent: { type: final }
+",
+    // Branches that join in three ways.
+    "
+name: reviews
+attributes:
+  files: { type: string, is_array: true, default: [a, b, c, d, e] }
+  notes: { type: string, is_array: true }
+  votes: { type: string, is_array: true }
+  quick: { type: string, is_array: true }
+initial: Read
+states:
+  Read: { task: read, for_each: files, concurrency: 2, output: [notes], retry: { max_attempts: 3, delay: 200ms }, onDone: Vote, onError: Vote }
+  Vote: { task: vote, for_each: files, join: majority, output: [votes], timeout: 2s, onDone: Race, onError: Race }
+  Race: { task: race, for_each: files, concurrency: 3, join: first, output: [quick], onDone: Over, onError: Over }
+  Over: { type: final }
+",
+    // Regions that go on at the same time, with timers and waits.
+    "
+name: regions
+attributes: { code: { type: string }, checked: { type: string }, words: { type: string } }
+initial: Both
+states:
+  Both:
+    type: parallel
+    states:
+      Left:
+        initial: Code
+        states:
+          Code: { task: code, output: [code], retry: { max_attempts: 3, delay: 200ms }, onDone: Rest, onError: Rest }
+          Rest: { wait: 700ms, onDone: Check }
+          Check: { task: check, output: [checked], onDone: LeftDone, onError: LeftDone }
+          LeftDone: { type: final }
+      Right:
+        initial: Write
+        states:
+          Write: { task: write, output: [words], timeout: 3s, onDone: Dry, onError: Dry, after: { 6s: Dry } }
+          Dry: { after: { 500ms: Press } }
+          Press: { task: press, onDone: RightDone, onError: RightDone }
+          RightDone: { type: final }
+    onDone: Over
+  Over: { type: final }
+",
+    // Runs that launch runs, wait for them, and leave them.
+    "
+name: parents
+attributes: { twice: { type: string }, many: { type: string, is_array: true } }
+initial: One
+states:
+  One: { run: child, input: { n: '1' }, output: [twice], after: { 4s: Many }, onDone: Many, onError: Many }
+  Many: { run: child, for_each: [a, b, c], join: any, input: { n: '{{ item }}' }, output: [many], onDone: Over, onError: Over }
+  Over: { type: final }
+",
+    // What comes first: a result, a time or an event.
+    "
+name: races
+attributes: { thought: { type: string } }
+initial: Think
+states:
+  Think: { task: think, output: [thought], after: { 900ms: Await }, onDone: Await, onError: Await }
+  Await: { on: { Go: Nap }, after: { 2s: Nap } }
+  Nap: { wait: 400ms, onDone: Again, on: { Go: Again } }
+  Again: { task: think, output: [thought], onDone: Over, onError: Over }
+  Over: { type: final }
+",
+    // A sequence of many short steps.
+    "
+name: chain
+attributes: { a: { type: string }, b: { type: string }, c: { type: string }, d: { type: string } }
+steps:
+  - { name: A, task: link, output: [a], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: B, task: link, output: [b], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: C, task: link, output: [c], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: D, task: link, output: [d], retry: { max_attempts: 9, delay: 50ms } }
+",
+    "
+name: child
+attributes: { n: { type: string }, twice: { type: string } }
+output: { twice: twice, many: twice }
+initial: Double
+states:
+  Double: { task: double, output: [twice], retry: { max_attempts: 3, delay: 200ms }, onDone: Deeper }
+  Deeper: { run: grandchild, onDone: Over }
+  Over: { type: final }
+",
+    "
+name: grandchild
+initial: Dig
+states:
+  Dig: { task: dig, onDone: Over, after: { 3s: Over } }
+  Over: { type: final }
+",
+];
+
+/// How many of them are started from outside.
+pub(crate) const STARTED: usize = 6;
+
+/// Which of them launches runs.
+pub(crate) const LAUNCHING: usize = 3;
+
+/// A workflow, compiled and ready to be defined.
+pub(crate) struct Known {
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) version: NewVersion,
+}
+
+/// All of them, in order.
+pub(crate) static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    TEXTS
+        .iter()
+        .map(|text| {
+            let compiled = compile(text.as_bytes(), "sim.yaml");
+            let machine = compiled.machine.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+            let source =
+                Source { format: "yaml".to_owned(), text: (*text).to_owned(), file: String::new() };
+            let version = NewVersion::of(&machine, source, "sim", Timestamp(0));
+            Known { machine: Arc::new(machine), version }
+        })
+        .collect()
+});
+
+/// By name.
+pub(crate) fn known(name: &str) -> &'static Known {
+    KNOWN.iter().find(|known| known.machine.name == name).expect("a workflow of the simulation")
+}
+
+/// The queues of all their work.
+pub(crate) fn queues() -> Vec<String> {
+    let mut queues = BTreeSet::new();
+    for known in KNOWN.iter() {
+        let work = known.machine.states.iter().filter_map(|state| state.work.as_ref());
+        queues.extend(work.map(guidepost_engine::plan::queue_of));
+    }
+    queues.into_iter().collect()
+}
+
+/// Machines compiled beforehand, so that no seed depends on those before it.
+pub(crate) static MACHINES: LazyLock<Arc<Machines>> = LazyLock::new(|| {
+    let (store, tenant, machines) = (Memory::new(), Tenant::default(), Machines::default());
+    for known in KNOWN.iter() {
+        let define = store.define(&tenant, known.version.clone());
+        poll_once(define).expect("the memory store waits for nothing").unwrap();
+        let find = machines.find(&store, &tenant, &known.machine.name);
+        poll_once(find).expect("the memory store waits for nothing").unwrap();
+    }
+    Arc::new(machines)
+});
