@@ -49,7 +49,10 @@ impl Location {
             Durability::Process => "?durability=process",
             Durability::Disk | Durability::None => "",
         };
-        format!("sqlite:{}{option}", self.path.display())
+        let path = self.path.display().to_string();
+        // Of a URL's path, two slashes at the beginning are the URL's.
+        let slashes = if path.starts_with("//") { "//" } else { "" };
+        format!("sqlite:{slashes}{path}{option}")
     }
 }
 
@@ -72,6 +75,25 @@ mod tests {
         }
         for bad in ["", "?durability=disk", "g.db?durability=ram"] {
             assert!(matches!(Location::parse(bad), Err(StoreError::BadUrl { .. })), "{bad}");
+        }
+    }
+
+    /// Found by fuzzing: a path that began with two slashes was written as the URL of another one.
+    #[test]
+    fn a_url_leads_to_the_same_file_however_it_was_written() {
+        let mut texts = vec![String::new()];
+        for _ in 0..6 {
+            let longer =
+                texts.iter().flat_map(|text| ["/", "?", ":", "V"].map(|c| format!("{text}{c}")));
+            texts = longer.collect();
+            let mut read = 0;
+            for location in texts.iter().filter_map(|text| Location::parse(text).ok()) {
+                let url = location.url();
+                let again = Location::parse(url.strip_prefix("sqlite:").unwrap()).unwrap();
+                assert_eq!(again, location, "{url}");
+                read += 1;
+            }
+            assert!(read > 0);
         }
     }
 }
