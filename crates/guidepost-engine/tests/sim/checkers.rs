@@ -238,7 +238,8 @@ fn good_result(before: &Run, record: &Record) -> Option<(StateId, Visit, Branch)
     // Waits and launches do nothing outside, and the end of a fan-out is that of its branches.
     let work = work_of(before, &result.0)?;
     let is_whole_fan = work.spec.get("for_each").is_some() && result.2.is_whole();
-    let queue = guidepost_engine::plan::queue_of(work);
+    let machine = &crate::workflows::known(&before.workflow).machine;
+    let queue = guidepost_engine::plan::queue_of(machine, work);
     (queue.starts_with("task:") && !is_whole_fan).then_some(result)
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
 use guidepost_core::recorded::Fact;
@@ -15,8 +15,8 @@ use guidepost_store::memory::Memory;
 use guidepost_store::{
     Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
     HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, StateWording, Store, StoreError, Task, TaskChange, TaskFilter, TaskId,
-    Verified, VersionSummary, Wanted, Workflow, WorkflowFilter, WorkflowSummary,
+    RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter, TaskId, Verified,
+    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
@@ -536,15 +536,29 @@ impl Store for SimStore {
         self.real.verify(tenant, run).await
     }
 
+    async fn started(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        digest: &RequestDigest,
+    ) -> Result<Option<Created>, StoreError> {
+        self.real.started(tenant, key, digest).await
+    }
+
+    async fn record_with_hash(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        hash: &str,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.real.record_with_hash(tenant, run, hash).await
+    }
+
     async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
         self.real.reword(tenant, edit).await
     }
 
-    async fn wording(
-        &self,
-        tenant: &Tenant,
-        workflow: &str,
-    ) -> Result<Vec<StateWording>, StoreError> {
+    async fn wording(&self, tenant: &Tenant, workflow: &str) -> Result<Wording, StoreError> {
         self.real.wording(tenant, workflow).await
     }
 }

@@ -157,7 +157,7 @@ pub(crate) fn queues() -> Vec<String> {
     let mut queues = BTreeSet::new();
     for known in KNOWN.iter() {
         let work = known.machine.states.iter().filter_map(|state| state.work.as_ref());
-        queues.extend(work.map(guidepost_engine::plan::queue_of));
+        queues.extend(work.map(|work| guidepost_engine::plan::queue_of(&known.machine, work)));
     }
     queues.into_iter().collect()
 }
