@@ -1,19 +1,21 @@
 //! `cargo xtask bench`: how far Guidepost is from the floor.
 //!
-//! A bench target measures pairs: what Guidepost does, and next to it, in turn, the least that could do the same (the
+//! `measures.rs` lists the measures and what is promised of each. A bench target measures pairs: what Guidepost does, and next to it, in turn, the least that could do the same (the
 //! floor). It prints lines of JSON, one for each pair, `{"name": …, "value": …, "floor": …, "ratio": …}`, or one for many,
 //! with the medians and a list of `ratios`. A ratio of two neighbours says more than two figures of a noisy machine, so what
 //! is reported is the median of the ratios.
 
+mod clean;
+mod measures;
 mod statistics;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
 
+use crate::bench::measures::{MEASURES, Measure};
 use crate::bench::statistics::{Median, median};
 use crate::project::Project;
 
@@ -24,13 +26,8 @@ struct Target {
     name: String,
 }
 
-/// Pairs of each benchmark, at least.
+/// Pairs of each benchmark, at least, in what is written to the document.
 const PAIRS: usize = 15;
-/// The same with `--quick`: the fewest that give an interval.
-const PAIRS_QUICK: usize = 6;
-
-/// How long all targets together may be repeated with `--quick`, building left out.
-const QUICK: Duration = Duration::from_secs(90);
 
 /// Where the results are kept.
 const DOCUMENT: &str = "docs/benchmarks.md";
@@ -46,43 +43,52 @@ struct Samples {
     ratios: Vec<f64>,
 }
 
+/// How to measure, and what to do with the results.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Takes fewer pairs, and writes no document.
+    pub(crate) quick: bool,
+    /// Prints lines of JSON instead of a table.
+    pub(crate) json: bool,
+    /// Measures also how long it takes from the sources to the end of the demo.
+    pub(crate) clean_build: bool,
+}
+
 /// Measures, and shows or writes the results.
 ///
 /// # Errors
 ///
-/// If a target cannot be built, or prints nothing that can be read.
-pub(crate) fn run(project: &Project, quick: bool, json: bool) -> Result<bool> {
-    let least = if quick { PAIRS_QUICK } else { PAIRS };
+/// If a target cannot be built, prints nothing that can be read, or measures less than it is to.
+pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
+    let Options { quick, json, clean_build } = options;
     let targets = targets(&project.metadata()?);
-    ensure!(!targets.is_empty(), "there is no bench target");
     for target in &targets {
         measure(project, target, quick, true)?;
     }
-    let begun = Instant::now();
     let mut results = Results::new();
-    for (target, share) in targets.iter().zip(1_u32..) {
-        let until = begun + QUICK / u32::try_from(targets.len()).unwrap_or(1) * share;
-        let mut of_target = Results::new();
-        while of_target.values().map(|samples| samples.ratios.len()).min().unwrap_or(0) < least {
-            let output = measure(project, target, quick, false)?;
-            ensure!(read(&output, &mut of_target) > 0, "`{}` printed no results", target.name);
-            if quick && Instant::now() > until {
-                break;
-            }
-        }
-        results.extend(of_target);
+    for target in &targets {
+        let output = measure(project, target, quick, false)?;
+        ensure!(read(&output, &mut results) > 0, "`{}` printed no results", target.name);
     }
+    for Measure { name, .. } in MEASURES {
+        let pairs = results.get(name).map_or(0, |samples| samples.ratios.len());
+        let least = if quick { 1 } else { PAIRS };
+        ensure!(pairs >= least, "`{name}` was measured {pairs} times, and is to be {least} times");
+    }
+    let clean = clean_build.then(|| clean::seconds(project)).transpose()?;
     if json {
         results.iter().for_each(|(name, samples)| println!("{}", line(name, samples)));
-    } else if quick {
-        print!("{}", table(&results));
-    } else {
-        let document = document(&results, &machine(project));
+        clean.iter().for_each(|seconds| println!("{}", clean::line(*seconds)));
+        return Ok(true);
+    }
+    let table = table(&results);
+    if !quick {
+        let document = document(&table, &machine(project), clean);
         std::fs::write(project.root.join(DOCUMENT), document)
             .with_context(|| format!("{DOCUMENT} cannot be written"))?;
-        print!("{}", table(&results));
-        println!("wrote {DOCUMENT}");
+        eprintln!("wrote {DOCUMENT}");
     }
+    print!("{table}");
     Ok(true)
 }
 
@@ -182,41 +188,84 @@ fn rounded(number: f64) -> f64 {
 
 /// The results for people.
 fn table(results: &Results) -> String {
-    let mut text = "| Benchmark | Guidepost | Floor | Ratio, median | 95 % interval | Pairs |\n\
-                    |---|---:|---:|---:|---:|---:|\n"
+    let mut text = "| Measure | Unit | Guidepost | Floor | Ratio, median | 95 % interval | Pairs | Target | Met |\n\
+                    |---|---|---:|---:|---:|---:|---:|---|---|\n"
         .to_owned();
-    for (name, samples) in results {
+    for Measure { name, unit, target, .. } in MEASURES {
+        let Some(samples) = results.get(name) else { continue };
         let value = rounded(middle(&samples.values).middle);
         let floor = rounded(middle(&samples.floors).middle);
         let ratio = middle(&samples.ratios);
         let interval = ratio
             .interval
             .map_or("too few pairs".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
-        let (middle, count) = (ratio.middle, samples.ratios.len());
-        let row = format!("| `{name}` | {value} | {floor} | {middle:.3} | {interval} | {count} |");
+        let is_met = if target.is_met(ratio.middle, value, floor) { "yes" } else { "no" };
+        let (middle, count, target) = (ratio.middle, samples.ratios.len(), target.words(unit));
+        let row = format!(
+            "| `{name}` | {unit} | {value} | {floor} | {middle:.3} | {interval} | {count} | {target} | {is_met} |"
+        );
         let _ = writeln!(text, "{row}");
     }
     text
 }
 
-fn document(results: &Results, machine: &str) -> String {
+fn document(table: &str, machine: &str, clean: Option<f64>) -> String {
+    let mut meanings = String::new();
+    for Measure { name, what, .. } in MEASURES {
+        let _ = writeln!(meanings, "- `{name}`: {what}");
+    }
+    let clean = clean.map(clean::sentence).unwrap_or_default();
     format!(
         "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
-         Each benchmark runs in pairs: Guidepost, and next to it the least that could do the same, on the same disk at the \
-         same moment. The name says what is counted; values and floors are medians. The ratio is taken within each pair; its interval runs \
-         between two order statistics and assumes nothing about the distribution.\n\n\
-         Measured on {machine}.\n\n{}",
-        table(results)
+         Each measure is taken in pairs: Guidepost, and next to it, in turn, the least that could do the same on the same \
+         machine and disk (the floor). Values and floors are medians. The ratio is taken within each pair, and its median \
+         is what the target speaks of; the interval runs between two order statistics, holds the true median with a \
+         probability of at least 95 %, and assumes nothing about the distribution. Where the floor is a promise, it is the \
+         same in every pair.\n\n\
+         {table}\n{clean}Measured on {machine}.\n\n\
+         ## What the lines mean\n\n{meanings}\n\
+         ## To repeat this\n\n\
+         `cargo xtask bench` measures all of it and writes this page; leave the machine alone meanwhile. `--clean-build` \
+         adds a build from nothing, which takes minutes. `cargo xtask bench --quick --json` takes fewer pairs and prints one \
+         line of JSON for each measure. Temporary files, and with them the disk that is measured, are where `TMPDIR` says.\n"
     )
 }
 
 /// The machine in words that name nobody.
 fn machine(project: &Project) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rustc = project.ask("rustc", &["--version"]).unwrap_or_default();
+    let first_line = |program: &str, arguments: &[&str]| {
+        project.ask(program, arguments).unwrap_or_else(|| format!("an unknown {program}"))
+    };
+    let memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()
+    });
+    let memory = memory.map_or("memory of unknown size".to_owned(), |kibibytes| {
+        format!("{:.0} GiB of memory", kibibytes / 1024.0 / 1024.0)
+    });
+    let kernel = first_line("uname", &["-sr"]);
+    let kernel = kernel.split('-').next().unwrap_or_default();
+    let rustc = first_line("rustc", &["--version"]);
     let rustc = rustc.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-    let system = (std::env::consts::OS, std::env::consts::ARCH);
-    format!("{cores} cores, {} on {}, {rustc}", system.0, system.1)
+    let date = first_line("date", &["-u", "+%Y-%m-%d"]);
+    let sqlite = sqlite(project).unwrap_or_else(|| "an unknown version of SQLite".to_owned());
+    format!(
+        "{date} with {cores} cores ({}), {memory}, {kernel}, {sqlite}, {rustc}",
+        std::env::consts::ARCH
+    )
+}
+
+/// The version of SQLite that is built in, which its package's own version does not tell.
+fn sqlite(project: &Project) -> Option<String> {
+    let asked = ["metadata", "--offline", "--format-version", "1"];
+    let metadata: Json = serde_json::from_str(&project.ask("cargo", &asked)?).ok()?;
+    let packages = metadata["packages"].as_array()?;
+    let package = packages.iter().find(|package| package["name"] == "libsqlite3-sys")?;
+    let manifest = std::path::Path::new(package["manifest_path"].as_str()?);
+    let header = std::fs::read_to_string(manifest.parent()?.join("sqlite3/sqlite3.h")).ok()?;
+    let version = header.lines().find_map(|line| line.strip_prefix("#define SQLITE_VERSION "))?;
+    Some(format!("SQLite {}", version.trim().trim_matches('"')))
 }
 
 #[cfg(test)]
@@ -268,6 +317,19 @@ mod tests {
             "ratio_low": 0.4, "ratio_high": 1.2,
         });
         assert_eq!(line("a", &results["a"]), expected);
-        assert!(table(&results).contains("| `a` | 80 | 100 | 0.800 | 0.400 to 1.200 | 15 |"));
+    }
+
+    #[test]
+    fn the_table_says_what_was_promised_and_whether_it_holds() {
+        let mut output = String::new();
+        for n in 41..=55 {
+            let value = n * 1_000;
+            let line = json!({ "name": "durable-64-full", "value": value, "floor": 100_000 });
+            let _ = writeln!(output, "{line}");
+        }
+        let row = "| `durable-64-full` | steps/s | 48000 | 100000 | 0.480 | 0.440 to 0.520 | 15 | at least 0.5 | no |";
+        let table = table(&results(&output));
+        assert!(table.contains(row), "{table}");
+        assert!(document(&table, "a machine", None).contains(row));
     }
 }

@@ -24,14 +24,14 @@ const AT_ONCE: u32 = 64;
 fn main() {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = has("--quick");
-    let lasting = Duration::from_millis(if quick { 700 } else { 3_000 });
-    let directory = tempfile::tempdir().unwrap();
+    let lasting = Duration::from_millis(if quick { 1_000 } else { 2_000 });
     if has("--layout") {
-        return layout::compare(directory.path(), lasting);
+        return layout::compare(tempfile::tempdir().unwrap().path(), lasting);
     }
-    for pair in 0..if quick { 1 } else { 3 } {
-        let file = |name: &str| directory.path().join(format!("{name}-{pair}.db"));
-        measure(&file("floor"), &file("store"), lasting);
+    for _ in 0..if quick { 6 } else { 15 } {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        measure(&file("floor.db"), &file("store.db"), lasting);
     }
 }
 
