@@ -40,7 +40,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::call::{Call, Failure, Outcome};
-pub use self::machines::{Machines, NoMachine};
+pub use self::machines::{Found, Machines, NoMachine};
 use self::runner::Config;
 use self::shell::Shell;
 pub use self::work::{Handler, Handlers, child_handlers};

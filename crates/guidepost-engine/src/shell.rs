@@ -159,7 +159,7 @@ async fn load(
     run: RunNo,
 ) -> Result<Option<Box<LoadedRun>>, NoMachine> {
     let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(None) };
-    let machine = machines.of(store, tenant, &loaded.run).await?;
+    let machine = machines.of(store, tenant, &loaded.head, &loaded.run).await?;
     Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
 }
 

@@ -85,6 +85,7 @@ mod where_am_i;
 use std::sync::Arc;
 
 use guidepost_core::id::Tenant;
+use guidepost_engine::Machines;
 pub use guidepost_engine::world::{System, World};
 use guidepost_store::Store;
 
@@ -110,13 +111,11 @@ pub use self::wait::{Wait, Waited};
 pub use self::way::{Way, timer_in_words};
 pub use self::where_am_i::{Detail, WhereAmI};
 
-use self::catalog::Catalog;
-
 /// All operations, over one store, for one tenant.
 pub struct Ops {
     store: Arc<dyn Store>,
     tenant: Tenant,
-    catalog: Catalog,
+    machines: Machines,
     world: Arc<dyn World>,
 }
 
@@ -127,7 +126,7 @@ impl Ops {
         Self {
             store,
             tenant: Tenant::default(),
-            catalog: Catalog::default(),
+            machines: Machines::default(),
             world: Arc::new(System),
         }
     }

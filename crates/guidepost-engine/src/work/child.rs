@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guidepost_core::id::{RunNo, RunRef, Tenant};
+use guidepost_core::id::{RunNo, RunRef, Tenant, Version};
 use guidepost_core::input::{By, Control, Input, Start};
 use guidepost_core::kernel::{self, Decision, Refused};
 use guidepost_core::limits::RUN_DEPTH_MAX;
 use guidepost_core::machine::Machine;
 use guidepost_core::run::{Driver, Run, Status};
-use guidepost_store::{Batch, Held, Loaded, NewRun, RequestDigest, RunFilter, Store, StoreError};
+use guidepost_store::{
+    Batch, Held, Loaded, NewRun, RequestDigest, RunFilter, Store, StoreError, Wanted,
+};
 use serde_json::{Map, Value as Json};
 
 use crate::call::{Call, Failure, Outcome};
@@ -61,6 +63,14 @@ impl Handler for Launch {
     }
 }
 
+/// A workflow, or a version of it: `bugfix`, `bugfix@3`.
+fn version_meant(reference: &str) -> (&str, Wanted<'_>) {
+    match reference.rsplit_once('@').and_then(|(name, no)| Some((name, no.parse().ok()?))) {
+        Some((name, no)) => (name, Wanted::Version(Version(no))),
+        None => (reference, Wanted::Current),
+    }
+}
+
 impl Launch {
     /// How the child stands: ended, or to be waited for.
     async fn look_after(&self, call: &Call, child: RunNo) -> Result<Outcome, Failure> {
@@ -85,8 +95,9 @@ impl Launch {
         let parent = own.load(call.task.run).await?;
         let Some(parent) = parent else { return Ok(Outcome::Dropped) };
         own.expect_shallow(&parent).await?;
-        let name = call.name.as_deref().unwrap_or_default();
-        let (machine, version) = own.machines.find(&*own.store, &own.tenant, name).await?;
+        let (name, wanted) = version_meant(call.name.as_deref().unwrap_or_default());
+        let found = own.machines.find(&*own.store, &own.tenant, name, wanted).await?;
+        let (machine, version) = (found.machine, found.version);
         let data = match call.spec.get("input") {
             Some(Json::Object(fields)) => fields.clone(),
             Some(_) => return Err(Failure::lasting("`input` of a child run is an object")),
@@ -201,7 +212,8 @@ impl Nursery {
             if loaded.run.status.is_ended() {
                 return Ok(());
             }
-            let machine = self.machines.of(&*self.store, &self.tenant, &loaded.run).await?;
+            let machine =
+                self.machines.of(&*self.store, &self.tenant, &loaded.head, &loaded.run).await?;
             let note = Some("what launched it has no use for it any more".to_owned());
             let by = By { caller: launcher.to_string(), note };
             let input = Input::Control { control: Control::Cancel, by, at: self.world.now() };

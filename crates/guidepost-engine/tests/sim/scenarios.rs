@@ -130,7 +130,7 @@ impl Script {
     fn load(&self, run: RunNo) -> LoadedRun {
         let tenant = Tenant::default();
         let loaded = answer(self.store.load(&tenant, &RunRef::No(run))).unwrap().unwrap();
-        let machine = poll_once(self.machines.of(&self.store, &tenant, &loaded.run));
+        let machine = poll_once(self.machines.of(&self.store, &tenant, &loaded.head, &loaded.run));
         LoadedRun { id: loaded.head.id, run: loaded.run, machine: machine.unwrap().unwrap() }
     }
 

@@ -9,7 +9,7 @@ use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::compile;
 use guidepost_engine::Machines;
 use guidepost_store::memory::Memory;
-use guidepost_store::{NewVersion, Source, Store};
+use guidepost_store::{NewVersion, Source, Store, Wanted};
 
 use crate::store::poll_once;
 
@@ -168,7 +168,7 @@ pub(crate) static MACHINES: LazyLock<Arc<Machines>> = LazyLock::new(|| {
     for known in KNOWN.iter() {
         let define = store.define(&tenant, known.version.clone());
         poll_once(define).expect("the memory store waits for nothing").unwrap();
-        let find = machines.find(&store, &tenant, &known.machine.name);
+        let find = machines.find(&store, &tenant, &known.machine.name, Wanted::Current);
         poll_once(find).expect("the memory store waits for nothing").unwrap();
     }
     Arc::new(machines)

@@ -694,7 +694,8 @@ fn load(
 ) -> Result<Option<Box<LoadedRun>>, guidepost_engine::NoMachine> {
     let tenant = Tenant::default();
     let Some(loaded) = at_once(store.load(&tenant, &RunRef::No(run)))? else { return Ok(None) };
-    let machine = poll_once(MACHINES.of(store, &tenant, &loaded.run)).expect("compiled before")?;
+    let machine = poll_once(MACHINES.of(store, &tenant, &loaded.head, &loaded.run))
+        .expect("compiled before")?;
     Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
 }
 
