@@ -188,12 +188,12 @@ impl Runner {
     }
 
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let rested: Vec<RunNo> = self
-            .runs
-            .iter()
-            .filter(|(_, tracked)| matches!(tracked.stage, Stage::Resting(until) if until <= now))
-            .map(|(run, _)| *run)
-            .collect();
+        let poll = self.config.poll;
+        // What lies further ahead than it was set is from before the clock was set back.
+        let has_come = |at: Timestamp, after: Span| at <= now || at > now.after(after);
+        let has_rested = |tracked: &Tracked| matches!(tracked.stage, Stage::Resting(until) if has_come(until, poll));
+        let rested = self.runs.iter().filter(|(_, tracked)| has_rested(tracked));
+        let rested: Vec<RunNo> = rested.map(|(run, _)| *run).collect();
         for run in rested {
             self.tracked(run).stage = Stage::Idle;
             self.advance(run, now, effects);
@@ -205,16 +205,17 @@ impl Runner {
         if self.has_backlog {
             self.claim(now, effects);
         }
-        if now >= self.next_poll {
-            self.next_poll = now.after(self.config.poll);
+        if has_come(self.next_poll, poll) {
+            self.next_poll = now.after(poll);
             self.claim(now, effects);
             if !self.is_finding {
                 self.is_finding = true;
                 effects.push(Effect::FindDue { now });
             }
         }
-        if now >= self.next_beat {
-            self.next_beat = now.after(Span(self.config.lease.0 / 3));
+        let beat = Span(self.config.lease.0 / 3);
+        if has_come(self.next_beat, beat) {
+            self.next_beat = now.after(beat);
             let held: Vec<Held> =
                 self.in_hand.values().map(|own| Call::held_of(&own.task)).collect();
             if !held.is_empty() {
@@ -425,6 +426,11 @@ impl Runner {
                 tracked.known = None;
                 tracked.todo.push_front(in_flight.todo);
                 tracked.stage = Stage::Resting(rest);
+                if !in_flight.filed.is_empty() {
+                    // If it happened, nobody else would touch what it filed until the lease has run out.
+                    let filed = in_flight.filed.iter().map(Call::held_of).collect();
+                    effects.push(Effect::Release(filed));
+                }
                 return;
             }
         }

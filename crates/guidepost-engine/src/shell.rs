@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use guidepost_core::id::{RunNo, RunRef, Tenant};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{CANCEL_QUEUE, Held, Store};
+use guidepost_store::{CANCEL_QUEUE, Held, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -82,7 +82,8 @@ impl Shell {
     fn ask(&self, owner: &str, effect: Effect, sender: &mpsc::UnboundedSender<Message>) {
         let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
         let (machines, owner) = (Arc::clone(&self.machines), owner.to_owned());
-        let (sender, now) = (sender.clone(), self.world.now());
+        let now = self.world.now();
+        let answer = Answer { sender: sender.clone(), otherwise: broken_off(&effect) };
         tokio::spawn(async move {
             let message = match effect {
                 Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
@@ -106,8 +107,7 @@ impl Shell {
                 }
                 Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return,
             };
-            // Nobody listens once the runner has stopped.
-            let _ = sender.send(message);
+            answer.give(message);
         });
     }
 
@@ -152,6 +152,44 @@ impl Shell {
     }
 }
 
+/// The answer the runner waits for. It comes also if the store panics: then it says that nothing is known.
+struct Answer {
+    sender: mpsc::UnboundedSender<Message>,
+    otherwise: Option<Message>,
+}
+
+impl Answer {
+    fn give(mut self, message: Message) {
+        self.otherwise = Some(message);
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(message) = self.otherwise.take() {
+            // Nobody listens once the runner has stopped.
+            let _ = self.sender.send(message);
+        }
+    }
+}
+
+/// What the runner is told if a call is broken off midway; `None` if it waits for no answer.
+fn broken_off(effect: &Effect) -> Option<Message> {
+    let error = || StoreError::Unavailable {
+        url: String::new(),
+        what: "the call was broken off midway".to_owned(),
+        source: None,
+    };
+    match effect {
+        Effect::Claim(_) => Some(Message::Claimed(Err(error()))),
+        Effect::FindDue { .. } => Some(Message::Due(Err(error()))),
+        Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
+        Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
+        Effect::Extend { .. } => Some(Message::Extended(Err(error()))),
+        Effect::Release(_) | Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => None,
+    }
+}
+
 async fn load(
     store: &dyn Store,
     tenant: &Tenant,
@@ -165,4 +203,34 @@ async fn load(
 
 fn pause_until(wake: Timestamp, now: Timestamp) -> Duration {
     Duration::from_nanos(u64::try_from(wake.0.saturating_sub(now.0)).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_panics_is_unavailable() {
+        let (sender, mut inbox) = mpsc::unbounded_channel();
+        let otherwise = broken_off(&Effect::Load(RunNo(7)));
+        let answer = Answer { sender, otherwise };
+        let call = tokio::spawn(async move {
+            assert!(answer.otherwise.is_none(), "as bugs do");
+            answer.give(Message::Wake);
+        });
+        assert!(call.await.is_err());
+        match inbox.recv().await {
+            Some(Message::Loaded { run: RunNo(7), loaded: Err(NoMachine::Store(_)) }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_once() {
+        let (sender, mut inbox) = mpsc::unbounded_channel();
+        let otherwise = broken_off(&Effect::Load(RunNo(7)));
+        Answer { sender, otherwise }.give(Message::Wake);
+        assert!(matches!(inbox.recv().await, Some(Message::Wake)));
+        assert!(inbox.recv().await.is_none());
+    }
 }

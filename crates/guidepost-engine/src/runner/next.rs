@@ -80,7 +80,12 @@ fn due(known: &LoadedRun, now: Timestamp) -> Next {
             None => return Next::Nothing,
         }
     };
-    decided(known, &input).unwrap_or(Next::Nothing)
+    decided(known, &input).unwrap_or_else(|rejected| {
+        // It would be due for ever, and be tried by every runner at every look.
+        let detail = format!("what is due cannot be settled: {rejected}");
+        let hold = Input::Hold { reason: PauseReason::Stuck, detail, at: now };
+        decided(known, &hold).unwrap_or(Next::Nothing)
+    })
 }
 
 fn done(task: &Task, output: serde_json::Map<String, serde_json::Value>, at: Timestamp) -> Input {

@@ -66,7 +66,7 @@ pub(crate) fn sites() -> Vec<Site> {
 pub(crate) struct Faults {
     /// A runner vanishes at a call.
     pub(crate) crash: u64,
-    /// A runner vanishes at this place, half the times it comes there.
+    /// A runner vanishes at this place, often when it comes there.
     pub(crate) crash_at: Option<Site>,
     /// A write of a runner that vanished still reaches the store.
     pub(crate) ghost: u64,
@@ -123,7 +123,7 @@ impl Faults {
         // What is rare is made to happen where it is to go wrong.
         match site.0 {
             "Stopped" | "Release" => faults.stopping = 30,
-            "runs" | "commit" | "drop_task" => faults.cancelling = 20,
+            "runs" | "commit" | "drop_task" => faults.cancelling = 60,
             _ => {}
         }
         faults
@@ -141,7 +141,9 @@ impl Faults {
 
     /// Whether a runner vanishes here.
     pub(crate) fn crashes(&self, site: Site, rng: &mut Rng) -> bool {
-        rng.permille(self.crash) || (self.crash_at == Some(site) && rng.permille(300))
+        // Few calls are a launch's; where they are to go wrong, most do.
+        let chance = if self.is_about_launches() { 800 } else { 300 };
+        rng.permille(self.crash) || (self.crash_at == Some(site) && rng.permille(chance))
     }
 }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
 use guidepost_core::input::{By, Event, Input, Start};
 use guidepost_core::kernel;
-use guidepost_core::run::{Driver, Run};
+use guidepost_core::record::TimerFires;
+use guidepost_core::run::{Driver, PauseReason, Run, Timer};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_core::workflow::compile;
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
 use guidepost_engine::{Machines, Outcome, plan};
 use guidepost_store::memory::Memory;
-use guidepost_store::{Held, NewRun, NewVersion, Source, Store, StoreError};
+use guidepost_store::{Batch, Held, NewRun, NewVersion, Source, Store, StoreError, TaskChanges};
 use serde_json::{Map, json};
 
 use crate::store::poll_once;
@@ -319,4 +320,62 @@ fn a_runner_that_is_told_to_stop_begins_nothing() {
     assert_eq!(script.all_of(Message::Stop), [""; 0]);
     let committed = script.done(commit).unwrap();
     assert_eq!(script.all_of(committed), ["release 1", "stopped"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut script = Script::new(4);
+    script.all_of(Message::Wake);
+    script.now = Timestamp(script.now.0 - 3_600_000_000_000);
+    script.start(CHAIN);
+    let told = script.all_of(Message::Tick);
+    assert_eq!(told, ["claim 4", "find due", "load", "perform r-1:A#1/1"]);
+}
+
+#[test]
+fn what_a_commit_without_an_answer_filed_is_claimed_at_once() {
+    let mut script = Script::new(4);
+    script.start(CHAIN);
+    script.all_of(Message::Wake);
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    let commit = take(&mut effects, "commit");
+    let Some(Message::Committed { run, outcome: Ok(_) }) = script.done(commit) else {
+        panic!("it is committed");
+    };
+    let outcome = Err(StoreError::Unavailable {
+        url: String::new(),
+        what: "commit".to_owned(),
+        source: None,
+    });
+    assert_eq!(script.all_of(Message::Committed { run, outcome }), ["release 1"]);
+    script.later(500);
+    let told = script.all_of(Message::Tick);
+    assert!(told.contains(&"perform r-1:B#1/2".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_timer_that_cannot_be_settled_holds_its_run_and_is_not_tried_for_ever() {
+    let mut script = Script::new(4);
+    let run = script.start(CHAIN);
+    // Its workflow was written by SQL, and the state is gone.
+    let mut before = script.load(run).run;
+    let fires = TimerFires::After { state: "Gone".into(), delay: 0 };
+    before.timers.insert("gone".into(), Timer { due: script.now, fires });
+    let expected = before.rev;
+    let batch = Batch {
+        records: Vec::new(),
+        run: before,
+        current_state: String::new(),
+        leaves: Vec::new(),
+        request: None,
+        recorded_at: script.now,
+        tasks: TaskChanges::default(),
+    };
+    answer(script.store.commit(&Tenant::default(), run, expected, batch)).unwrap();
+    script.all_of(Message::Wake);
+    let held = script.load(run).run;
+    let paused = held.paused.map(|(reason, detail)| (reason, detail.contains("`Gone`")));
+    assert_eq!(paused, Some((PauseReason::Stuck, true)));
+    script.later(500);
+    assert_eq!(script.all_of(Message::Tick), ["claim 3", "find due"]);
 }
