@@ -55,6 +55,7 @@ impl Bench {
             goal: None,
             driver: Driver::Engine,
             parent: None,
+            launched_by: None,
             session: None,
             key: None,
             at,

@@ -102,7 +102,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::KeyReused`] if the key was used for a start with other arguments.
+    /// [`StoreError::KeyReused`] if the key was used for a start with other arguments, and [`StoreError::LeaseLost`] if the
+    /// task that launches it ended or is somebody else's by now.
     async fn create(
         &self,
         tenant: &Tenant,
@@ -484,6 +485,8 @@ pub struct NewRun {
     pub driver: Driver,
     /// The run that launched it.
     pub parent: Option<RunNo>,
+    /// The task that launches it: it must still be held, and from then on waits for the run's end, as by [`Store::park`].
+    pub launched_by: Option<Held>,
     /// The user's sitting it belongs to.
     pub session: Option<String>,
     /// The starter's own id for it, and a digest of the other arguments: makes a repeat harmless.

@@ -68,6 +68,11 @@ impl Memory {
 }
 
 impl Holdings {
+    fn park(&mut self, held: &Held, child: RunNo, now: Timestamp) -> Result<(), StoreError> {
+        let is_live = self.runs.of_task(child).is_some_and(|run| !run.status.is_ended());
+        self.tasks.park(held, child, is_live, now)
+    }
+
     fn change_tasks(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
         self.tasks.change(run, changes, now);
         if self.runs.of_task(run).is_some_and(|run| run.status.is_ended()) {
@@ -120,6 +125,10 @@ impl Store for Memory {
         let mut everything = self.lock();
         let no = RunNo(everything.last_run + 1);
         let own = everything.tenants.entry(tenant.clone()).or_default();
+        let (launched_by, now) = (new.launched_by.clone(), batch.recorded_at);
+        if let Some(held) = &launched_by {
+            own.tasks.expect_held(held)?;
+        }
         let before = match &new.key {
             Some((key, digest)) => own.runs.by_key(key, digest)?,
             None => None,
@@ -128,12 +137,15 @@ impl Store for Memory {
             Some(created) => created,
             None => {
                 own.catalogue.expect(&new.workflow, new.version)?;
-                let (changes, now) = (batch.tasks.clone(), batch.recorded_at);
+                let changes = batch.tasks.clone();
                 let created = own.runs.create(no, new, batch)?;
                 own.change_tasks(no, changes, now);
                 created
             }
         };
+        if let Some(held) = &launched_by {
+            own.park(held, created.run, now)?;
+        }
         everything.last_run += i64::from(created.is_new);
         Ok(created)
     }
@@ -168,7 +180,9 @@ impl Store for Memory {
             let (changes, now) = (batch.tasks.clone(), batch.recorded_at);
             let held = own.runs.get_mut(run)?;
             held.expect_rev(expected)?;
-            own.tasks.expect_held(&changes)?;
+            if let Some(held) = &changes.fence {
+                own.tasks.expect_held(held)?;
+            }
             let committed = held.commit(expected, batch)?;
             own.change_tasks(run, changes, now);
             Ok(committed)
@@ -261,10 +275,7 @@ impl Store for Memory {
         child: RunNo,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.with(tenant, |own| {
-            let is_live = own.runs.of_task(child).is_some_and(|run| !run.status.is_ended());
-            own.tasks.park(held, child, is_live, now)
-        })
+        self.with(tenant, |own| own.park(held, child, now))
     }
 
     async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError> {

@@ -115,22 +115,31 @@ impl Launch {
             goal: call.prompt.clone(),
             driver: Driver::Engine,
             parent: Some(call.task.run),
+            launched_by: Some(call.held()),
             session: parent.head.session,
             key: Some((format!("launch {}", call.key), RequestDigest::default())),
             at: now,
         };
-        let created = own.store.create(&own.tenant, new, batch).await?;
-        self.park(call, created.run).await
+        match own.store.create(&own.tenant, new, batch).await {
+            Ok(_) => Ok(Outcome::Parked),
+            Err(error) => let_go(error),
+        }
     }
 
     async fn park(&self, call: &Call, child: RunNo) -> Result<Outcome, Failure> {
         let own = &self.0;
         match own.store.park(&own.tenant, &call.held(), child, own.world.now()).await {
             Ok(()) => Ok(Outcome::Parked),
-            // The work ended, or somebody else looks after it.
-            Err(StoreError::LeaseLost { .. }) => Ok(Outcome::Dropped),
-            Err(error) => Err(error.into()),
+            Err(error) => let_go(error),
         }
+    }
+}
+
+/// A task that is lost is nobody's business here: the work ended, or somebody else looks after it.
+fn let_go(error: StoreError) -> Result<Outcome, Failure> {
+    match error {
+        StoreError::LeaseLost { .. } => Ok(Outcome::Dropped),
+        error => Err(error.into()),
     }
 }
 

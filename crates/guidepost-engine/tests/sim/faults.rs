@@ -46,8 +46,7 @@ pub(crate) const EFFECTS: [&str; 9] =
     ["Claim", "FindDue", "Load", "Commit", "Perform", "Abort", "Extend", "Release", "Stopped"];
 
 /// Everything a launch and its cancelling ask the store for.
-pub(crate) const CALLS: [&str; 7] =
-    ["load", "workflow", "create", "park", "runs", "commit", "drop_task"];
+pub(crate) const CALLS: [&str; 6] = ["load", "workflow", "create", "runs", "commit", "drop_task"];
 
 /// Every place where a runner is to vanish in some seed.
 pub(crate) fn sites() -> Vec<Site> {

@@ -103,6 +103,7 @@ impl Script {
             goal: None,
             driver: Driver::Engine,
             parent: None,
+            launched_by: None,
             session: None,
             key: None,
             at: self.now,

@@ -601,6 +601,7 @@ impl World {
             goal: None,
             driver: Driver::Engine,
             parent: None,
+            launched_by: None,
             session: None,
             key: None,
             at,

@@ -89,6 +89,7 @@ impl Ops {
             goal: request.goal.clone(),
             driver: request.driver,
             parent: request.parent,
+            launched_by: None,
             session: request.session.clone(),
             key,
             at: now,

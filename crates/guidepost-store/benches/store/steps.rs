@@ -156,6 +156,7 @@ fn new_run(agent: u32) -> NewRun {
         goal: Some("Write a report.".to_owned()),
         driver: Driver::Agent,
         parent: None,
+        launched_by: None,
         session: None,
         key: None,
         at: Timestamp(1),

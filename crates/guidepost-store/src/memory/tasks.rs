@@ -38,8 +38,7 @@ pub(super) struct RunOfTask {
 }
 
 impl Tasks {
-    pub(super) fn expect_held(&self, changes: &TaskChanges) -> Result<(), StoreError> {
-        let Some(held) = &changes.fence else { return Ok(()) };
+    pub(super) fn expect_held(&self, held: &Held) -> Result<(), StoreError> {
         if self.is_held(held) { Ok(()) } else { Err(refuse::lease_lost(&held.task)) }
     }
 

@@ -14,9 +14,9 @@ use crate::{
     Claim, Claimed, Held, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId, refuse,
 };
 
-/// Refuses a step that takes the result of an attempt which is not the present one any more.
-pub(super) fn expect_held(db: &Connection, changes: &TaskChanges) -> Result<(), Fault> {
-    let Some(Held { task, attempt }) = &changes.fence else { return Ok(()) };
+/// Refuses whoever speaks for an attempt that is not the present one any more.
+pub(super) fn expect_held(db: &Connection, held: &Held) -> Result<(), Fault> {
+    let Held { task, attempt } = held;
     let is_held =
         db.prepare_cached(include_str!("queries/is_held.sql"))?.exists(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),

@@ -148,9 +148,13 @@ pub(super) fn create(
     new: &NewRun,
     step: &Step,
 ) -> Result<Created, Fault> {
+    if let Some(held) = &new.launched_by {
+        tasks::expect_held(db, held)?;
+    }
     if let Some((key, digest)) = &new.key
         && let Some(created) = created_before(db, tenant, key, digest)?
     {
+        wait_for(db, new, created.run, step)?;
         return Ok(created);
     }
     let workflow_id = workflow_for(db, tenant, &new.workflow, new.version)?;
@@ -204,7 +208,16 @@ pub(super) fn create(
             ":tenant": tenant.as_str(), ":session": session, ":now": new.at.0,
         })?;
     }
+    wait_for(db, new, run, step)?;
     Ok(Created { run, id: new.id, is_new: true })
+}
+
+/// Lets the task that launches a run wait for its end.
+fn wait_for(db: &Connection, new: &NewRun, child: RunNo, step: &Step) -> Result<(), Fault> {
+    match &new.launched_by {
+        Some(held) => tasks::park(db, held, child, step.recorded_at),
+        None => Ok(()),
+    }
 }
 
 /// The run an earlier start with this key created.
@@ -284,7 +297,9 @@ pub(super) fn commit(
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
-    tasks::expect_held(db, &step.tasks)?;
+    if let Some(held) = &step.tasks.fence {
+        tasks::expect_held(db, held)?;
+    }
     let state_id = match head.entered {
         Some(id) => id,
         None => state_id(db, head.workflow_id, &step.current_state, tenant)?,

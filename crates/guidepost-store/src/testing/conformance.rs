@@ -66,6 +66,7 @@ macro_rules! conformance {
             losses_are_forgiven
             tasks_end_with_their_run
             a_parked_task_is_ready_when_the_run_it_launched_ends
+            a_run_is_launched_by_a_task_that_is_held
             what_was_launched_in_vain_is_left_to_be_cancelled
             only_what_the_ended_branch_launched_is_cancelled
             a_claim_may_be_for_one_tree_of_runs

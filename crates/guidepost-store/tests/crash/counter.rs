@@ -67,6 +67,7 @@ pub(crate) async fn create(store: &dyn Store) -> RunNo {
         goal: None,
         driver: Driver::Agent,
         parent: None,
+        launched_by: None,
         session: None,
         key: None,
         at: Timestamp(1),

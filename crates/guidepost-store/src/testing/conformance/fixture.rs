@@ -180,6 +180,7 @@ pub(super) fn new_run(agent: &str) -> NewRun {
         goal: Some(format!("goal of {agent}")),
         driver: Driver::Agent,
         parent: None,
+        launched_by: None,
         session: None,
         key: None,
         at: at(1),

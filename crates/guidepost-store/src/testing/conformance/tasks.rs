@@ -7,8 +7,8 @@ use guidepost_core::time::{Span, Timestamp};
 use super::Fixture;
 use super::fixture::{Step, at, begin, done, new_run};
 use crate::{
-    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewRun, NewTask, StoreError, Task,
-    TaskChange, TaskChanges, TaskFilter, TaskId,
+    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewRun, NewTask, RequestDigest, StoreError,
+    Task, TaskChange, TaskChanges, TaskFilter, TaskId,
 };
 
 fn score(branch: u32) -> NewTask {
@@ -247,6 +247,32 @@ pub async fn a_parked_task_is_ready_when_the_run_it_launched_ends(on: Fixture) {
     done(on.store.park(&on.tenant, &held(&again), child, at(20)).await);
     assert_eq!(on.tasks().await[0].ready_at, at(20), "it ended before");
     match on.store.park(&on.tenant, &held(&task), child, at(20)).await {
+        Err(StoreError::LeaseLost { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A run is launched only by a task that is still held, and the task waits for it from the same moment on.
+pub async fn a_run_is_launched_by_a_task_that_is_held(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let first = on.claim("a", at(10)).await.remove(0).task;
+    let second = on.claim("b", at(40)).await.remove(0).task;
+    let launch = |task: &Task| {
+        let key = Some(("launch".to_owned(), RequestDigest::default()));
+        let launched_by = Some(held(task));
+        NewRun { parent: Some(run), launched_by, key, ..new_run("child") }
+    };
+    let create = |new| on.store.create(&on.tenant, new, begin(at(41), vec![]));
+    match create(launch(&first)).await {
+        Err(StoreError::LeaseLost { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    let child = done(create(launch(&second)).await).run;
+    assert_eq!(child.0, run.0 + 1, "nothing was created before");
+    let parked = on.tasks().await.remove(0);
+    assert_eq!((parked.child, parked.ready_at, parked.owner), (Some(child), NEVER, None));
+    // Whoever waits already launches nothing.
+    match create(launch(&second)).await {
         Err(StoreError::LeaseLost { .. }) => {}
         other => panic!("{other:?}"),
     }
