@@ -187,6 +187,20 @@ impl Data {
         changes
     }
 
+    /// The changes that make other data of this, what the kernel keeps for itself included.
+    #[must_use]
+    pub fn changes_into(&self, other: &Self) -> Vec<Change> {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Vec::new();
+        }
+        let gone = self.0.keys().filter(|name| !other.0.contains_key(*name));
+        let gone = gone.map(|name| Change::Unset(Pointer::attribute(name.as_str())));
+        let values = other.0.iter().flat_map(|(name, value)| {
+            self.changes_to(name, &serde_json::to_value(value).unwrap_or(Json::Null))
+        });
+        gone.chain(values).collect()
+    }
+
     /// Makes one change.
     ///
     /// # Errors

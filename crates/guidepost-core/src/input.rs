@@ -2,9 +2,11 @@
 
 use serde_json::Value as Json;
 
+use crate::data::Change;
 use crate::id::{Branch, EventName, Rev, StateId, TimerId, Visit};
 use crate::machine::Requirement;
-use crate::run::{Driver, PauseReason};
+use crate::record::{Lasting, Restoration};
+use crate::run::{Driver, PauseReason, Run};
 use crate::time::Timestamp;
 
 /// One input to a run. Inputs are decided one at a time, and their order alone decides the outcome.
@@ -43,6 +45,8 @@ pub enum Input {
         /// When.
         at: Timestamp,
     },
+    /// The run is to go on from another state of execution, or to begin there.
+    Restore(Restore),
     /// A person or an operator intervenes.
     Control {
         /// What is wanted.
@@ -65,6 +69,7 @@ impl Input {
             Self::WorkFailed(failed) => failed.at,
             Self::AttemptFailed(failed) => failed.at,
             Self::FanOut(fan_out) => fan_out.at,
+            Self::Restore(restore) => restore.at,
             Self::Timer { at, .. }
             | Self::Settle { at }
             | Self::Hold { at, .. }
@@ -175,6 +180,27 @@ pub struct FanOut {
     pub visit: Visit,
     /// One branch each, numbered from 1 in this order.
     pub items: Vec<Json>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A state of execution to go on from.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Restore {
+    /// Why, and where the state comes from.
+    pub why: Restoration,
+    /// The state. Its machine is the one that decides.
+    pub past: Box<Run>,
+    /// When the run was last moved before that: timers have as much time left as they had then.
+    pub past_at: Timestamp,
+    /// States that are not left and entered anew: their work goes on.
+    pub going_on: Vec<StateId>,
+    /// Changes to the data that is restored.
+    pub edits: Vec<Change>,
+    /// What was done after that state, has an effect on the world, and is not undone by this.
+    pub lasting: Vec<Lasting>,
+    /// Who wants it, and why.
+    pub by: By,
     /// When.
     pub at: Timestamp,
 }

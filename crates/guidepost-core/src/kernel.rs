@@ -13,6 +13,7 @@ mod fan_out;
 mod legal;
 mod macrostep;
 mod occurrence;
+mod restore;
 mod select;
 mod settle;
 mod start;
@@ -162,6 +163,12 @@ pub enum Rejected {
         /// The state.
         state: StateId,
     },
+    /// The run cannot go on from the state it is to be restored to.
+    #[error("{why}")]
+    NotRestorable {
+        /// Why not.
+        why: String,
+    },
 }
 
 impl Rejected {
@@ -184,7 +191,8 @@ impl Rejected {
             | Self::Unbound { .. }
             | Self::Livelock { .. }
             | Self::TooMuchData
-            | Self::Misfit { .. } => &[],
+            | Self::Misfit { .. }
+            | Self::NotRestorable { .. } => &[],
         }
     }
 }
@@ -206,6 +214,7 @@ impl Explain for Rejected {
             Self::Livelock { .. } => "GP0212",
             Self::Misfit { .. } => "GP0213",
             Self::TooMuchData => "GP0214",
+            Self::NotRestorable { .. } => "GP0215",
         }
     }
 
@@ -250,6 +259,9 @@ impl Explain for Rejected {
             | Self::NoSuchTimer { .. }
             | Self::BadStart { .. }
             | Self::Misfit { .. } => return None,
+            Self::NotRestorable { .. } => {
+                "take a rev at which the run was alive and at rest".to_owned()
+            }
         };
         Some(hint)
     }
@@ -278,6 +290,7 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
         Input::AttemptFailed(failed) => work::attempt_failed(machine, run, failed),
         Input::FanOut(fan_out) => fan_out::decide(machine, run, fan_out),
         Input::Hold { reason, detail, at } => control::hold(run, *reason, detail, *at),
+        Input::Restore(restore) => restore::decide(machine, run, restore),
         Input::Timer { timer, at } => decide_timer(machine, run, timer, *at),
         Input::Settle { at } => settle::decide(machine, run, *at),
         Input::Control { control, by, at } => match control {

@@ -70,6 +70,10 @@ pub const RETRY_DELAY_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// Runs that launch runs that launch runs. Work people design nests two or three deep; deeper is a recursion without end.
 pub const RUN_DEPTH_MAX: u32 = 32;
 
+/// Steps a run may be taken back at once when its workflow does not say: more than people go back on purpose, fewer than a
+/// slip of the finger in a long run.
+pub const ROLLBACK_STEPS_MAX: u64 = 1_000;
+
 /// Facts recorded by one call.
 pub const FACTS_MAX: usize = 1_000;
 

@@ -501,6 +501,9 @@ pub struct Limits {
     /// Most runs launched below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_launches: Option<u64>,
+    /// Most steps to go back at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rollback_steps: Option<u64>,
 }
 
 impl Machine {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::data::Change;
-use crate::id::{Branch, EventName, StateId, TimerId, Visit};
-use crate::run::{Driver, PauseReason};
+use crate::id::{Branch, EventName, Rev, RunId, StateId, TimerId, Visit};
+use crate::run::{Active, Driver, Ordered, PauseReason};
 use crate::time::Timestamp;
 
 /// Declares [`Record`] with its stored kinds, so that name and variant cannot drift apart.
@@ -17,7 +17,6 @@ macro_rules! records {
         /// One durable fact that the kernel decided. Each raises the run's rev by one.
         #[derive(Clone, PartialEq, Debug)]
         #[non_exhaustive]
-        #[expect(clippy::large_enum_variant, reason = "most records are transitions, the largest")]
         pub enum Record {
             $($(#[$doc])* $variant($variant),)*
         }
@@ -109,6 +108,8 @@ records! {
     Failed = "failed",
     /// The run was ended from outside.
     Cancelled = "cancelled",
+    /// The run goes on from another state of execution.
+    Restored = "restored",
 }
 
 impl Record {
@@ -121,6 +122,7 @@ impl Record {
             Self::WorkEnded(ended) => &ended.changes,
             Self::FannedOut(fanned) => &fanned.changes,
             Self::BranchEnded(ended) => &ended.changes,
+            Self::Restored(restored) => &restored.changes,
             Self::AttemptFailed(_)
             | Self::TimerFired(_)
             | Self::Placed(_)
@@ -503,4 +505,111 @@ pub struct Cancelled {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// Body of [`Record::Restored`]: the whole state of execution the run goes on from, but for its data, which is told as
+/// changes. So whoever folds it needs no other history.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Restored {
+    /// Why, and where the state comes from.
+    pub why: Restoration,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The hash of the machine it is bound to from now on.
+    pub machine: String,
+    /// Who does the work.
+    pub driver: Driver,
+    /// The states the run is in then. Those entered anew have a new visit, and this record's rev; those whose work had
+    /// ended keep their visit.
+    pub active: Ordered<StateId, Active>,
+    /// How often states were entered, as far as the run's own history does not say.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub visits: Ordered<StateId, Visit>,
+    /// Everything history states remember then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remembered: Vec<Remembered>,
+    /// All timers that are pending then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<TimerSet>,
+    /// What makes the data to be restored of the data there was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Whether the run can then go on only by a person, a time or an outside event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
+    /// What was done after the state that is restored, has an effect on the world, and is not undone by this. Latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lasting: Vec<Lasting>,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a run goes on from another state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restoration {
+    /// It goes back to where it was.
+    RolledBack {
+        /// The rev whose state it is.
+        rev: Rev,
+    },
+    /// It begins where another run was. Only the first record of a run says so.
+    Forked {
+        /// The other run.
+        run: RunId,
+        /// The rev whose state it is.
+        rev: Rev,
+    },
+    /// It goes on in another version of its workflow.
+    Migrated {
+        /// The hash of the machine it was bound to.
+        from: String,
+        /// States that have another name there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        renamed: Vec<Renamed>,
+    },
+}
+
+/// A state that has another name in another version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Renamed {
+    /// What it was called.
+    pub old: StateId,
+    /// What it is called.
+    pub new: StateId,
+}
+
+/// Work with an effect on the world that no rollback undoes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Lasting {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    #[serde(default, skip_serializing_if = "Branch::is_whole")]
+    pub branch: Branch,
+    /// How far it got.
+    pub how: Done,
+    /// What the state's `compensate` says would make it good; null if it says nothing.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub compensate: Json,
+}
+
+/// How far a piece of work got.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Done {
+    /// It ended well.
+    Ended,
+    /// It failed, and may have had a part of its effect.
+    Failed,
+    /// It was going on, and may have had a part of its effect.
+    Begun,
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::id::Rev;
 use crate::machine::FactKind;
 use crate::time::Timestamp;
 
@@ -41,12 +42,14 @@ pub enum FactBody {
     Artifact(Artifact),
     /// Anything else worth a line.
     Note(Note),
+    /// A rev got a name, by which the run can be taken back to it.
+    Checkpoint(Checkpoint),
 }
 
 impl FactBody {
     /// The stored names of all kinds.
-    pub const KINDS: [&str; 6] =
-        ["action", "action_ended", "decision", "message", "artifact", "note"];
+    pub const KINDS: [&str; 7] =
+        ["action", "action_ended", "decision", "message", "artifact", "note", "checkpoint"];
 
     /// The stored name of the kind.
     #[must_use]
@@ -58,6 +61,7 @@ impl FactBody {
             Self::Message(_) => "message",
             Self::Artifact(_) => "artifact",
             Self::Note(_) => "note",
+            Self::Checkpoint(_) => "checkpoint",
         }
     }
 
@@ -69,7 +73,7 @@ impl FactBody {
             Self::Decision(_) => Some(FactKind::Decision),
             Self::Message(_) => Some(FactKind::Message),
             Self::Artifact(_) => Some(FactKind::Artifact),
-            Self::ActionEnded(_) | Self::Note(_) => None,
+            Self::ActionEnded(_) | Self::Note(_) | Self::Checkpoint(_) => None,
         }
     }
 
@@ -81,7 +85,7 @@ impl FactBody {
             Self::Decision(decision) => Some((&decision.decision_type, &decision.question)),
             Self::Message(message) => Some((&message.message_type, &message.to)),
             Self::Artifact(artifact) => Some((&artifact.artifact_type, &artifact.name)),
-            Self::ActionEnded(_) | Self::Note(_) => None,
+            Self::ActionEnded(_) | Self::Note(_) | Self::Checkpoint(_) => None,
         }
     }
 }
@@ -211,4 +215,14 @@ pub struct Note {
     pub is_error: bool,
     /// A file, URL or id it refers to.
     pub r#ref: Option<String>,
+}
+
+/// A name for a rev. Nothing is copied: what was there then follows from the history.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Its name. Of several of one name the last counts.
+    pub name: String,
+    /// The rev.
+    pub rev: Rev,
 }

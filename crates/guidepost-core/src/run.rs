@@ -15,7 +15,7 @@ use crate::data::{Change, Data, Misfit};
 use crate::id::{Branch, Rev, StateId, TimerId, Visit};
 use crate::limits::SNAPSHOT_BYTES_MIN;
 use crate::record::{
-    AttemptFailed, BranchEnded, Cause, Placed, Record, TimerFires, TimerSet, Transitioned,
+    AttemptFailed, BranchEnded, Cause, Placed, Record, Restored, TimerFires, TimerSet, Transitioned,
 };
 use crate::time::Timestamp;
 
@@ -351,7 +351,7 @@ impl Run {
     /// [`Unfoldable`] if the record does not fit. The run is then in an undefined state and must be dropped.
     pub fn apply(&mut self, record: &Record) -> Result<(), Unfoldable> {
         let rev = self.rev.next();
-        if self.status.is_ended() && !matches!(record, Record::Placed(_)) {
+        if self.status.is_ended() && !matches!(record, Record::Placed(_) | Record::Restored(_)) {
             return Err(Unfoldable::AfterTheEnd { rev });
         }
         match record {
@@ -404,6 +404,7 @@ impl Run {
                 self.output = Json::String(failed.reason.clone());
             }
             Record::Cancelled(_) => self.end(Status::Cancelled),
+            Record::Restored(restored) => self.restore(restored, rev)?,
         }
         self.rev = rev;
         Ok(())
@@ -558,6 +559,37 @@ impl Run {
         self.timers.retain(
             |_, timer| !matches!(&timer.fires, TimerFires::Expired { state } if state == of),
         );
+    }
+
+    /// Goes on from another state. A run that is paused stays so: whoever paused it resumes it.
+    fn restore(&mut self, restored: &Restored, rev: Rev) -> Result<(), Unfoldable> {
+        for state in self.active.keys() {
+            let goes_on = restored.active.get(state).is_some_and(|active| active.rev != rev);
+            if let Some(visits) = self.visits.get_mut(state).filter(|_| !goes_on) {
+                visits.left = rev;
+            }
+        }
+        self.workflow.clone_from(&restored.workflow);
+        self.machine.clone_from(&restored.machine);
+        self.driver = restored.driver;
+        let entered = restored.active.iter().map(|(state, active)| (state, active.visit));
+        let counted = restored.visits.iter().map(|(state, visit)| (state, *visit));
+        for (state, visit) in counted.chain(entered) {
+            let visits = self.visits.entry(state.clone()).or_default();
+            visits.count = visits.count.max(visit);
+        }
+        self.active.clone_from(&restored.active);
+        let remembered = restored.remembered.iter();
+        self.memory = remembered.map(|kept| (kept.history.clone(), kept.states.clone())).collect();
+        let timers = restored.timers.iter().cloned();
+        self.timers =
+            timers.map(|TimerSet { id, due, fires }| (id, Timer { due, fires })).collect();
+        self.placed.clear();
+        self.output = Json::Null;
+        if self.paused.is_none() {
+            self.status = resting(restored.waiting);
+        }
+        self.change(&restored.changes, rev)
     }
 
     fn change(&mut self, changes: &[Change], rev: Rev) -> Result<(), Unfoldable> {

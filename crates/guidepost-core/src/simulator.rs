@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json};
 use crate::effect::Effect;
 use crate::id::{Branch, EventName, Rev, StateId, Visit};
 use crate::input::{
-    AttemptFailed, By, Control, Event, Evidence, Input, Start, WorkDone, WorkFailed,
+    AttemptFailed, By, Control, Event, Evidence, Input, Restore, Start, WorkDone, WorkFailed,
 };
 use crate::kernel::{Legal, Refused, Rejected, decide_all, leaves, legal, needs};
 use crate::machine::{Machine, Requirement};
-use crate::record::Record;
+use crate::record::{Record, Restoration};
 use crate::recorded::FactBody;
 use crate::run::{Driver, Run, Unfoldable};
 use crate::time::{Span, Timestamp};
@@ -190,6 +190,30 @@ impl Simulator {
     /// [`Failure::Rejected`] as [`decide`] says.
     pub fn control(&mut self, control: Control) -> Result<Step, Failure> {
         self.input(&Input::Control { control, by: By::default(), at: self.now })
+    }
+
+    /// Goes back to what was at a rev.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Rejected`] as [`decide`] says.
+    pub fn roll_back(&mut self, rev: Rev) -> Result<Step, Failure> {
+        let mut past = Run::default();
+        let mut past_at = self.now;
+        for record in self.history.iter().take(usize::try_from(rev.0).unwrap_or(usize::MAX)) {
+            past.apply(record)?;
+            past_at = record.at();
+        }
+        self.input(&Input::Restore(Restore {
+            why: Restoration::RolledBack { rev },
+            past: Box::new(past),
+            past_at,
+            going_on: Vec::new(),
+            edits: Vec::new(),
+            lasting: Vec::new(),
+            by: By::default(),
+            at: self.now,
+        }))
     }
 
     /// Lets time pass, firing what comes due on the way in order of time, each at its due time.

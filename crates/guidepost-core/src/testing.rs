@@ -10,6 +10,7 @@
 //! action tool_execution crm    puts an action on record; `observed tool_execution crm` one that was seen
 //! guard isRich true            binds a guard that has no definition
 //! pause, resume, cancel
+//! rollback 4                   goes back to what was at rev 4
 //! ```
 //!
 //! [`play`] answers each line with what it led to. Each scenario is also a test that the history folds to the live state
@@ -96,6 +97,7 @@ fn play_line(simulator: &mut Simulator, line: &str) -> Result<Step, Failure> {
         "pause" => simulator.control(Control::Pause),
         "resume" => simulator.control(Control::Resume),
         "cancel" => simulator.control(Control::Cancel),
+        "rollback" => simulator.roll_back(Rev(rest.parse().expect("a rev"))),
         "action" | "observed" => {
             let action = Action {
                 action_type: name.to_owned(),
@@ -172,39 +174,47 @@ fn told(simulator: &Simulator, step: &Step) -> String {
 
 fn told_record(record: &Record) -> Vec<String> {
     let mut parts = Vec::new();
-    let changes = match record {
-        Record::Started(started) => &started.changes,
-        Record::Transitioned(taken) => &taken.changes,
-        Record::WorkEnded(ended) => &ended.changes,
-        Record::FannedOut(fanned) => {
-            parts.push(format!("{} branches", fanned.branches));
-            &fanned.changes
-        }
-        Record::BranchEnded(ended) => {
-            let how = if ended.ok { "ended" } else { "failed" };
-            parts.push(format!("branch {} {how}", ended.branch));
-            &ended.changes
-        }
-        Record::AttemptFailed(failed) => {
-            parts.push(format!("attempt {} failed", failed.attempt));
-            return parts;
-        }
-        Record::Completed(completed) if !completed.output.is_null() => {
-            parts.push(format!("output {}", completed.output));
-            return parts;
-        }
-        Record::Paused(paused) if !paused.detail.is_empty() => {
-            parts.push(format!("{}: {}", paused.reason.as_str(), paused.detail));
-            return parts;
-        }
-        Record::Completed(_)
-        | Record::Paused(_)
-        | Record::TimerFired(_)
-        | Record::Placed(_)
-        | Record::Resumed(_)
-        | Record::Failed(_)
-        | Record::Cancelled(_) => return parts,
-    };
+    let changes =
+        match record {
+            Record::Started(started) => &started.changes,
+            Record::Transitioned(taken) => &taken.changes,
+            Record::WorkEnded(ended) => &ended.changes,
+            Record::FannedOut(fanned) => {
+                parts.push(format!("{} branches", fanned.branches));
+                &fanned.changes
+            }
+            Record::BranchEnded(ended) => {
+                let how = if ended.ok { "ended" } else { "failed" };
+                parts.push(format!("branch {} {how}", ended.branch));
+                &ended.changes
+            }
+            Record::Restored(restored) => {
+                parts.push("restored".to_owned());
+                parts.extend(restored.timers.iter().map(|timer| {
+                    format!("timer {} in {}", timer.id, timer.due.since(restored.at))
+                }));
+                &restored.changes
+            }
+            Record::AttemptFailed(failed) => {
+                parts.push(format!("attempt {} failed", failed.attempt));
+                return parts;
+            }
+            Record::Completed(completed) if !completed.output.is_null() => {
+                parts.push(format!("output {}", completed.output));
+                return parts;
+            }
+            Record::Paused(paused) if !paused.detail.is_empty() => {
+                parts.push(format!("{}: {}", paused.reason.as_str(), paused.detail));
+                return parts;
+            }
+            Record::Completed(_)
+            | Record::Paused(_)
+            | Record::TimerFired(_)
+            | Record::Placed(_)
+            | Record::Resumed(_)
+            | Record::Failed(_)
+            | Record::Cancelled(_) => return parts,
+        };
     for change in changes {
         parts.push(match change {
             crate::data::Change::Set(path, value) => format!("{path} = {value}"),

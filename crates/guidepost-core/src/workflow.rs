@@ -109,6 +109,15 @@ pub fn compile(text: &[u8], file: &str) -> Compiled {
     finish(&root, &name, dialect, format, problems)
 }
 
+/// A definition as JSON, as it is written: sugar is not expanded, and only comments are lost.
+///
+/// # Errors
+///
+/// What is wrong with the text, if it cannot be read.
+pub fn as_json(text: &str, file: &str) -> Result<serde_json::Value, Diagnostic> {
+    parse(text.as_bytes(), file).0.map(|parsed| parsed.root.to_json())
+}
+
 /// Checks a workflow written as rows. Its runs may be placed in any state.
 #[must_use]
 pub fn compile_open(workflow: &OpenWorkflow) -> Compiled {

@@ -1,18 +1,21 @@
 //! Laws of the kernel, for random machines and random inputs.
 //!
-//! The live state is the folded history; a refused input changes nothing; the order of inputs alone decides the outcome; the
+//! The live state is the folded history, however often it went back; a refused input changes nothing; the order of inputs alone decides the outcome; the
 //! configuration is always legal; and what `legal` lists is what `decide` takes.
 
 mod random;
 
+use std::collections::BTreeMap;
+
 use guidepost_core::id::Rev;
+use guidepost_core::input::Control;
 use guidepost_core::kernel::{Rejected, legal};
 use guidepost_core::run::Driver;
 use guidepost_core::simulator::{Failure, Simulator};
 use guidepost_core::testing::{assert_folds, assert_legal_configuration, machine};
 use guidepost_core::time::{Span, Timestamp};
 use proptest::prelude::*;
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::random::EVENTS;
 
@@ -25,6 +28,8 @@ fn step(simulator: &mut Simulator, input: u8) -> Result<bool, TestCaseError> {
             simulator.send(EVENTS[usize::from(input)], data, None)
         }
         4 => simulator.send("A", Map::new(), Some(Rev(before.rev.0.saturating_sub(1)))),
+        // Halfway back: also where the run was in the middle of a step, or already over.
+        6 => simulator.roll_back(Rev(before.rev.0.div_ceil(2))),
         _ => simulator.advance(Span(7_000_000_000)),
     };
     match outcome {
@@ -51,11 +56,34 @@ fn play(seed: u64, inputs: &[u8]) -> Result<Simulator, TestCaseError> {
     Ok(simulator)
 }
 
+/// Where the run is, what it holds, and what it waits for, by the time left: all but which visit it is and when it began.
+fn without_visits(simulator: &Simulator) -> Json {
+    let Simulator { run, now, .. } = simulator;
+    let active = simulator.active();
+    let working: Vec<bool> = active.iter().map(|state| run.active[state].work_ended).collect();
+    let timers = run.timers.values();
+    let mut timers: Vec<_> =
+        timers.map(|timer| json!([timer.due.since(*now), timer.fires]).to_string()).collect();
+    timers.sort();
+    let memory: BTreeMap<_, _> = run.memory.iter().collect();
+    json!({
+        "active": active, "ended": working, "timers": timers, "memory": memory,
+        "data": run.data.to_json(), "status": run.status,
+    })
+}
+
+/// A machine that cannot come to rest pauses its run, and a paused run stays so when it goes back.
+fn resume(simulator: &mut Simulator) {
+    if simulator.run.paused.is_some() {
+        simulator.control(Control::Resume).expect("a paused run can be resumed");
+    }
+}
+
 proptest! {
     #[test]
     fn live_state_is_the_folded_history(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..6, 0..30),
+        inputs in prop::collection::vec(0_u8..7, 0..30),
     ) {
         assert_folds(&play(seed, &inputs)?);
     }
@@ -63,11 +91,39 @@ proptest! {
     #[test]
     fn the_order_of_inputs_alone_decides_the_outcome(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..6, 0..30),
+        inputs in prop::collection::vec(0_u8..7, 0..30),
     ) {
         let (first, second) = (play(seed, &inputs)?, play(seed, &inputs)?);
         prop_assert_eq!(&first.history, &second.history);
         prop_assert_eq!(&first.run, &second.run);
+    }
+
+    #[test]
+    fn going_back_twice_to_one_place_gives_one_state_but_for_visits(
+        seed: u64,
+        inputs in prop::collection::vec(0_u8..6, 1..20),
+        later in prop::collection::vec(0_u8..6, 0..10),
+        part in 1_u64..=4,
+    ) {
+        let mut simulator = play(seed, &inputs)?;
+        resume(&mut simulator);
+        let rev = Rev(simulator.run.rev.0 * part / 4);
+        if simulator.roll_back(rev).is_err() {
+            // It was over there, or had not begun; tests/scenarios/restore.rs has those cases.
+            return Ok(());
+        }
+        let first = without_visits(&simulator);
+        let visits = simulator.run.visits.clone();
+        for input in later {
+            step(&mut simulator, input)?;
+        }
+        resume(&mut simulator);
+        simulator.roll_back(rev).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(first, without_visits(&simulator));
+        for (state, before) in &visits {
+            prop_assert!(simulator.run.visits[state].count >= before.count);
+        }
+        assert_folds(&simulator);
     }
 
     #[test]

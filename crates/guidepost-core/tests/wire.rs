@@ -7,10 +7,11 @@ use guidepost_core::record::{Record, Unreadable};
 use guidepost_core::run::{Run, Status};
 use serde_json::{Value as Json, json};
 
-const HISTORIES: [(&str, &str); 3] = [
+const HISTORIES: [(&str, &str); 4] = [
     ("0.1.0, completed", include_str!("wire/0.1.0-completed.jsonl")),
     ("0.1.0, failed", include_str!("wire/0.1.0-failed.jsonl")),
     ("0.1.0, cancelled", include_str!("wire/0.1.0-cancelled.jsonl")),
+    ("0.1.0, restored", include_str!("wire/0.1.0-restored.jsonl")),
 ];
 
 fn records(history: &str) -> Vec<(Json, Record)> {
@@ -52,6 +53,23 @@ fn a_released_history_folds_to_the_state_it_meant() {
 }
 
 #[test]
+fn a_run_goes_on_from_what_a_restored_record_says_and_from_nothing_else() {
+    let (_, history) = HISTORIES[3];
+    let mut run = Run::default();
+    for (line, record) in records(history) {
+        run.apply(&record).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    assert_eq!((run.rev, run.status), (Rev(3), Status::Waiting));
+    assert_eq!((run.workflow.as_str(), run.machine.as_str()), ("release", "77aa"));
+    assert_eq!(run.data.to_json(), json!({"notes": ["first"], "text": "Cold."}));
+    assert_eq!(run.active["Work.Check"].visit.0, 4);
+    assert_eq!(run.active["Work.Check"].rev, Rev(3));
+    assert_eq!(run.visits["Work.Draft"].count.0, 2);
+    assert_eq!(run.timers["after:Work.Check#4:0"].due.0, 13_000);
+    assert_eq!(run.memory["Work.back"][0].as_str(), "Work.Draft");
+}
+
+#[test]
 fn the_newest_release_shows_every_kind() {
     let kinds: Vec<&str> = HISTORIES
         .iter()
@@ -69,6 +87,7 @@ fn the_newest_release_shows_every_kind() {
         "completed",
         "failed",
         "cancelled",
+        "restored",
     ] {
         assert!(kinds.contains(&kind), "{kind}");
     }

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod call;
+pub mod history;
 mod machines;
 pub mod plan;
 pub mod runner;

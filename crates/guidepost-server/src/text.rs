@@ -4,6 +4,7 @@
 //! A reply names the run and its rev first and ends with what is legal next. Whatever users, agents or the web said stands
 //! between `<<` and `>>` (see [`foreign`]), so that nothing stored can pass for a part of the reply.
 
+mod back;
 mod budget;
 mod definition;
 mod failure;
@@ -17,6 +18,7 @@ mod reading;
 mod standing;
 mod verified;
 
+pub use self::back::{checkpointed, diff, forked, migrated, migrated_run, replayed, rolled_back};
 pub use self::budget::{REPLY_MAX, capped, size};
 pub use self::definition::{definition, workflow};
 pub use self::failure::error;

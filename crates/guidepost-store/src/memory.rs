@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
+use guidepost_core::record::Record;
 use guidepost_core::recorded::Fact;
 use guidepost_core::time::Timestamp;
 
@@ -182,6 +183,9 @@ impl Store for Memory {
             held.expect_rev(expected)?;
             if let Some(held) = &changes.fence {
                 own.tasks.expect_held(held)?;
+            }
+            if batch.records.iter().any(|record| matches!(record, Record::Restored(_))) {
+                held.bind(own.catalogue.version_of(&batch.run)?);
             }
             let committed = held.commit(expected, batch)?;
             own.change_tasks(run, changes, now);

@@ -14,6 +14,13 @@ pub(crate) fn no_such_version(workflow: &str, version: Option<Version>) -> Store
     StoreError::Refused { what, hint }
 }
 
+/// A run cannot be bound to it.
+pub(crate) fn no_such_structure(machine: &str) -> StoreError {
+    let what = format!("the run's workflow has no version with the structure `{machine}`");
+    let hint = Some("save the definition first, with `guidepost apply`".to_owned());
+    StoreError::Refused { what, hint }
+}
+
 /// No such state can be reworded or entered.
 pub(crate) fn no_such_state(workflow: &str, state: &str) -> StoreError {
     StoreError::Refused {

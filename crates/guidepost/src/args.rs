@@ -1,5 +1,6 @@
 //! What one can type. The doc comments here are the help texts, and `docs/cli.md` is made from them.
 
+mod back;
 mod inputs;
 mod object;
 
@@ -12,6 +13,7 @@ use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Span;
 use guidepost_store::TaskId;
 
+pub(crate) use self::back::{Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
 pub(crate) use self::inputs::{Inputs, Sent};
 pub(crate) use self::object::Object;
 use self::object::object;
@@ -114,6 +116,18 @@ pub(crate) enum Command {
     Resume(Control),
     /// End a run from outside
     Cancel(Control),
+    /// Name a place in a run's history, or list the places to go back to
+    Checkpoint(Checkpoint),
+    /// Take a run back to an earlier place
+    Rollback(Rollback),
+    /// Begin a run where another was, with other data if wished
+    Fork(Fork),
+    /// Take live runs to another version of their workflow
+    Migrate(Migrate),
+    /// Decide a run's history again, without any effect, and compare
+    Replay(Replay),
+    /// Show where two runs part and what differs
+    Diff(Diff),
     /// Check that histories are whole and fold to what is stored
     Verify(Verify),
     /// Tell which store is used, and how it is

@@ -2,21 +2,27 @@
 
 mod apply;
 mod check;
+mod checkpoint;
 mod connect;
 mod control;
 mod define;
 mod demo;
+mod diff;
 mod r#do;
 mod doctor;
 mod explain;
 mod find;
+mod fork;
 mod graph;
 mod history;
 mod init;
 mod log;
 mod ls;
 mod mcp;
+mod migrate;
 mod read;
+mod replay;
+mod rollback;
 mod run;
 mod show;
 mod simulate;
@@ -74,6 +80,12 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Cancel(args) => {
             wait_for(control::run(args, input::Control::Cancel, &Door::open(global)?, out))
         }
+        Command::Checkpoint(args) => wait_for(checkpoint::run(args, &Door::open(global)?, out)),
+        Command::Rollback(args) => wait_for(rollback::run(args, &Door::open(global)?, out)),
+        Command::Fork(args) => wait_for(fork::run(args, &Door::open(global)?, out)),
+        Command::Migrate(args) => wait_for(migrate::run(args, &Door::open(global)?, out)),
+        Command::Replay(args) => wait_for(replay::run(args, &Door::open(global)?, out)),
+        Command::Diff(args) => wait_for(diff::run(args, &Door::open(global)?, out)),
         Command::Verify(args) => wait_for(verify::run(args, &Door::open(global)?, out)),
         Command::Doctor => wait_for(doctor::run(&Door::open(global)?, out)),
         Command::Mcp(args) => wait_for(mcp::run(args, global)),

@@ -215,7 +215,8 @@ impl Macrostep<'_> {
 
 impl Machine {
     /// The names of guards and actions that nobody defined or bound.
-    pub(super) fn unbound(&self) -> Vec<String> {
+    #[must_use]
+    pub fn unbound(&self) -> Vec<String> {
         let guards = self.unbound_guards.iter().filter(|(_, answer)| answer.is_none());
         let guards = guards.map(|(name, _)| name.clone());
         guards.chain(self.unbound_actions.iter().cloned()).collect()

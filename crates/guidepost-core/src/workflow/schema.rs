@@ -113,6 +113,7 @@ fn root_keys() -> Json {
                 "max_llm_calls": {"type": "integer", "minimum": 1},
                 "max_steps": {"type": "integer", "minimum": 1},
                 "max_launches": {"type": "integer", "minimum": 0},
+                "max_rollback_steps": {"type": "integer", "minimum": 0},
             },
             "additionalProperties": false,
         },

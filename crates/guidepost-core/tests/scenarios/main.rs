@@ -12,6 +12,7 @@ mod gates;
 mod hierarchy;
 mod history;
 mod parallel;
+mod restore;
 mod stale;
 mod timers;
 mod work;

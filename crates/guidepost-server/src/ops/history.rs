@@ -177,6 +177,7 @@ fn author(record: &Record) -> &str {
         Record::Paused(body) => &body.by,
         Record::Resumed(body) => &body.by,
         Record::Cancelled(body) => &body.by,
+        Record::Restored(body) => &body.by,
         _ => "",
     }
 }

@@ -56,6 +56,10 @@ fn what(item: &HistoryItem) -> String {
         "completed" => format!("completed{}", after(" with ", body, "output")),
         "failed" => format!("failed{}", after(": ", body, "reason")),
         "cancelled" => format!("cancelled{}", after(": ", body, "reason")),
+        "restored" => restored(body),
+        "checkpoint" => {
+            format!("checkpoint {} for rev {}", part(body, "name"), part(body, "rev"))
+        }
         "action" => action(body),
         "action_ended" => format!(
             "end of {}{}{}{}",
@@ -94,6 +98,16 @@ fn branch(body: &Json) -> String {
         Some(number) if number > 0 => format!("{}[{number}]", part(body, "state")),
         Some(_) | None => part(body, "state"),
     }
+}
+
+fn restored(body: &Json) -> String {
+    let why = &body["why"];
+    let text = match why.as_object().and_then(|fields| fields.keys().next()).map(String::as_str) {
+        Some("rolled_back") => format!("went back to rev {}", part(&why["rolled_back"], "rev")),
+        Some("forked") => format!("forked from another run at rev {}", part(&why["forked"], "rev")),
+        _ => "migrated to another version".to_owned(),
+    };
+    text + &after(", ", body, "note")
 }
 
 fn transitioned(item: &HistoryItem) -> String {

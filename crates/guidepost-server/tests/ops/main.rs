@@ -6,6 +6,7 @@
 mod support;
 
 mod agree;
+mod back;
 mod control;
 mod define;
 mod find;

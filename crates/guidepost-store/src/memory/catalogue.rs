@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use guidepost_core::id::Version;
+use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 use indexmap::IndexMap;
 
 use super::matches::has_words;
 use super::runs::Runs;
 use crate::filter::{page, page_items, words};
+use crate::refuse;
 use crate::{
     Defined, NewVersion, OBSERVED, Page, Rewording, Source, StateWording, StoreError,
     TransitionRow, TransitionWording, VersionSummary, Wanted, Wording, Workflow, WorkflowBody,
@@ -146,12 +148,23 @@ impl Catalogue {
     }
 
     /// Refuses what no run can be created in.
+    /// The version with the structure a run is bound to; none if it follows rows.
+    pub(super) fn version_of(&self, run: &Run) -> Result<Option<Version>, StoreError> {
+        if run.machine.is_empty() {
+            return Ok(None);
+        }
+        let held = self.workflows.get(&run.workflow);
+        let at = held
+            .and_then(|held| held.versions.iter().position(|version| version.hash == run.machine));
+        at.map(|at| Some(number(at))).ok_or_else(|| refuse::no_such_structure(&run.machine))
+    }
+
     pub(super) fn expect(&self, name: &str, version: Option<Version>) -> Result<(), StoreError> {
         let exists = match version {
             None => name == OBSERVED,
             Some(version) => self.workflow(name, Wanted::Version(version)).is_some(),
         };
-        if exists { Ok(()) } else { Err(crate::refuse::no_such_version(name, version)) }
+        if exists { Ok(()) } else { Err(refuse::no_such_version(name, version)) }
     }
 
     pub(super) fn reword(&mut self, edit: Rewording) -> Result<(), StoreError> {
@@ -159,7 +172,7 @@ impl Catalogue {
             .workflows
             .get_mut(&edit.workflow)
             .and_then(|held| held.states.get_mut(&edit.state))
-            .ok_or_else(|| crate::refuse::no_such_state(&edit.workflow, &edit.state))?;
+            .ok_or_else(|| refuse::no_such_state(&edit.workflow, &edit.state))?;
         let [guideline, description] = wording.present.clone();
         wording.replace([edit.guideline.or(guideline), edit.description.or(description)]);
         Ok(())

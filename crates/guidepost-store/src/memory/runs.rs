@@ -213,6 +213,11 @@ impl Held {
         Ok(Committed { seq: self.head.seq, rev, snapshot })
     }
 
+    /// Binds the run to a version of its workflow; to none if it follows rows.
+    pub(super) fn bind(&mut self, version: Option<Version>) {
+        self.head.version = version;
+    }
+
     pub(super) fn record(
         &mut self,
         facts: Vec<Fact>,

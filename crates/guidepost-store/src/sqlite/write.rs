@@ -34,6 +34,8 @@ pub(super) struct Step {
     /// The data, if a snapshot of it is due.
     snapshot: Option<Payload>,
     tasks: TaskChanges,
+    /// The hash of the machine the run is bound to from now on, if the step may change it.
+    machine: Option<String>,
 }
 
 /// Observed facts, ready to be stored.
@@ -80,6 +82,7 @@ impl Step {
     pub(super) fn new(batch: Batch) -> Result<Self, StoreError> {
         let Batch { records, run, current_state, leaves, request, recorded_at, tasks } = batch;
         let is_settled = !run.is_unsettled();
+        let is_restored = records.iter().any(|record| matches!(record, Record::Restored(_)));
         let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
         Ok(Self {
             records: records.iter().map(Sealable::of_record).collect::<Result<_, _>>()?,
@@ -93,6 +96,7 @@ impl Step {
             leaves,
             snapshot: snapshot.map(Payload::new),
             tasks,
+            machine: is_restored.then_some(run.machine),
         })
     }
 }
@@ -322,6 +326,14 @@ pub(super) fn commit(
         db.prepare_cached(include_str!("queries/advance_run_status.sql"))?.execute(
             named_params! { ":run": run.0, ":status": step.status.as_str(), ":due": step.due },
         )?;
+    }
+    if let Some(machine) = &step.machine {
+        let bound = db.prepare_cached(include_str!("queries/rebind_run.sql"))?.execute(
+            named_params! { ":run": run.0, ":workflow": head.workflow_id, ":machine": machine },
+        )?;
+        if bound == 0 {
+            return Err(Fault::Undo(refuse::no_such_structure(machine)));
+        }
     }
     tasks::change(db, tenant, run, &step.tasks, step.status, step.recorded_at)?;
     Ok(Committed { seq: head.seq, rev: head.rev, snapshot: step.snapshot.is_some() })

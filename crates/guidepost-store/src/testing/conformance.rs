@@ -42,6 +42,8 @@ macro_rules! conformance {
             history_is_read_in_both_directions
             history_is_filtered_by_kind
             a_repeated_request_finds_its_outcome
+            a_restored_run_is_what_its_records_fold_to
+            a_run_is_bound_only_to_what_its_workflow_has
             evidence_is_counted_from_a_rev
             a_clean_history_verifies
             a_published_head_stays_in_its_history

@@ -4,10 +4,38 @@ use expect_test::expect;
 
 use crate::conversation::Conversation;
 
-pub(crate) const COMMANDS: [&str; 25] = [
-    "demo", "init", "check", "apply", "define", "ls", "show", "graph", "simulate", "start",
-    "where", "do", "log", "wait", "find", "read", "history", "pause", "resume", "cancel", "verify",
-    "doctor", "explain", "mcp", "connect",
+pub(crate) const COMMANDS: [&str; 31] = [
+    "demo",
+    "init",
+    "check",
+    "apply",
+    "define",
+    "ls",
+    "show",
+    "graph",
+    "simulate",
+    "start",
+    "where",
+    "do",
+    "log",
+    "wait",
+    "find",
+    "read",
+    "history",
+    "pause",
+    "resume",
+    "cancel",
+    "checkpoint",
+    "rollback",
+    "fork",
+    "migrate",
+    "replay",
+    "diff",
+    "verify",
+    "doctor",
+    "explain",
+    "mcp",
+    "connect",
 ];
 
 #[test]
@@ -21,31 +49,39 @@ fn the_overview_shows_the_first_steps() {
         Usage: guidepost [OPTIONS] <COMMAND>
 
         Commands:
-          demo      Watch a scripted agent being led through two workflows over MCP
-          init      Write a sample workflow to edit
-          check     Read workflow files and tell every problem in them
-          apply     Save workflow files as new versions
-          define    Check one workflow file, and save it with --save
-          ls        List runs, or workflows
-          show      Show a run or a workflow; with --html as one page for a browser
-          graph     Print a workflow as a diagram
-          simulate  Step through a workflow file, without a store
-          start     Start a run of a workflow
-          where     Tell where a run is, what to do there and what is legal next
-          do        Send an event to a run
-          log       Record what happened, without moving the run
-          wait      Wait until a run moves
-          find      Find workflows or runs by words
-          read      Read part of a run's record
-          history   Print a run's history, oldest first
-          pause     Stop a run from taking inputs
-          resume    Let a paused run go on
-          cancel    End a run from outside
-          verify    Check that histories are whole and fold to what is stored
-          doctor    Tell which store is used, and how it is
-          explain   Explain an error code
-          mcp       Serve agents over MCP on stdin and stdout
-          connect   Print, or with --write make, the MCP entry an agent needs
+          demo        Watch a scripted agent being led through two workflows over MCP
+          init        Write a sample workflow to edit
+          check       Read workflow files and tell every problem in them
+          apply       Save workflow files as new versions
+          define      Check one workflow file, and save it with --save
+          ls          List runs, or workflows
+          show        Show a run or a workflow; with --html as one page for a browser
+          graph       Print a workflow as a diagram
+          simulate    Step through a workflow file, without a store
+          run         Run a workflow to its end: agents, commands, requests, other workflows
+          start       Start a run of a workflow, for an agent to walk
+          where       Tell where a run is, what to do there and what is legal next
+          do          Send an event to a run
+          log         Record what happened, without moving the run
+          wait        Wait until a run moves
+          find        Find workflows or runs by words
+          read        Read part of a run's record
+          history     Print a run's history, oldest first
+          tasks       List what is to be done, and do it as a worker
+          pause       Stop a run from taking inputs
+          resume      Let a paused run go on
+          cancel      End a run from outside
+          checkpoint  Name a place in a run's history, or list the places to go back to
+          rollback    Take a run back to an earlier place
+          fork        Begin a run where another was, with other data if wished
+          migrate     Take live runs to another version of their workflow
+          replay      Decide a run's history again, without any effect, and compare
+          diff        Show where two runs part and what differs
+          verify      Check that histories are whole and fold to what is stored
+          doctor      Tell which store is used, and how it is
+          explain     Explain an error code
+          mcp         Serve agents over MCP on stdin and stdout
+          connect     Print, or with --write make, the MCP entry an agent needs
 
         Options:
           -h, --help     Print help

@@ -184,6 +184,7 @@ impl<'t> Reader<'t, '_> {
             "max_llm_calls",
             "max_steps",
             "max_launches",
+            "max_rollback_steps",
         ];
         let entries = self.section("limits");
         self.check_keys(entries, &[&known], "limits");
@@ -195,6 +196,7 @@ impl<'t> Reader<'t, '_> {
                 "max_llm_calls" => limits.max_llm_calls = self.count(value, key, 1),
                 "max_steps" => limits.max_steps = self.count(value, key, 1),
                 "max_launches" => limits.max_launches = self.count(value, key, 0),
+                "max_rollback_steps" => limits.max_rollback_steps = self.count(value, key, 0),
                 _ => {}
             }
         }

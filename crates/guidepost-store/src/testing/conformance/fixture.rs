@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use guidepost_core::data::Change;
 use guidepost_core::id::{
-    AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version,
+    AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version, Visit,
 };
 use guidepost_core::record::{
-    Cause, Completed, Record, Started, TimerFires, TimerSet, Transitioned,
+    Cause, Completed, Record, Restoration, Restored, Started, TimerFires, TimerSet, Transitioned,
 };
 use guidepost_core::recorded::{Action, Fact, FactBody, Note};
-use guidepost_core::run::{Driver, Run};
+use guidepost_core::run::{Active, Driver, Ordered, Run};
 use guidepost_core::time::Timestamp;
 
 use crate::{
@@ -92,6 +92,36 @@ impl Fixture {
         let loaded = self.load(run).await;
         let expected = step.expected.unwrap_or(loaded.run.rev);
         self.store.commit(&self.tenant, run, expected, step.batch(loaded.run)).await
+    }
+
+    /// Lets the run go on in `Ingest` as it was at the beginning, bound to the machine of this hash.
+    pub(super) async fn restore(&self, run: RunNo, machine: &str) -> Result<Committed, StoreError> {
+        let before = self.load(run).await.run;
+        let rev = before.rev;
+        let visit = before.visits.get("Ingest").map_or(Visit(1), |visits| visits.count.next());
+        let report = AttributeName::from("report");
+        let restored = Restored {
+            why: Restoration::RolledBack { rev: Rev(2) },
+            workflow: before.workflow.clone(),
+            machine: machine.to_owned(),
+            driver: before.driver,
+            active: std::iter::once((
+                StateId::from("Ingest"),
+                Active::entered(visit, rev.next(), at(3)),
+            ))
+            .collect(),
+            visits: Ordered::default(),
+            remembered: vec![],
+            timers: vec![],
+            changes: vec![Change::set(&report, "as it was".into())],
+            waiting: false,
+            lasting: vec![],
+            by: "tester".to_owned(),
+            note: None,
+            at: at(3),
+        };
+        let batch = batch(before, vec![restored.into()], "Ingest", at(3));
+        self.store.commit(&self.tenant, run, rev, batch).await
     }
 
     /// Records facts.

@@ -3,8 +3,9 @@
 use guidepost_core::id::{Rev, RunNo, Seq};
 use guidepost_core::machine::{FactKind, Requirement};
 use guidepost_core::recorded::{Artifact, Decision, Fact, FactBody, Message};
+use guidepost_core::run::Status;
 
-use super::fixture::{Fixture, Step, action, at, done, found, note};
+use super::fixture::{Fixture, Step, action, at, done, found, lead, note};
 use crate::{EntryBody, HistoryPage, RequestDigest, StoreError};
 
 fn page(newest_first: bool, beyond: Option<Seq>, limit: usize) -> HistoryPage {
@@ -56,6 +57,32 @@ pub async fn history_is_filtered_by_kind(on: Fixture) {
         let seqs: Vec<u64> = read.items.iter().map(|entry| entry.seq.0).collect();
         assert_eq!((seqs.as_slice(), read.next), (expected, None));
     }
+}
+
+/// A run that was over goes on from an earlier state, in another version, and the store knows it in all its answers.
+pub async fn a_restored_run_is_what_its_records_fold_to(on: Fixture) {
+    let run = on.run_with_history().await;
+    done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
+    assert!(on.load(run).await.run.status.is_ended());
+    let second = done(on.store.define(&on.tenant, lead("h2")).await).version;
+    done(on.restore(run, "h2").await);
+    let loaded = on.load(run).await;
+    assert_eq!((loaded.run.status, loaded.run.machine.as_str()), (Status::Running, "h2"));
+    assert_eq!(loaded.head.version, Some(second));
+    assert!(loaded.run.active.contains_key("Ingest"));
+    assert_eq!(loaded.run.data.to_json(), serde_json::json!({ "report": "as it was" }));
+    done(on.step(run, Step::to("Score")).await);
+    let verified = done(on.store.verify(&on.tenant, run).await);
+    assert_eq!(verified.problems, []);
+}
+
+/// A run cannot be bound to a structure nobody saved.
+pub async fn a_run_is_bound_only_to_what_its_workflow_has(on: Fixture) {
+    let run = on.run_with_history().await;
+    let before = on.load(run).await;
+    let refused = on.restore(run, "h3").await;
+    assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+    assert_eq!(on.load(run).await, before);
 }
 
 /// A request is known by its digest, from the rev its sender saw on.

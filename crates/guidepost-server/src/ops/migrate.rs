@@ -1,0 +1,271 @@
+//! Taking live runs to another version of their workflow, and adding a step to one.
+
+use std::sync::Arc;
+
+use guidepost_core::id::{Rev, RunNo, RunRef, Version};
+use guidepost_core::input::{By, Input, Restore};
+use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use guidepost_core::machine::Machine;
+use guidepost_core::record::{Renamed, Restoration};
+use guidepost_core::run::Status;
+use guidepost_core::workflow;
+use guidepost_engine::history::{self, Obstacle};
+use guidepost_store::{RunFilter, StoreError};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::current::ATTEMPTS_MAX;
+use super::rollback::restored;
+use super::{Allowed, Define, OpError, Ops, bounds};
+
+/// Runs listed at a time.
+const PAGE: usize = 100;
+
+/// Runs to take to another version.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Migrate {
+    /// The runs.
+    pub runs: Vec<RunRef>,
+    /// A workflow whose live runs are all meant, besides.
+    pub workflow: Option<String>,
+    /// The version: its number, or with the workflow's name, `bugfix@3`.
+    pub to: String,
+    /// States that are called otherwise there.
+    pub map: Vec<Renamed>,
+    /// Whether only to tell what would become of them.
+    pub dry_run: bool,
+    /// Why, in the caller's words.
+    pub note: Option<String>,
+    /// Who wants it.
+    pub caller: String,
+}
+
+/// What became of each run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Migrated {
+    /// Whether nothing was changed.
+    pub is_dry_run: bool,
+    /// The runs, in the order asked for.
+    pub runs: Vec<MigratedRun>,
+}
+
+impl Migrated {
+    /// Whether every run is where it was to be, or would be.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.runs.iter().all(|run| run.outcome != Outcome::Refused)
+    }
+}
+
+/// What became of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MigratedRun {
+    /// The run's short id.
+    pub run: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The version it was in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Version>,
+    /// The version it is in, or was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Version>,
+    /// The rev it is at.
+    pub rev: Rev,
+    /// The innermost states it is in, each with its name there.
+    pub states: Vec<Renamed>,
+    /// What the version has no place for, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+    /// Why it was not migrated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// What became of a run that was to be migrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in the version now.
+    Migrated,
+    /// It could be.
+    WouldMigrate,
+    /// It was there already.
+    Unchanged,
+    /// It stays where it is; the obstacles say why.
+    Refused,
+}
+
+/// A step to add to a live run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddStep {
+    /// The run.
+    pub run: RunRef,
+    /// The step, as under `steps:`.
+    pub step: Json,
+    /// Who adds it.
+    pub caller: String,
+}
+
+impl Ops {
+    /// Takes runs to another version of their workflow. Each for itself: one that cannot go stays where it is, and says
+    /// why. Going back is a migration to the version before, or a rollback to before it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::NoSuchVersion`] and [`OpError::NoSuchWorkflow`]; [`OpError::BadArgument`] if no run is named or the
+    /// version belongs to another workflow; and the failures of the store. Runs before the one that failed are migrated.
+    pub async fn migrate(&self, request: &Migrate) -> Result<Migrated, OpError> {
+        bounds::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
+        bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
+        let mut refs = request.runs.clone();
+        if let Some(workflow) = &request.workflow {
+            refs.extend(self.live_runs(workflow).await?.into_iter().map(RunRef::from));
+        } else if refs.is_empty() {
+            return Err(OpError::BadArgument {
+                what: "no run is named".to_owned(),
+                hint: Some("name runs, or all of a workflow with `--all WORKFLOW`".to_owned()),
+            });
+        }
+        let mut runs = Vec::with_capacity(refs.len());
+        for run in &refs {
+            runs.push(self.migrate_one(run, request).await?);
+        }
+        Ok(Migrated { is_dry_run: request.dry_run, runs })
+    }
+
+    async fn migrate_one(&self, run: &RunRef, request: &Migrate) -> Result<MigratedRun, OpError> {
+        for attempt in 1..=ATTEMPTS_MAX {
+            let mut current = self.current(run).await?;
+            let (new, to) = self.target(&current.run.workflow, &request.to).await?;
+            let now = self.world.now();
+            let found = history::migration(&current.machine, &new, &current.run, &request.map, now);
+            let from = current.head.version;
+            let is_there = new.hash == current.run.machine;
+            let outcome = match (is_there, found.obstacles.is_empty(), request.dry_run) {
+                (true, ..) => Outcome::Unchanged,
+                (false, false, _) => Outcome::Refused,
+                (false, true, true) => Outcome::WouldMigrate,
+                (false, true, false) => Outcome::Migrated,
+            };
+            let mut answer = MigratedRun {
+                run: current.name(),
+                outcome,
+                from,
+                to: Some(to),
+                rev: current.run.rev,
+                states: found.states,
+                dropped: if is_there { Vec::new() } else { found.dropped },
+                obstacles: if is_there { Vec::new() } else { found.obstacles },
+            };
+            if outcome != Outcome::Migrated {
+                return Ok(answer);
+            }
+            let input = Input::Restore(Restore {
+                why: Restoration::Migrated {
+                    from: current.run.machine.clone(),
+                    renamed: request.map.clone(),
+                },
+                past: Box::new(found.run),
+                past_at: now,
+                going_on: found.going_on,
+                edits: found.edits,
+                lasting: Vec::new(),
+                by: By { caller: request.caller.clone(), note: request.note.clone() },
+                at: now,
+            });
+            let batch = restored(&new, &current, &current.run, &input, now)?;
+            match self.commit(&mut current, batch).await {
+                Ok(()) => {
+                    answer.rev = current.run.rev;
+                    return Ok(answer);
+                }
+                Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        let run = self.current(run).await?.name();
+        Err(OpError::Contended { run, attempts: ATTEMPTS_MAX })
+    }
+
+    /// A version of a run's workflow.
+    async fn target(&self, workflow: &str, to: &str) -> Result<(Arc<Machine>, Version), OpError> {
+        let reference = match to.rsplit_once('@') {
+            Some((name, _)) if name != workflow => {
+                return Err(OpError::BadArgument {
+                    what: format!("the run is in workflow `{workflow}`, and `{to}` is of another"),
+                    hint: Some(format!("name a version of its own: `{workflow}@N`")),
+                });
+            }
+            Some(_) => to.to_owned(),
+            None => format!("{workflow}@{to}"),
+        };
+        let found = self.find_workflow(&reference).await?;
+        let no_version = || OpError::BadArgument {
+            what: format!("workflow `{workflow}` is written by SQL and has no versions"),
+            hint: Some("its runs follow its rows: edit those".to_owned()),
+        };
+        Ok((found.machine, found.version.ok_or_else(no_version)?))
+    }
+
+    async fn live_runs(&self, workflow: &str) -> Result<Vec<RunNo>, OpError> {
+        self.check_workflow(workflow).await?;
+        let mut filter = RunFilter {
+            workflow: Some(workflow.to_owned()),
+            status: Status::ALL.into_iter().filter(|status| !status.is_ended()).collect(),
+            limit: PAGE,
+            ..RunFilter::default()
+        };
+        let mut runs = Vec::new();
+        loop {
+            let page = self.store.runs(&self.tenant, &filter).await?;
+            runs.extend(page.items.iter().map(|run| run.no));
+            if page.next.is_none() {
+                runs.reverse();
+                return Ok(runs);
+            }
+            filter.cursor = page.next;
+        }
+    }
+
+    /// Adds a step at the end of a live run: a new version of its workflow has it after the present last one, and the run
+    /// is migrated to that version. Other runs stay in theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::BadArgument`] if the workflow is no plain list of steps; [`OpError::BadDefinition`] if the step cannot
+    /// be read; [`OpError::NotDone`] if the run is over; and the failures of the store.
+    pub async fn add_step(&self, request: &AddStep) -> Result<MigratedRun, OpError> {
+        let current = self.current(&request.run).await?;
+        let reference = match current.head.version {
+            Some(version) => format!("{}@{version}", current.run.workflow),
+            None => current.run.workflow.clone(),
+        };
+        let source = self.find_workflow(&reference).await?.source;
+        let no_list = || OpError::BadArgument {
+            what: format!("workflow `{reference}` is no plain list of steps"),
+            hint: Some(
+                "save a new version with `guidepost apply`, then migrate the run".to_owned(),
+            ),
+        };
+        let source = source.ok_or_else(no_list)?;
+        let mut definition =
+            workflow::as_json(&source.text, &source.file).map_err(|_| no_list())?;
+        definition
+            .get_mut("steps")
+            .and_then(Json::as_array_mut)
+            .ok_or_else(no_list)?
+            .push(request.step.clone());
+        let define = Define {
+            text: json!(definition).to_string(),
+            file: source.file,
+            save: true,
+            allowed: Allowed::Everything,
+            caller: request.caller.clone(),
+        };
+        let defined = self.define(&define).await?;
+        let to = defined.version().map(|version| version.to_string()).unwrap_or_default();
+        let migrate = Migrate { to, caller: request.caller.clone(), ..Migrate::default() };
+        self.migrate_one(&request.run, &migrate).await
+    }
+}

@@ -1,0 +1,204 @@
+//! What a run was: its history with the machines it walked, and how people name a place in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use guidepost_core::id::Rev;
+use guidepost_core::machine::Machine;
+use guidepost_core::record::{Lasting, Placed, Record};
+use guidepost_core::recorded::FactBody;
+use guidepost_core::run::Run;
+use guidepost_core::time::Timestamp;
+use guidepost_engine::history::{self, Milestone, Replay};
+use guidepost_store::{Entry, EntryBody, StoreError};
+
+use super::current::Current;
+use super::error::count;
+use super::{OpError, Ops};
+
+/// A place in a run's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// What was at a rev; if that is in the middle of a step, at the step's end.
+    Rev(Rev),
+    /// As people name it: a rev, a checkpoint, a visit of a state (`Review#2`), a state (its last visit), or a time.
+    Named(String),
+    /// So many steps before where it is.
+    Steps(u64),
+}
+
+/// What a run was.
+pub(super) struct Past {
+    pub(super) entries: Vec<Entry>,
+    pub(super) replay: Replay,
+    /// The places on its way that still count.
+    pub(super) way: Vec<Milestone>,
+    machines: HashMap<(String, String), Arc<Machine>>,
+}
+
+impl Ops {
+    /// Reads what a run was.
+    pub(super) async fn past(&self, current: &Current) -> Result<Past, OpError> {
+        let entries = history::read(&*self.store, &self.tenant, current.head.no).await?;
+        let machines = self.machines_in(&entries, current).await?;
+        let replay = history::replay(&entries, &|run: &Run| found(&machines, run));
+        let way = history::lineage(&replay);
+        Ok(Past { entries, replay, way, machines })
+    }
+
+    /// The machines a history walked, those that are gone left out.
+    async fn machines_in(
+        &self,
+        entries: &[Entry],
+        current: &Current,
+    ) -> Result<HashMap<(String, String), Arc<Machine>>, OpError> {
+        let mut machines = HashMap::new();
+        let of_run = |run: &Run| (run.workflow.clone(), run.machine.clone());
+        machines.insert(of_run(&current.run), Arc::clone(&current.machine));
+        for (_, record) in history::records(entries) {
+            let (workflow, machine) = match record {
+                Record::Started(started) => (&started.workflow, &started.machine),
+                Record::Restored(restored) => (&restored.workflow, &restored.machine),
+                // A run that SQL put into a workflow follows its rows, and no record binds it to anything else.
+                Record::Placed(Placed { workflow: Some(_), .. }) => {
+                    let machine = Arc::clone(&current.machine);
+                    return Ok(HashMap::from([((String::new(), String::new()), machine)]));
+                }
+                _ => continue,
+            };
+            let key = (workflow.clone(), machine.clone());
+            if machines.contains_key(&key) {
+                continue;
+            }
+            let run = Run { workflow: key.0.clone(), machine: key.1.clone(), ..Run::default() };
+            match self.machine_of(&current.head, &run).await {
+                Ok(machine) => drop(machines.insert(key, machine)),
+                Err(OpError::NoSuchWorkflow { .. } | OpError::NoSuchVersion { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(machines)
+    }
+}
+
+fn found(machines: &HashMap<(String, String), Arc<Machine>>, run: &Run) -> Option<Arc<Machine>> {
+    let key = (run.workflow.clone(), run.machine.clone());
+    machines.get(&key).or_else(|| machines.get(&Default::default())).cloned()
+}
+
+impl Past {
+    /// The machine a run was bound to.
+    pub(super) fn machine_of(&self, run: &Run) -> Option<Arc<Machine>> {
+        found(&self.machines, run)
+    }
+
+    /// The run as it was at a rev, when it had come there, and its machine.
+    pub(super) fn at(
+        &self,
+        current: &Current,
+        rev: Rev,
+    ) -> Result<(Run, Timestamp, Arc<Machine>), OpError> {
+        let damaged = |what: String| StoreError::Damaged { run: current.head.no, what };
+        let (mut run, at) =
+            history::at(&self.entries, rev).map_err(|misfit| damaged(misfit.to_string()))?;
+        if self.machines.contains_key(&Default::default()) {
+            run.workflow.clone_from(&current.run.workflow);
+            run.machine.clone_from(&current.run.machine);
+        }
+        let machine = self.machine_of(&run);
+        let gone = || damaged(format!("the version it followed at rev {rev} is gone"));
+        Ok((run, at, machine.ok_or_else(gone)?))
+    }
+
+    /// What was done after a rev and cannot be undone.
+    pub(super) fn lasting(&self, current: &Current, after: Rev) -> Result<Vec<Lasting>, OpError> {
+        let found = history::lasting(&self.entries, after, &|run: &Run| self.machine_of(run));
+        found.map_err(|misfit| {
+            StoreError::Damaged { run: current.head.no, what: misfit.to_string() }.into()
+        })
+    }
+
+    /// How many steps of its way came after a rev.
+    pub(super) fn steps_after(&self, rev: Rev) -> u64 {
+        self.way.iter().filter(|place| place.rev > rev).count() as u64
+    }
+
+    /// The names given to revs, oldest first; of several of one name the last.
+    pub(super) fn named(&self) -> Vec<(&str, Rev, Timestamp)> {
+        let mut named: Vec<(&str, Rev, Timestamp)> = Vec::new();
+        for entry in &self.entries {
+            if let EntryBody::Fact { body: FactBody::Checkpoint(checkpoint), .. } = &entry.body {
+                named.retain(|(name, ..)| *name != checkpoint.name);
+                named.push((&checkpoint.name, checkpoint.rev, entry.at));
+            }
+        }
+        named
+    }
+
+    /// The rev a place means: one at which the run was at rest.
+    pub(super) fn find(&self, place: &Place) -> Result<Rev, OpError> {
+        let rev = match place {
+            Place::Rev(rev) => *rev,
+            Place::Steps(steps) => return self.back(*steps),
+            Place::Named(name) => self.named_rev(name)?,
+        };
+        let step = self.replay.steps.iter().find(|step| step.last >= rev);
+        match step {
+            Some(step) if rev > Rev(0) => Ok(step.last),
+            _ => Err(no_place(
+                format!("there is no rev {rev}: the run is at rev {}", self.replay.records),
+                "`guidepost checkpoint RUN` lists the places there are",
+            )),
+        }
+    }
+
+    fn back(&self, steps: u64) -> Result<Rev, OpError> {
+        let present = self.way.len().saturating_sub(1);
+        let at = usize::try_from(steps).ok().and_then(|steps| present.checked_sub(steps));
+        at.and_then(|at| self.way.get(at)).map(|place| place.rev).ok_or_else(|| {
+            no_place(
+                format!("the run has come {}, and is to go back {steps}", count(present, "step")),
+                "go back fewer",
+            )
+        })
+    }
+
+    fn named_rev(&self, name: &str) -> Result<Rev, OpError> {
+        if let Some((_, rev, _)) = self.named().into_iter().find(|(known, ..)| *known == name) {
+            return Ok(rev);
+        }
+        if let Ok(rev) = name.parse() {
+            return Ok(Rev(rev));
+        }
+        let entered = self.replay.steps.iter().rev().find(|step| {
+            step.entered.iter().any(|(state, visit)| {
+                name == state.as_str()
+                    || name == state.name()
+                    || name
+                        .strip_prefix(state.as_str())
+                        .is_some_and(|rest| rest == format!("#{visit}"))
+                    || name
+                        .strip_prefix(state.name())
+                        .is_some_and(|rest| rest == format!("#{visit}"))
+            })
+        });
+        if let Some(step) = entered {
+            return Ok(step.last);
+        }
+        let Ok(time) = name.parse::<Timestamp>() else {
+            return Err(no_place(
+                format!("the run has no place `{name}`"),
+                "expected a rev, a checkpoint, a state's visit such as `Review#2`, or a time; \
+                 `guidepost checkpoint RUN` lists them",
+            ));
+        };
+        let before = self.replay.steps.iter().rev().find(|step| step.at <= time);
+        before.map(|step| step.last).ok_or_else(|| {
+            no_place(format!("the run had not begun at {name}"), "take a later time")
+        })
+    }
+}
+
+fn no_place(what: String, hint: &str) -> OpError {
+    OpError::BadArgument { what, hint: Some(hint.to_owned()) }
+}

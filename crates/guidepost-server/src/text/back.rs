@@ -1,0 +1,198 @@
+//! Going back, forking, migrating, replaying and comparing, in words.
+
+use std::fmt::Write as _;
+
+use guidepost_core::record::{Done, Lasting};
+use serde_json::Value as Json;
+
+use super::budget::{REPLY_MAX, fitting};
+use super::foreign::{line, name, value, word};
+use super::standing;
+use crate::ops::{
+    Checkpointed, Forked, Migrated, MigratedRun, Outcome, Replayed, RolledBack, RunsDiffer,
+};
+use crate::words::Words;
+
+/// Letters of one record, value or reason.
+const PART_MAX: usize = 300;
+
+/// That a run was taken back, or what has to be confirmed first.
+#[must_use]
+pub fn rolled_back(answer: &RolledBack, words: Words) -> String {
+    let steps = steps(answer.steps);
+    let mut text = if answer.is_done {
+        format!("went back to rev {}, {steps}\n", answer.to)
+    } else {
+        format!(
+            "not done: going back to rev {}, {steps}, has to be confirmed with --yes\n",
+            answer.to
+        )
+    };
+    let what = if answer.is_done { "not undone" } else { "it would not undo" };
+    text.push_str(&lasting(&answer.lasting, what));
+    text + &standing(&answer.standing, words)
+}
+
+/// That a run was forked, or what has to be confirmed first.
+#[must_use]
+pub fn forked(answer: &Forked, words: Words) -> String {
+    let (origin, from) = (&answer.origin, answer.from);
+    let mut text = match (answer.is_done, answer.is_new) {
+        (true, true) => format!("forked from {origin} at rev {from}\n"),
+        (true, false) => format!("forked before with this key, from {origin}\n"),
+        (false, _) => {
+            format!("not done: a fork of {origin} at rev {from} has to be confirmed with --yes\n")
+        }
+    };
+    text.push_str(&lasting(&answer.lasting, "it may do again"));
+    text + &standing(&answer.standing, words)
+}
+
+fn steps(count: u64) -> String {
+    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+}
+
+fn lasting(found: &[Lasting], what: &str) -> String {
+    let lines = found.iter().map(|one| {
+        let how = match one.how {
+            Done::Ended => "",
+            Done::Failed => ", which failed and may be half done",
+            Done::Begun => ", which is going on and may be half done",
+        };
+        let branch = match one.branch.is_whole() {
+            true => String::new(),
+            false => format!("[{}]", one.branch),
+        };
+        let remedy = match &one.compensate {
+            Json::Null => String::new(),
+            remedy => format!("; to make it good: {}", value(remedy, PART_MAX)),
+        };
+        format!("{what}: {}#{}{branch}{how}{remedy}", name(one.state.as_str()), one.visit)
+    });
+    fitting(lines, REPLY_MAX / 2).0
+}
+
+/// The places a run can be taken back to.
+#[must_use]
+pub fn checkpointed(answer: &Checkpointed) -> String {
+    let mut text = format!("{} is at rev {}\n", answer.run, answer.rev);
+    let named = answer.checkpoints.iter().rev();
+    let named = named.map(|place| format!("checkpoint {} rev {}", word(&place.name), place.rev));
+    let steps = answer.steps.iter().rev().map(|place| {
+        let entered: Vec<String> = place.entered.iter().map(|state| name(state)).collect();
+        format!("rev {}: {} at {}", place.rev, entered.join(", "), place.at)
+    });
+    text.push_str(&fitting(named.chain(steps), REPLY_MAX - 200).0);
+    text
+}
+
+/// What became of the runs that were to be migrated.
+#[must_use]
+pub fn migrated(answer: &Migrated) -> String {
+    let lines = answer.runs.iter().map(|run| migrated_run(run).trim_end().to_owned());
+    let (mut text, _) = fitting(lines, REPLY_MAX - 200);
+    let count = |outcome| answer.runs.iter().filter(|run| run.outcome == outcome).count();
+    let refused = count(Outcome::Refused);
+    let _ = match answer.is_dry_run {
+        true => writeln!(
+            text,
+            "{} would be migrated, {refused} could not; nothing was changed",
+            count(Outcome::WouldMigrate)
+        ),
+        false => writeln!(text, "{} migrated, {refused} refused", count(Outcome::Migrated)),
+    };
+    text
+}
+
+/// What became of one run.
+#[must_use]
+pub fn migrated_run(run: &MigratedRun) -> String {
+    let version =
+        |version: Option<_>| version.map_or("?".to_owned(), |version| format!("{version}"));
+    let (from, to) = (version(run.from), version(run.to));
+    let mut text = match run.outcome {
+        Outcome::Migrated => format!("{}: version {from} -> {to}, rev {}\n", run.run, run.rev),
+        Outcome::WouldMigrate => format!("{}: version {from} -> {to} would do\n", run.run),
+        Outcome::Unchanged => format!("{}: is in version {to} already\n", run.run),
+        Outcome::Refused => format!("{}: stays in version {from}\n", run.run),
+    };
+    if run.outcome != Outcome::Unchanged {
+        for state in &run.states {
+            let (old, new) = (name(state.old.as_str()), name(state.new.as_str()));
+            if old != new {
+                let _ = writeln!(text, "  {old} -> {new}");
+            }
+        }
+    }
+    for dropped in &run.dropped {
+        let _ = writeln!(text, "  dropped: {}", line(dropped, PART_MAX));
+    }
+    for obstacle in &run.obstacles {
+        let _ = writeln!(text, "  no: {}", line(&obstacle.what, PART_MAX));
+        if let Some(hint) = &obstacle.hint {
+            let _ = writeln!(text, "    {}", line(hint, PART_MAX));
+        }
+    }
+    text
+}
+
+/// That a history decides to itself again, or where it does not.
+#[must_use]
+pub fn replayed(answer: &Replayed) -> String {
+    let Some(found) = &answer.divergence else {
+        return format!("{}: {} records, all decided alike\n", answer.run, answer.records);
+    };
+    let mut text = format!(
+        "{}: parts at rev {}, on {}\n",
+        answer.run,
+        found.rev,
+        line(&found.input, PART_MAX)
+    );
+    let _ = writeln!(text, "recorded: {}", record(&found.recorded));
+    let _ = match &found.refused {
+        Some(refused) => writeln!(text, "decided: refused, {}", line(refused, PART_MAX)),
+        None => writeln!(text, "decided: {}", record(&found.decided)),
+    };
+    text
+}
+
+fn record(record: &Json) -> String {
+    if record.is_null() { "nothing".to_owned() } else { value(record, 2 * PART_MAX) }
+}
+
+/// Where two runs part, and what differs.
+#[must_use]
+pub fn diff(answer: &RunsDiffer) -> String {
+    let [a, b] = &answer.runs;
+    let found = &answer.difference;
+    if answer.is_same {
+        return format!(
+            "{a} and {b} took the same way to the same end, {} records\n",
+            found.common
+        );
+    }
+    let path = |path: &[String]| {
+        let places: Vec<String> = path.iter().map(|place| name(place)).collect();
+        if places.is_empty() { "nowhere".to_owned() } else { places.join(" -> ") }
+    };
+    let mut text = format!("{} records in common: {}\n", found.common, path(&found.common_path));
+    for (run, part) in [(a, &found.a), (b, &found.b)] {
+        let rev = part.rev.map_or("ends there".to_owned(), |rev| format!("from rev {rev}"));
+        let _ = writeln!(text, "{run} {rev}: {}", path(&part.path));
+        let states: Vec<String> =
+            part.ending.states.iter().map(|state| name(state.as_str())).collect();
+        let output = match &part.ending.output {
+            Json::Null => String::new(),
+            output => format!(", output {}", value(output, PART_MAX)),
+        };
+        let _ = writeln!(text, "{run} is {} in {}{output}", part.ending.status, states.join(", "));
+    }
+    let side = |side: &Option<Json>| {
+        side.as_ref().map_or("nothing".to_owned(), |side| value(side, PART_MAX / 3))
+    };
+    let data = found.data.iter().map(|differing| {
+        format!("data {}: {} | {}", name(&differing.at), side(&differing.a), side(&differing.b))
+    });
+    text.push_str(&fitting(data, REPLY_MAX / 2).0);
+    text
+}

@@ -1,0 +1,143 @@
+//! What one can type to go back, to change what is under way, and to look at what was decided.
+
+use clap::Args;
+use guidepost_core::id::StateId;
+use guidepost_core::record::Renamed;
+use serde_json::Value as Json;
+
+/// Arguments of `checkpoint`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost checkpoint r-1                   list the places to go back to\n  guidepost checkpoint r-1 before-release    name the place where the run is\n  guidepost checkpoint r-1 drafted --at Draft#2"
+)]
+pub(crate) struct Checkpoint {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// A name for a place; without one, list all there are
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The place: a rev, a visit of a state such as `Review#2`, or a time; by default where the run is
+    #[arg(long, value_name = "PLACE", requires = "name")]
+    pub(crate) at: Option<String>,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, and steps\nwith `irreversible: true`. The history stays. Exits with 2 if it has to be confirmed first."
+)]
+pub(crate) struct Rollback {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The place: a rev, a checkpoint, a state or a visit of one such as `Review#2`, or a time
+    #[arg(long, value_name = "PLACE", required_unless_present = "steps")]
+    pub(crate) to: Option<String>,
+    /// So many steps back
+    #[arg(long, value_name = "N", conflicts_with = "to", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) steps: Option<u64>,
+    /// Go back although something was done that cannot be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `fork`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost fork r-1\n  guidepost fork r-1 --at Review#1 --set /lead/name='\"Ada\"' --set score=90\n\nThe other run is left alone. What it did after that place and the fork may do again is named, and asks for --yes."
+)]
+pub(crate) struct Fork {
+    /// The run to begin in
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Where in its history: a rev, a checkpoint, a visit of a state, or a time; by default where it is
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) at: Option<String>,
+    /// Another value in its data: an attribute, or a JSON Pointer into one
+    #[arg(long, value_name = "PATH=JSON", value_parser = set)]
+    pub(crate) set: Vec<(String, Json)>,
+    /// Your own id for the new run: a repeat with the same key gives the same run
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Fork although something may be done again that cannot be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `migrate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost migrate r-1 r-2 --to 3 --dry-run\n  guidepost migrate --all bugfix --to 3 --map Review=Check.Review\n  guidepost migrate r-1 --to 2                    back again\n\nEach run for itself: one that cannot go stays where it is and says why. Exits with 2 if one does."
+)]
+pub(crate) struct Migrate {
+    /// The runs
+    #[arg(value_name = "RUN", required_unless_present = "all")]
+    pub(crate) runs: Vec<String>,
+    /// All live runs of this workflow
+    #[arg(long, value_name = "WORKFLOW", conflicts_with = "runs")]
+    pub(crate) all: Option<String>,
+    /// The version of their workflow: 3, or bugfix@3
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: String,
+    /// A state that is called otherwise there, with all inside it
+    #[arg(long, value_name = "OLD=NEW", value_parser = renamed)]
+    pub(crate) map: Vec<Renamed>,
+    /// Only tell what would become of them
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost replay r-1\n  guidepost replay r-1 --against workflow.yaml\n  guidepost replay r-1 --against bugfix@3\n\nNothing is done and nothing changes. Exits with 1 at the first record that is decided otherwise, and shows both."
+)]
+pub(crate) struct Replay {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Hold the history against another definition: a file, or a workflow such as bugfix@3
+    #[arg(long, value_name = "FILE|WORKFLOW")]
+    pub(crate) against: Option<String>,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost diff r-1 r-2\n\nWho did something and when does not count. Exits with 1 if they differ."
+)]
+pub(crate) struct Diff {
+    /// The one run
+    #[arg(value_name = "A")]
+    pub(crate) a: String,
+    /// The other run
+    #[arg(value_name = "B")]
+    pub(crate) b: String,
+}
+
+fn set(text: &str) -> Result<(String, Json), String> {
+    let (path, value) =
+        text.split_once('=').ok_or("expected a place and a value, as in score=90")?;
+    let value = serde_json::from_str(value)
+        .map_err(|error| format!("expected JSON after `=`, as in name='\"Ada\"': {error}"))?;
+    Ok((path.to_owned(), value))
+}
+
+fn renamed(text: &str) -> Result<Renamed, String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok(Renamed { old: StateId::from(old), new: StateId::from(new) })
+        }
+        _ => Err("expected two states, as in Review=Check.Review".to_owned()),
+    }
+}
