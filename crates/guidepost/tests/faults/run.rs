@@ -86,7 +86,7 @@ fn a_run_that_is_killed_over_and_over_comes_to_its_end() {
             }
         }
     }
-    assert!(kills > 5, "it was killed {kills} times only");
+    assert!(kills > 2, "it was killed {kills} times only");
     let verified = guidepost(directory.path(), &["verify"]).status().unwrap();
     assert!(verified.success());
 
