@@ -132,6 +132,23 @@ pub struct NewTask {
     pub lease: Option<Lease>,
 }
 
+impl NewTask {
+    /// What is left to do for a run that ended before those it launched: they are told to stop.
+    #[cfg(any(feature = "memory", feature = "sqlite"))]
+    pub(crate) fn cancelling(now: Timestamp) -> Self {
+        Self {
+            state: StateId::root(),
+            visit: Visit(0),
+            branch: Branch::WHOLE,
+            kind: WorkKind::Run,
+            queue: CANCEL_QUEUE.to_owned(),
+            ready_at: now,
+            timeout: None,
+            lease: None,
+        }
+    }
+}
+
 /// Who holds a task, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {

@@ -332,15 +332,9 @@ impl From<Who> for Driver {
     }
 }
 
-/// Arguments of `start`.
+/// What a new run begins with.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost start bugfix --input '{\"issue\":42}'\n  guidepost start bugfix@3 --key ticket-42\n  guidepost start --goal 'tidy the inbox'"
-)]
-pub(crate) struct Start {
-    /// The workflow, or workflow and version; without one the run is only recorded
-    #[arg(value_name = "WORKFLOW", required_unless_present = "goal")]
-    pub(crate) workflow: Option<String>,
+pub(crate) struct Beginning {
     /// First values of the workflow's attributes
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub(crate) input: Option<Object>,
@@ -358,6 +352,20 @@ pub(crate) struct Start {
     pub(crate) session: Option<String>,
 }
 
+/// Arguments of `start`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost start bugfix --input '{\"issue\":42}'\n  guidepost start bugfix@3 --key ticket-42\n  guidepost start --goal 'tidy the inbox'"
+)]
+pub(crate) struct Start {
+    /// The workflow, or workflow and version; without one the run is only recorded
+    #[arg(value_name = "WORKFLOW", required_unless_present = "goal")]
+    pub(crate) workflow: Option<String>,
+    /// What the run begins with.
+    #[command(flatten)]
+    pub(crate) beginning: Beginning,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(
@@ -367,21 +375,9 @@ pub(crate) struct Run {
     /// A workflow file, a workflow, or a run to go on with
     #[arg(value_name = "FILE|WORKFLOW|RUN")]
     pub(crate) what: String,
-    /// First values of the workflow's attributes
-    #[arg(long, value_name = "JSON", value_parser = object)]
-    pub(crate) input: Option<Object>,
-    /// What the run is to reach
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) goal: Option<String>,
-    /// Your own id for the run: a repeat with the same key goes on with the same run
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
-    /// The agent's name, if it is not you
-    #[arg(long, value_name = "NAME")]
-    pub(crate) agent: Option<String>,
-    /// A name for the sitting the run belongs to
-    #[arg(long, value_name = "NAME")]
-    pub(crate) session: Option<String>,
+    /// What the run begins with.
+    #[command(flatten)]
+    pub(crate) beginning: Beginning,
     /// A program that `exec` steps may run; `*` for any. May be given several times
     #[arg(long, value_name = "PROGRAM", env = "GUIDEPOST_ALLOW_EXEC", value_delimiter = ',')]
     pub(crate) allow_exec: Vec<String>,

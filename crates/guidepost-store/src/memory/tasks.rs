@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use guidepost_core::id::{Branch, RunNo, StateId, Visit};
-use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
 
@@ -133,17 +132,7 @@ impl Tasks {
             }
         }
         if has_live_children {
-            let task = NewTask {
-                state: StateId::root(),
-                visit: Visit(0),
-                branch: Branch::WHOLE,
-                kind: WorkKind::Run,
-                queue: CANCEL_QUEUE.to_owned(),
-                ready_at: now,
-                timeout: None,
-                lease: None,
-            };
-            self.file(run, task, now);
+            self.file(run, NewTask::cancelling(now), now);
         }
     }
 

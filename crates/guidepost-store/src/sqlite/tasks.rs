@@ -8,7 +8,6 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::fault::Fault;
 use super::row::int;
-use crate::CANCEL_QUEUE;
 use crate::filter::{page, page_items};
 use crate::{
     Claim, Claimed, Held, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId, refuse,
@@ -123,17 +122,7 @@ fn end_all(db: &Connection, tenant: &Tenant, run: RunNo, now: Timestamp) -> Resu
     if !has_children {
         return Ok(());
     }
-    let task = NewTask {
-        state: StateId::root(),
-        visit: Visit(0),
-        branch: Branch::WHOLE,
-        kind: WorkKind::Run,
-        queue: CANCEL_QUEUE.to_owned(),
-        ready_at: now,
-        timeout: None,
-        lease: None,
-    };
-    file(db, tenant, run, &task, now)
+    file(db, tenant, run, &NewTask::cancelling(now), now)
 }
 
 /// Claims tasks that are ready, queue by queue, and those whose attempt took too long.

@@ -13,11 +13,12 @@ use guidepost_engine::work::exec::{Allowed, Exec};
 use guidepost_engine::work::http::Http;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, plan};
-use guidepost_server::ops::{Detail, FindTasks, ReadHistory, Standing, StartRun, WhereAmI};
+use guidepost_server::ops::{Detail, FindTasks, ReadHistory, Standing, WhereAmI};
 use guidepost_server::text::{self, Words};
 use guidepost_store::Task;
 use serde_json::json;
 
+use super::start;
 use crate::args;
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
@@ -98,17 +99,7 @@ async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standi
         let at = WhereAmI { run: RunRef::from(what), detail: Detail::Brief };
         return Ok(door.ops.where_am_i(&at).await?);
     };
-    let request = StartRun {
-        workflow: Some(workflow),
-        input: args.input.clone().unwrap_or_default(),
-        key: args.key.clone(),
-        goal: args.goal.clone(),
-        agent: args.agent.clone(),
-        driver: Driver::Engine,
-        parent: None,
-        session: args.session.clone(),
-        caller: door.caller.clone(),
-    };
+    let request = start::request(Some(workflow), Driver::Engine, &args.beginning, door);
     Ok(door.ops.start_run(&request).await?.standing)
 }
 

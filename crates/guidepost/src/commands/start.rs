@@ -20,18 +20,28 @@ pub(crate) async fn run(
     door: &Door,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let request = StartRun {
-        workflow: args.workflow.clone(),
-        input: args.input.clone().unwrap_or_default(),
-        key: args.key.clone(),
-        goal: args.goal.clone(),
-        agent: args.agent.clone(),
-        driver: Driver::Agent,
-        parent: None,
-        session: args.session.clone(),
-        caller: door.caller.clone(),
-    };
+    let request = request(args.workflow.clone(), Driver::Agent, &args.beginning, door);
     let started = door.ops.start_run(&request).await?;
     answer(out, &started, &text::started(&started, Words::Commands));
     Ok(Exit::Ok)
+}
+
+/// A run to start, by whom it is that asks.
+pub(super) fn request(
+    workflow: Option<String>,
+    driver: Driver,
+    beginning: &args::Beginning,
+    door: &Door,
+) -> StartRun {
+    StartRun {
+        workflow,
+        input: beginning.input.clone().unwrap_or_default(),
+        key: beginning.key.clone(),
+        goal: beginning.goal.clone(),
+        agent: beginning.agent.clone(),
+        driver,
+        parent: None,
+        session: beginning.session.clone(),
+        caller: door.caller.clone(),
+    }
 }
