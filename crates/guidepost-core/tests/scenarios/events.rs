@@ -118,6 +118,29 @@ send Go {"score": 3}
 }
 
 #[test]
+fn an_event_whose_guard_over_the_data_cannot_be_evaluated_is_not_offered() {
+    check(
+        r#"
+name: t
+attributes: { score: { type: any } }
+initial: a
+states:
+  a: { on: { Rank: { target: b, guard: score > 3 }, Skip: b } }
+  b: {}
+---
+start {"score": "high"}
+send Rank
+send Skip
+"#,
+        expect![[r#"
+            start {"score": "high"} -> in a; /score = "high"; next: Skip
+            send Rank -> rejected: `Rank` is not legal in `a` as things are: no guard of its transitions holds
+            send Skip -> in b
+        "#]],
+    );
+}
+
+#[test]
 fn an_event_is_legal_only_if_a_guard_over_the_data_holds() {
     check(
         r#"

@@ -148,3 +148,46 @@ send Submit {"pr": "1"}
         "#]],
     );
 }
+
+#[test]
+fn facts_count_only_if_there_are_enough_of_them_since_the_state_that_requires_them() {
+    // The inner transition wants facts since the inner state was entered, whatever the outer one may count.
+    check(
+        r#"
+name: t
+initial: outer
+states:
+  outer:
+    initial: first
+    on: { Next: { target: out, requires: [{ action: tool_execution, name: run_tests, min: 2 }] } }
+    states:
+      first: { on: { Deeper: second } }
+      second: { on: { Next: { target: in, requires: [{ action: tool_execution, name: run_tests, min: 2 }] } } }
+  in: {}
+  out: {}
+---
+start
+action tool_execution run_tests
+send Next
+action tool_execution run_tests
+send Deeper
+send Next
+action tool_execution run_tests
+send Next
+action tool_execution run_tests
+send Next
+"#,
+        expect![[r#"
+            start -> in outer.first; next: Deeper, Next
+            action tool_execution run_tests -> in outer.first; next: Deeper, Next
+            send Next -> rejected: `Next` needs facts that are not on record since the state was entered
+            action tool_execution run_tests -> in outer.first; next: Deeper, Next
+            send Deeper -> in outer.second; next: Next
+            send Next -> rejected: `Next` needs facts that are not on record since the state was entered
+            action tool_execution run_tests -> in outer.second; next: Next
+            send Next -> rejected: `Next` needs facts that are not on record since the state was entered
+            action tool_execution run_tests -> in outer.second; next: Next
+            send Next -> in in
+        "#]],
+    );
+}

@@ -176,3 +176,36 @@ send BACK
         "#]],
     );
 }
+
+#[test]
+fn history_restores_what_the_same_step_left() {
+    check(
+        r#"
+name: t
+initial: work
+states:
+  work:
+    initial: plan
+    on: { REFRESH: refresh }
+    states:
+      plan: { on: { NEXT: build } }
+      build: { on: { NEXT: test } }
+      test: {}
+      past: { type: history }
+  refresh: { always: work.past }
+---
+start
+send NEXT
+send REFRESH
+send NEXT
+send REFRESH
+"#,
+        expect![[r#"
+            start -> in work.plan; next: NEXT, REFRESH
+            send NEXT -> in work.build; next: NEXT, REFRESH
+            send REFRESH -> in work.build; next: NEXT, REFRESH
+            send NEXT -> in work.test; next: REFRESH
+            send REFRESH -> in work.test; next: REFRESH
+        "#]],
+    );
+}

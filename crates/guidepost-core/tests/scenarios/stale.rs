@@ -115,3 +115,37 @@ send Scored
         "#]],
     );
 }
+
+#[test]
+fn the_end_of_work_is_stale_if_its_state_was_entered_since() {
+    check(
+        r#"
+name: t
+type: parallel
+states:
+  a:
+    initial: a1
+    states:
+      a1: { task: x, onDone: a2, on: { AGAIN: { target: a1, reenter: true } } }
+      a2: { type: final }
+  b: { initial: b1, states: { b1: { on: { B: b2 } }, b2: {} } }
+---
+start
+send@2 AGAIN
+send@2 done
+send@2 failed {"reason": "x"}
+send@9 done
+send@3 B
+send@3 done
+"#,
+        expect![[r#"
+            start -> in a.a1, b.b1; work a.a1#1; next: done, failed {reason!}, AGAIN, B
+            send@2 AGAIN -> in a.a1, b.b1; cancel work a.a1#1; work a.a1#2; next: done, failed {reason!}, AGAIN, B
+            send@2 done -> rejected: rev 2 is old: the run is at rev 3
+            send@2 failed {"reason": "x"} -> rejected: rev 2 is old: the run is at rev 3
+            send@9 done -> rejected: rev 9 is old: the run is at rev 3
+            send@3 B -> in a.a1, b.b2; next: done, failed {reason!}, AGAIN
+            send@3 done -> in a.a2, b.b2
+        "#]],
+    );
+}

@@ -1,6 +1,15 @@
 //! The work of states, as the kernel sees it: begun on entry, ended by a result, offered to who does it.
 
 use expect_test::expect;
+use guidepost_core::effect::Effect;
+use guidepost_core::id::{Branch, Visit};
+use guidepost_core::input::{AttemptFailed, By, Input};
+use guidepost_core::kernel::decide_all;
+use guidepost_core::run::Driver;
+use guidepost_core::simulator::Simulator;
+use guidepost_core::testing::machine;
+use guidepost_core::time::Timestamp;
+use serde_json::Map;
 
 use crate::check;
 
@@ -238,6 +247,61 @@ fn a_failed_attempt_is_tried_again_later_and_later_until_there_are_no_more() {
             attempt Charge declined -> in Charge; attempt 1 failed; retry Charge#2 at 1s
         "#]],
     );
+}
+
+#[test]
+fn the_wait_before_another_attempt_is_never_longer_than_a_day() {
+    check(
+        r#"
+name: t
+initial: a
+states:
+  a: { task: x, retry: { max_attempts: 5, delay: 10h, backoff: 2 } }
+---
+start engine
+attempt a torn
+attempt a torn
+attempt a torn
+attempt a torn
+"#,
+        expect![[r#"
+            start engine -> in a; work a#1
+            attempt a torn -> in a; attempt 1 failed; retry a#1 at 10h
+            attempt a torn -> in a; attempt 2 failed; retry a#1 at 20h
+            attempt a torn -> in a; attempt 3 failed; retry a#1 at 1d
+            attempt a torn -> in a; attempt 4 failed; retry a#1 at 1d
+        "#]],
+    );
+}
+
+#[test]
+fn chance_shortens_the_wait_before_another_attempt_by_up_to_a_quarter() {
+    let machine = machine("name: t\ninitial: a\nstates: { a: { task: x, retry: 2 } }\n");
+    let mut simulator = Simulator::new(machine, Timestamp(0));
+    simulator.start(Driver::Engine, Map::new()).unwrap();
+    let wait = |chance| {
+        let attempt = AttemptFailed {
+            state: "a".into(),
+            visit: Visit(1),
+            branch: Branch::WHOLE,
+            attempt: 1,
+            reason: "torn".to_owned(),
+            may_retry: true,
+            chance,
+            by: By::default(),
+            at: Timestamp(0),
+        };
+        let input = Input::AttemptFailed(attempt);
+        let (decision, _) = decide_all(&simulator.machine, &simulator.run, &input).unwrap();
+        match &decision.effects[..] {
+            [Effect::RetryWork { at, .. }] => at.0,
+            other => panic!("a retry, not {other:?}"),
+        }
+    };
+    assert_eq!(wait(0), 1_000_000_000);
+    assert_eq!(wait(500), 875_000_000);
+    assert_eq!(wait(999), 750_250_000);
+    assert_eq!(wait(1_000), 1_000_000_000);
 }
 
 #[test]

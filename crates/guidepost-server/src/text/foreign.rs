@@ -238,6 +238,26 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_that_ends_a_line_or_hides_becomes_a_space() {
+        for letter in [
+            '\n',
+            '\r',
+            '\0',
+            '\u{85}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(quoted(&format!("a{letter}b"), QUOTED_MAX), "<<a b>>", "{letter:?}");
+        }
+    }
+
+    #[test]
     fn a_plain_word_stands_bare_and_everything_else_is_quoted() {
         assert_eq!(value(&json!("#182"), 80), "#182");
         assert_eq!(value(&json!("#182"), 3), "<<#18…>>");

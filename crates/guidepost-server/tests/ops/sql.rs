@@ -48,6 +48,46 @@ async fn s0_3_a_workflow_by_hand_is_followed() {
     assert!(text::standing(&standing, text::Words::Tools).contains("- Scored: Hand off to AE"));
 }
 
+/// B3: a statement carries no data and proves nothing, so it makes no move that an event would have to earn.
+#[tokio::test]
+async fn b3_sql_does_not_move_past_a_gate() {
+    const GATED: &str = "
+name: gated
+attributes: { score: { type: number, default: 80 } }
+events: { Signed: { data: { by: { type: string, required: true } } } }
+initial: Check
+states:
+  Check:
+    on:
+      Signed: InData
+      Rated: { target: Rated, guard: score > 70 }
+      Looked: { target: Looked, requires: [{ action: tool_execution, name: crm_lookup }] }
+      Skip: Skipped
+  InData: {}
+  Rated: {}
+  Looked: {}
+  Skipped: {}
+";
+    let fixture = Fixture::sqlite();
+    fixture.define(GATED).await;
+    let run = fixture.start("gated", json!({})).await;
+    let shell = shell(&fixture);
+    let go = |state: &str| {
+        shell.execute(
+            "UPDATE agent_instance SET current_state_id = (SELECT state_id FROM workflow_state WHERE name = ?)",
+            [state],
+        )
+    };
+    for (event, state) in [("Signed", "InData"), ("Rated", "Rated"), ("Looked", "Looked")] {
+        let refused = go(state).unwrap_err().to_string();
+        let reason = format!("{event} -> {state} (send the event)");
+        assert!(refused.contains("illegal move") && refused.contains(&reason), "{refused}");
+    }
+    assert_eq!(fixture.standing(&run).await.states[0].state.as_str(), "Check");
+    go("Skipped").unwrap();
+    assert_eq!(fixture.standing(&run).await.states[0].state.as_str(), "Skipped");
+}
+
 /// A move by a statement is made good by whoever looks next, and can be told from others.
 #[tokio::test]
 async fn a_move_by_sql_is_settled() {
