@@ -47,26 +47,45 @@ impl Macrostep<'_> {
     }
 
     pub(super) fn holds(&mut self, guard: &Guard) -> bool {
+        self.answer(guard) == Some(true)
+    }
+
+    /// A guard's answer; `None` if it has none, because a part that decides cannot be evaluated. No answer is no, and the
+    /// opposite of no answer is no answer.
+    fn answer(&mut self, guard: &Guard) -> Option<bool> {
         match guard {
             Guard::Expr(expr) => match expr.test(self.scope()) {
-                Ok(answer) => answer,
+                Ok(answer) => Some(answer),
                 Err(error) => {
                     self.problems.push(format!("guard `{}`: {error}", expr.source()));
-                    false
+                    None
                 }
             },
             Guard::Unbound(named) => match self.machine.unbound_guards.get(&named.name) {
-                Some(Some(answer)) => *answer,
+                Some(Some(answer)) => Some(*answer),
                 Some(None) | None => {
                     self.problems.push(format!("guard `{}` is not defined", named.name));
-                    false
+                    None
                 }
             },
-            Guard::InState(ix) => self.active.contains(*ix),
-            Guard::All(guards) => guards.iter().all(|guard| self.holds(guard)),
-            Guard::Any(guards) => guards.iter().any(|guard| self.holds(guard)),
-            Guard::Not(guard) => !self.holds(guard),
+            Guard::InState(ix) => Some(self.active.contains(*ix)),
+            Guard::All(guards) => self.decided(guards, false),
+            Guard::Any(guards) => self.decided(guards, true),
+            Guard::Not(guard) => self.answer(guard).map(|answer| !answer),
         }
+    }
+
+    /// The answer of several guards, of which one that says `deciding` is enough.
+    fn decided(&mut self, guards: &[Guard], deciding: bool) -> Option<bool> {
+        let mut all = Some(!deciding);
+        for guard in guards {
+            match self.answer(guard) {
+                Some(answer) if answer == deciding => return Some(deciding),
+                Some(_) => {}
+                None => all = None,
+            }
+        }
+        all
     }
 
     pub(super) fn is_stale(

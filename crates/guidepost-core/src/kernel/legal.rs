@@ -130,7 +130,7 @@ pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
                     .guard
                     .as_ref()
                     .map_or(Truth::Yes, |g| truth(g, &active, &scope, machine));
-                if is_shadowed || truth == Truth::No {
+                if is_shadowed || matches!(truth, Truth::No | Truth::Broken) {
                     continue;
                 }
                 if truth == Truth::Yes {
@@ -232,12 +232,15 @@ fn arguments(described: &EventType) -> Vec<Argument> {
     fields.collect()
 }
 
-/// Whether a guard holds, does not, or cannot be told before the event is there.
+/// What a guard says before the event is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Truth {
     Yes,
     No,
+    /// It depends on the event.
     Open,
+    /// It cannot be evaluated, which is no, whatever is made of it.
+    Broken,
 }
 
 impl std::ops::Not for Truth {
@@ -247,44 +250,30 @@ impl std::ops::Not for Truth {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
-            Self::Open => Self::Open,
+            Self::Open | Self::Broken => self,
         }
     }
 }
 
 fn truth(guard: &Guard, active: &StateSet, scope: &Scope, machine: &Machine) -> Truth {
     let known = |answer: bool| if answer { Truth::Yes } else { Truth::No };
-    let truths = |guards: &[Guard]| -> Vec<Truth> {
-        guards.iter().map(|guard| truth(guard, active, scope, machine)).collect()
+    // The first of these that one of the guards says, else what none of them says against.
+    let first_of = |guards: &[Guard], ranked: [Truth; 3], otherwise: Truth| {
+        let truths: Vec<Truth> =
+            guards.iter().map(|guard| truth(guard, active, scope, machine)).collect();
+        ranked.into_iter().find(|said| truths.contains(said)).unwrap_or(otherwise)
     };
     match guard {
         Guard::Expr(expr) if expr.uses_event() => Truth::Open,
-        Guard::Expr(expr) => known(expr.test(scope).unwrap_or(false)),
-        Guard::Unbound(named) => {
-            known(machine.unbound_guards.get(&named.name) == Some(&Some(true)))
-        }
+        Guard::Expr(expr) => expr.test(scope).map_or(Truth::Broken, known),
+        Guard::Unbound(named) => match machine.unbound_guards.get(&named.name) {
+            Some(Some(answer)) => known(*answer),
+            Some(None) | None => Truth::Broken,
+        },
         Guard::InState(ix) => known(active.contains(*ix)),
         Guard::Not(guard) => !truth(guard, active, scope, machine),
-        Guard::All(guards) => {
-            let truths = truths(guards);
-            if truths.contains(&Truth::No) {
-                Truth::No
-            } else if truths.contains(&Truth::Open) {
-                Truth::Open
-            } else {
-                Truth::Yes
-            }
-        }
-        Guard::Any(guards) => {
-            let truths = truths(guards);
-            if truths.contains(&Truth::Yes) {
-                Truth::Yes
-            } else if truths.contains(&Truth::Open) {
-                Truth::Open
-            } else {
-                Truth::No
-            }
-        }
+        Guard::All(guards) => first_of(guards, [Truth::No, Truth::Broken, Truth::Open], Truth::Yes),
+        Guard::Any(guards) => first_of(guards, [Truth::Yes, Truth::Open, Truth::Broken], Truth::No),
     }
 }
 

@@ -220,3 +220,32 @@ send X {"inner": false}
         "#]],
     );
 }
+
+#[test]
+fn the_opposite_of_a_guard_that_cannot_be_evaluated_is_no_answer_either() {
+    check(
+        r#"
+name: t
+attributes: { n: { type: number } }
+initial: a
+states:
+  a:
+    on:
+      A: { target: b, guard: { type: not, guards: ["n > 1"] } }
+      B: { target: b, guard: { type: or, guards: [{ type: not, guards: ["n > 1"] }, "true"] } }
+      C: { target: b, guard: { type: and, guards: ["false", "n > 1"] } }
+  b: {}
+---
+start
+send A
+send C
+send B
+"#,
+        expect![[r#"
+            start -> in a; next: B
+            send A -> rejected: `A` is not legal in `a` as things are: no guard of its transitions holds
+            send C -> rejected: `C` is not legal in `a` as things are: no guard of its transitions holds
+            send B -> in b; problem: guard `n > 1`: `n` is undefined
+        "#]],
+    );
+}
