@@ -273,7 +273,7 @@ pub(crate) struct Show {
 /// Arguments of `graph`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost graph workflow.yaml\n  guidepost graph bugfix\n  guidepost graph --xstate workflow.yaml > machine.json"
+    after_help = "Examples:\n  guidepost graph workflow.yaml\n  guidepost graph bugfix\n  guidepost graph --xstate workflow.yaml > machine.json\n  guidepost graph --svg r-1 > run.svg"
 )]
 pub(crate) struct Graph {
     /// A file, a workflow in the store (bugfix, bugfix@3), or a run (r-7)
@@ -282,6 +282,9 @@ pub(crate) struct Graph {
     /// XState v5 JSON instead of Mermaid
     #[arg(long)]
     pub(crate) xstate: bool,
+    /// A picture; of a run, with the path it took and the states it is in
+    #[arg(long, conflicts_with_all = ["xstate", "path"])]
+    pub(crate) svg: bool,
     /// Of a run: the way it went, instead of its workflow with where it is
     #[arg(long, conflicts_with = "xstate")]
     pub(crate) path: bool,

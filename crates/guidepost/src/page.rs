@@ -108,7 +108,7 @@ fn reference(workflow: &WorkflowView) -> String {
 }
 
 /// What the run did, by its history.
-fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
+pub(crate) fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
     let mut trail = Trail::default();
     for item in history.iter().filter(|item| item.kind == "transitioned") {
         let names = |key: &str| -> Vec<String> {

@@ -98,7 +98,7 @@ impl Exec {
             return Ok(());
         }
         Err(Failure::lasting(format!(
-            "the command `{program}` is not allowed here; allow it in the configuration"
+            "the command `{program}` is not allowed here; whoever runs this allows it with `--allow-exec {program}`"
         )))
     }
 }

@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use guidepost_core::id::{RunNo, RunRef};
+use guidepost_core::machine::Machine;
 use guidepost_core::workflow;
-use guidepost_server::ops::{ReadRun, Reading, What};
+use guidepost_server::ops::{Detail, ReadRun, Reading, What, WhereAmI};
 use serde_json::json;
 
+use super::{history, show};
 use crate::args::{self, Global};
+use crate::chart::{Chart, Trail};
 use crate::definition::DefinitionFile;
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::page;
 
 /// Prints a workflow as a diagram: a file's, or one of the store.
 ///
@@ -47,6 +51,9 @@ pub(crate) async fn run(
         out.document(&format!("{:#}", workflow::to_xstate(&machine)));
         return Ok(Exit::Ok);
     }
+    if args.svg {
+        return picture(&machine, &Trail::default(), out);
+    }
     let diagram = workflow::to_mermaid(&machine, &[]);
     if out.is_json() {
         out.json(&json!({ "workflow": machine.name, "diagram": diagram }));
@@ -63,6 +70,9 @@ async fn of_run(args: &args::Graph, global: &Global, out: &mut Output) -> Result
         return Err(Failure::usage(what).hint("name its workflow instead"));
     }
     let door = Door::open(global)?;
+    if args.svg {
+        return picture_of_run(&args.what, &door, out).await;
+    }
     let read = ReadRun {
         run: RunRef::from(args.what.as_str()),
         what: What::Diagram,
@@ -74,6 +84,34 @@ async fn of_run(args: &args::Graph, global: &Global, out: &mut Output) -> Result
     match reading {
         Reading::Diagram { diagram } if !out.is_json() => out.document(&diagram),
         reading => out.json(&json!(reading)),
+    }
+    Ok(Exit::Ok)
+}
+
+async fn picture_of_run(what: &str, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let at = WhereAmI { run: RunRef::from(what), detail: Detail::Full };
+    let standing = door.ops.where_am_i(&at).await?;
+    let workflow = door.ops.show_workflow(&show::workflow_of(&standing)).await?;
+    let Some(machine) = door.machine(&workflow).await? else {
+        let what = format!("`{what}` is only recorded, and walks through no workflow");
+        return Err(Failure::new(Exit::Failed, "GP0407", what));
+    };
+    let history = history::whole(door, &standing.name.run).await?;
+    picture(&machine, &page::trail(&standing, &history), out)
+}
+
+fn picture(machine: &Machine, trail: &Trail, out: &mut Output) -> Result<Exit, Failure> {
+    let Some(chart) = Chart::new(machine, trail) else {
+        let states = machine.states.len() - 1;
+        let what = format!("{states} states are too many for a picture");
+        return Err(Failure::new(Exit::Failed, "GP0407", what)
+            .hint("without --svg the diagram is written as Mermaid"));
+    };
+    let svg = chart.svg();
+    if out.is_json() {
+        out.json(&json!({ "workflow": machine.name, "svg": svg }));
+    } else {
+        out.document(&svg);
     }
     Ok(Exit::Ok)
 }

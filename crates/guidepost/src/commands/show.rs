@@ -25,11 +25,7 @@ enum Shown {
 pub(crate) async fn run(args: &args::Show, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
     match find(door, &args.what).await? {
         Shown::Run(standing) if args.html => {
-            let reference = match standing.version {
-                Some(version) => format!("{}@{version}", standing.workflow),
-                None => standing.workflow.clone(),
-            };
-            let workflow = door.ops.show_workflow(&reference).await?;
+            let workflow = door.ops.show_workflow(&workflow_of(&standing)).await?;
             let machine = door.machine(&workflow).await?;
             let history = history::whole(door, &standing.name.run).await?;
             out.document(&Page::of_run(&standing, &workflow, machine.as_ref(), &history).html());
@@ -42,6 +38,14 @@ pub(crate) async fn run(args: &args::Show, door: &Door, out: &mut Output) -> Res
         Shown::Workflow(view) => answer(out, &view, &text::workflow(&view)),
     }
     Ok(Exit::Ok)
+}
+
+/// The workflow of a run, in the run's version, as one refers to it.
+pub(super) fn workflow_of(standing: &Standing) -> String {
+    match standing.version {
+        Some(version) => format!("{}@{version}", standing.workflow),
+        None => standing.workflow.clone(),
+    }
 }
 
 /// A run's id can be nothing else; any other word is a workflow first, then an agent's name.

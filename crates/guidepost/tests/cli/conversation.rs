@@ -144,6 +144,7 @@ fn name_of(token: &str) -> &str {
         20..=30 if dashes == 2 && token.contains('T') && token.ends_with('Z') => "[TIME]",
         36 if dashes == 4 => "[UUID]",
         64 if is_hex => "[HASH]",
+        32 if is_hex => "[KEY]",
         19 if is_hex && digits == 19 && token.starts_with('1') => "[NS]",
         _ => token,
     }

@@ -15,3 +15,4 @@ mod odd;
 mod runs;
 mod simulate;
 mod store;
+mod work;

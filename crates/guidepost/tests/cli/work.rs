@@ -1,0 +1,140 @@
+//! The engine at work: `run`, `tasks`, and the picture of what it did.
+
+use expect_test::expect;
+
+use crate::conversation::Conversation;
+
+const PAY: &str = "
+name: pay
+attributes: { amount: { type: number, default: 3 }, receipt: { type: string } }
+initial: Approve
+states:
+  Approve: { ask: { question: 'Pay {{ amount }}?', options: [Yes, No] }, on: { Yes: Charge, No: END } }
+  Charge: { task: charge, input: { amount: '{{ amount }}' }, output: [receipt], onDone: Tell, onError: END }
+  Tell: { exec: [echo, 'paid by {{ receipt }}'], onDone: END, onError: END }
+  END: { type: final }
+";
+
+/// S4.11, S4.12: several steps of different agents, to the end.
+#[test]
+fn a_workflow_of_several_agents_is_run_to_its_end() {
+    let mut talk = Conversation::new();
+    talk.file("research.yaml", include_str!("../../../../examples/research.yaml"));
+    let answer = talk.run(&["run", "research.yaml", "--input", r#"{"topic": "tea"}"#]);
+    assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+    let told = |what: &str| assert!(answer.stdout.contains(what), "{what}: {}", answer.stdout);
+    told("3 branches of Read, 2 at once");
+    told("attempt 1 of Read[2] failed: <<the page did not load>>, again at ");
+    told("run r-1 research@1 rev 11 completed");
+    talk.type_("read r-1 data /report").type_("tasks").type_("run r-1 --json");
+    let picture = talk.run(&["graph", "--svg", "r-1"]).stdout;
+    assert!(picture.starts_with("<svg ") && picture.contains("class=\"now\""), "{picture}");
+    let last = talk.run(&["run", "r-1", "--json"]).stdout;
+    assert_eq!(last.lines().filter(|line| line.starts_with("{\"record\":")).count(), 11, "{last}");
+}
+
+/// S4.3: what a person and a worker outside are needed for.
+#[test]
+fn a_run_waits_for_people_and_workers() {
+    let mut talk = Conversation::new();
+    talk.file("pay.yaml", PAY);
+    talk.type_("run pay.yaml")
+        .type_("do r-1 Yes")
+        .type_("run r-1")
+        .type_("tasks claim task:other")
+        .type_("tasks claim task:charge")
+        .type_("tasks complete r-1:Charge#1 --attempt 1 --output '{\"recept\":\"x\"}'")
+        .type_("tasks complete r-1:Charge#1 --attempt 2 --output '{\"receipt\":\"x\"}'")
+        .type_("tasks extend r-1:Charge#1 --attempt 1")
+        .type_("tasks complete r-1:Charge#1 --attempt 1 --output '{\"receipt\":\"$(id)\"}'")
+        .type_("tasks complete r-1:Charge#1 --attempt 1 --output '{\"receipt\":\"$(id)\"}'")
+        .type_("tasks fail Charge --attempt 1 --reason x")
+        .type_("run r-1 --allow-exec cat")
+        .type_("tasks");
+    talk.expect(&expect![[r#"
+        $ guidepost run pay.yaml
+        e-1 rev 1 tester: started pay
+        e-2 rev 2: began in Approve
+
+        run r-1 pay@1 rev 2 waiting
+        state: Approve (1 of 4)
+        question: <<Pay 3?>>
+        have: amount=3
+        next:
+        - Yes
+        - No
+        once it can go on, `guidepost run r-1` goes on
+        exit 5
+
+        $ guidepost do r-1 Yes
+        ok rev 3: Approve -> Charge
+        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+
+        $ guidepost run r-1
+        e-1 rev 1 tester: started pay
+        e-2 rev 2: began in Approve
+        e-3 rev 3 tester: Yes, Approve -> Charge
+
+        run r-1 pay@1 rev 3
+        state: Charge (2 of 4)
+        have: amount=3
+        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        waits for a worker of `task:charge`: `guidepost tasks claim task:charge`
+        once it can go on, `guidepost run r-1` goes on
+        exit 5
+
+        $ guidepost tasks claim task:other
+        nothing is ready in these queues
+        exit 5
+
+        $ guidepost tasks claim task:charge
+        r-1:Charge#1 --attempt 1
+          {"input":{"amount":3}}
+          gives: receipt
+          key [KEY]  until [TIME]
+
+        $ guidepost tasks complete r-1:Charge#1 --attempt 1 --output '{"recept":"x"}'
+        not done: done does not fit: receipt is missing: the step gives it. You sent {recept}. Nothing changed; rev is 3.
+        exit 2
+
+        $ guidepost tasks complete r-1:Charge#1 --attempt 2 --output '{"receipt":"x"}'
+        ! error[GP0312]: the task `r-1:Charge#1` is not held any more
+        ! hint: drop the result: the work ended, or is being done by somebody else
+        exit 1
+
+        $ guidepost tasks extend r-1:Charge#1 --attempt 1
+        extended r-1:Charge#1
+
+        $ guidepost tasks complete r-1:Charge#1 --attempt 1 --output '{"receipt":"$(id)"}'
+        completed r-1:Charge#1
+
+        $ guidepost tasks complete r-1:Charge#1 --attempt 1 --output '{"receipt":"$(id)"}'
+        ! error[GP0312]: the task `r-1:Charge#1` is not held any more
+        ! hint: drop the result: the work ended, or is being done by somebody else
+        exit 1
+
+        $ guidepost tasks fail Charge --attempt 1 --reason x
+        ! error: invalid value 'Charge' for '<TASK>': not a task: expected a run, a state and its visit, as in `r-7:Review#2` or `r-7:Review#2[3]`
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost run r-1 --allow-exec cat
+        e-1 rev 1 tester: started pay
+        e-2 rev 2: began in Approve
+        e-3 rev 3 tester: Yes, Approve -> Charge
+        e-4 rev 4 tester: done, Charge -> Tell with <<{"receipt":"$(id)"}>>
+        e-5 rev 5: attempt 1 of Tell failed: <<the command `echo` is not allowed here; whoever runs this allows it with `--allow-exec echo`>>
+        e-6 rev 6: failed, Tell -> END with <<{"error":"the command `echo` is not allowed here; whoever runs this allows it with `--allow-exec echo`"}>>
+        e-7 rev 7: completed
+
+        run r-1 pay@1 rev 7 completed
+        state: END (4 of 4)
+        have: amount=3 receipt=<<$(id)>>
+        next: nothing, the run is completed
+
+        $ guidepost tasks
+        nothing is to be done
+
+    "#]]);
+}
