@@ -548,6 +548,25 @@ impl Machine {
         self.index.get(id).copied()
     }
 
+    /// Where a history state leads when there is nothing to remember: its own default, else where its parent begins.
+    pub(crate) fn history_default(&self, history: StateIx) -> Vec<StateIx> {
+        let state = self.state(history);
+        match &state.kind {
+            StateKind::History { default, .. } if !default.is_empty() => default.clone(),
+            StateKind::History { .. }
+            | StateKind::Atomic
+            | StateKind::Compound { .. }
+            | StateKind::Parallel
+            | StateKind::Final => match state.parent.map(|parent| (parent, self.state(parent))) {
+                Some((_, State { kind: StateKind::Compound { initial }, .. })) => {
+                    vec![initial.target]
+                }
+                Some((parent, State { kind: StateKind::Parallel, .. })) => vec![parent],
+                Some(_) | None => Vec::new(),
+            },
+        }
+    }
+
     /// Whether `inner` lies inside `outer`, at any depth. No state lies inside itself.
     #[must_use]
     pub fn is_inside(&self, inner: StateIx, outer: StateIx) -> bool {

@@ -66,6 +66,33 @@ states:
 }
 
 #[test]
+fn history_that_leads_only_to_history_is_found() {
+    check(
+        include_str!("../../../fuzz/corpus/definition_yaml/history_circle.yaml"),
+        expect![[r#"
+            error[GP0118] 4:31: with nothing to remember, history leads round in a circle: `a.hh` -> `a.hh`
+              hint: give one of them a `target` that is no history state
+            error[GP0118] 5:25: with nothing to remember, history leads round in a circle: `b.h` -> `b.k` -> `b.h`
+              hint: give one of them a `target` that is no history state
+        "#]],
+    );
+    check(
+        "
+states:
+  out: { on: { A: work.one } }
+  work:
+    initial: one
+    on: { OUT: out }
+    states:
+      one: { type: history, target: two }
+      two: { type: history, target: x }
+      x: {}
+",
+        expect![""],
+    );
+}
+
+#[test]
 fn unknown_keys_are_found_with_what_was_meant() {
     check(
         "
