@@ -51,6 +51,11 @@ impl Happening {
     }
 }
 
+/// Whether an event's name is one that only the machine itself may use.
+pub(super) fn is_reserved(event: &str) -> bool {
+    event.starts_with("xstate.")
+}
+
 impl Occurrence {
     pub(super) fn event(name: EventName, data: &Map<String, Json>) -> Self {
         Self { what: Happening::Event, name, data: Arc::new(data.clone()) }
