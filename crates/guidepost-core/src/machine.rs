@@ -256,6 +256,8 @@ pub enum Delay {
     Fixed(Span),
     /// Computed: a number is milliseconds, a text a span such as `2h`.
     Computed(Expr),
+    /// A name that `delays:` does not define. Nobody knows when it is due, so it never is.
+    Unbound(String),
 }
 
 /// Something done on the way.

@@ -165,6 +165,10 @@ impl Macrostep<'_> {
         let expr = match delay {
             Delay::Fixed(span) => return Some(*span),
             Delay::Computed(expr) => expr,
+            Delay::Unbound(name) => {
+                self.problems.push(format!("delay `{name}` is not defined"));
+                return None;
+            }
         };
         let value = match expr.eval(self.scope()) {
             Ok(value) => value,

@@ -65,6 +65,7 @@ impl Occurrence {
         let after = match machine.state(ix).delays.get(delay as usize) {
             Some(Delay::Fixed(span)) => (span.0 / 1_000_000).to_string(),
             Some(Delay::Computed(expr)) => expr.source().to_owned(),
+            Some(Delay::Unbound(name)) => name.clone(),
             None => delay.to_string(),
         };
         let name = format!("xstate.after.{after}.{}", xstate_id(machine, ix));

@@ -11,7 +11,6 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
 use crate::limits::NAME_BYTES_MAX;
 use crate::machine::{Delay, Descriptor, FactKind, Requirement, StateIx, Transition, Trigger};
-use crate::time::Span;
 
 /// The sorts of facts `requires` can ask for, by the key that names them.
 const FACTS: [(&str, FactKind); 4] = [
@@ -117,21 +116,19 @@ impl<'t> Reader<'t, '_> {
             return Some(Delay::Fixed(span));
         }
         if self.dialect == Dialect::XState {
-            return Some(self.unbound_delay(entry));
+            return Some(self.unbound_delay(&entry.key, entry.at));
         }
         self.unknown_delay(&entry.key, entry.at);
         None
     }
 
     /// A delay that XState's machine expects from the program around it. Looking at it is fine; a run cannot start.
-    fn unbound_delay(&mut self, entry: &Entry) -> Delay {
-        let name = &*entry.key;
+    pub(super) fn unbound_delay(&mut self, name: &str, at: Position) -> Delay {
         let message = format!("the delay `{name}` has no definition");
-        let problem = Diagnostic::warning(code::UNBOUND, entry.at, message);
+        let problem = Diagnostic::warning(code::UNBOUND, at, message);
         self.problems.add(problem.with_hint("define it under `delays`"));
         self.unbound_actions.insert(name.to_owned());
-        // Nobody knows when it is due, so it never is.
-        Delay::Fixed(Span(i64::MAX))
+        Delay::Unbound(name.to_owned())
     }
 
     /// What one key leads to: a target, an object, or a list of alternatives.
