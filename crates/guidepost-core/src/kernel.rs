@@ -37,7 +37,8 @@ use crate::time::Timestamp;
 pub use self::fan_out::{filled_in, scope_of_work};
 pub use self::legal::{Argument, Legal, is_engines, leaves, legal, needs};
 use self::macrostep::{Livelock, Macrostep};
-use self::occurrence::{Occurrence, is_reserved};
+use self::occurrence::Occurrence;
+pub(crate) use self::occurrence::is_reserved;
 
 /// What an input means: facts to keep, and requests to the shell. Whoever asked commits both in one transaction.
 #[derive(Debug, Clone, PartialEq, Default)]

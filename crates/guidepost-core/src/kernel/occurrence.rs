@@ -52,7 +52,7 @@ impl Happening {
 }
 
 /// Whether an event's name is one that only the machine itself may use.
-pub(super) fn is_reserved(event: &str) -> bool {
+pub(crate) fn is_reserved(event: &str) -> bool {
     event.starts_with("xstate.")
 }
 

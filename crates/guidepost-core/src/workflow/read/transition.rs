@@ -9,6 +9,7 @@ use super::value::{Sight, span_of};
 use super::{Outline, Reader, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
+use crate::kernel::is_reserved;
 use crate::limits::NAME_BYTES_MAX;
 use crate::machine::{Delay, Descriptor, FactKind, Requirement, StateIx, Transition, Trigger};
 
@@ -47,12 +48,39 @@ impl Read {
 }
 
 impl<'t> Reader<'t, '_> {
-    /// `on`: transitions by event.
-    pub(super) fn on(&mut self, source: StateIx, tree: &'t Tree, read: &mut Read) {
+    /// `on`: transitions by event; `own` are the names of what happens inside the state itself.
+    pub(super) fn on(
+        &mut self,
+        source: StateIx,
+        tree: &'t Tree,
+        own: &[(String, Trigger)],
+        read: &mut Read,
+    ) {
         for entry in self.fields(tree, "on") {
+            if let Some((_, trigger)) = own.iter().find(|(name, _)| **name == *entry.key) {
+                self.transitions(source, entry, trigger, read);
+                continue;
+            }
+            if self.dialect == Dialect::Guidepost && is_reserved(&entry.key) {
+                self.reserved_event(entry);
+                continue;
+            }
             let Some(descriptor) = self.descriptor(entry) else { continue };
             self.transitions(source, entry, &Trigger::Event(descriptor), read);
         }
+    }
+
+    /// In our form what happens inside the machine has keys of its own.
+    fn reserved_event(&mut self, entry: &Entry) {
+        let name = &*entry.key;
+        let message = format!("`{name}` is a name for what happens inside the machine, no event");
+        let hint = match name.strip_prefix("xstate.").and_then(|rest| rest.split_once('.')) {
+            Some(("done", _)) => "write `onDone` beside `on`",
+            Some(("error", _)) => "write `onError` beside `on`",
+            Some(("after", _)) => "write `after` beside `on`",
+            Some(_) | None => "name the event otherwise",
+        };
+        self.problems.add(Diagnostic::error(code::NAME, entry.at, message).with_hint(hint));
     }
 
     fn descriptor(&mut self, entry: &Entry) -> Option<Descriptor> {
