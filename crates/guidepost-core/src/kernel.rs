@@ -38,6 +38,7 @@ pub use self::fan_out::{filled_in, scope_of_work};
 pub use self::legal::{Argument, Legal, is_engines, leaves, legal, needs};
 use self::macrostep::{Livelock, Macrostep};
 use self::occurrence::Occurrence;
+pub(crate) use self::occurrence::is_reserved;
 
 /// What an input means: facts to keep, and requests to the shell. Whoever asked commits both in one transaction.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -362,6 +363,10 @@ fn take_event(machine: &Machine, run: &Run, event: &Event) -> Result<Decision, R
         return Err(step.stale(event.name.clone(), seen));
     }
     expect_running(run)?;
+    if is_reserved(event.name.as_str()) {
+        // Else anybody could claim that work ended or that a time has come.
+        return Err(Macrostep::new(machine, run, event.at)?.refusal(event));
+    }
     if let Some(decision) = work::reported_by(machine, run, event)? {
         return Ok(decision);
     }
@@ -420,7 +425,10 @@ fn decide_timer(
     if let TimerFires::WorkDone { state } = &pending.fires {
         records.push(work::waited(run, state, at).into());
     }
-    Ok(Decision { records, effects: Vec::new() })
+    // There is no step these could stand with, so they are told.
+    let problems = std::mem::take(&mut step.problems).into_iter();
+    let effects = problems.map(|message| Effect::Log { message }).collect();
+    Ok(Decision { records, effects })
 }
 
 /// A result is a fact that nobody can take back, so a paused run takes it too; what follows waits until it is resumed.

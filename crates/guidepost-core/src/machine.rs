@@ -7,7 +7,7 @@
 pub mod expr;
 pub mod schema;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -46,6 +46,8 @@ pub struct Machine {
     pub unbound_actions: Vec<String>,
     /// Whether any state has eventless transitions, so that nobody looks for them in vain after each step.
     has_always: bool,
+    /// The events that actions raise or send.
+    sent: IndexSet<EventName>,
     /// Numbers by path. Private so that it cannot disagree with `states`.
     index: IndexMap<StateId, StateIx, FxBuildHasher>,
 }
@@ -254,6 +256,8 @@ pub enum Delay {
     Fixed(Span),
     /// Computed: a number is milliseconds, a text a span such as `2h`.
     Computed(Expr),
+    /// A name that `delays:` does not define. Nobody knows when it is due, so it never is.
+    Unbound(String),
 }
 
 /// Something done on the way.
@@ -506,6 +510,36 @@ pub struct Limits {
     pub max_rollback_steps: Option<u64>,
 }
 
+impl State {
+    /// Every action that belongs to it: on entry, on exit, and on the way from it or into it.
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        let initial: &[Action] = match &self.kind {
+            StateKind::Compound { initial } => &initial.actions,
+            StateKind::Atomic
+            | StateKind::Parallel
+            | StateKind::Final
+            | StateKind::History { .. } => &[],
+        };
+        let transitions = self.transitions.iter().chain(&self.always);
+        let on_the_way = transitions.flat_map(|transition| &transition.actions);
+        self.entry.iter().chain(&self.exit).chain(initial).chain(on_the_way)
+    }
+}
+
+impl Action {
+    /// The event it raises or sends, if it does.
+    fn sends(&self) -> Option<&EventName> {
+        match self {
+            Self::Raise(send) | Self::Send(send) => Some(&send.event),
+            Self::Assign(_)
+            | Self::Append(_)
+            | Self::Cancel(_)
+            | Self::Log(_)
+            | Self::Unbound(_) => None,
+        }
+    }
+}
+
 impl Machine {
     /// A machine of these states, which must be in document order with the root first.
     #[must_use]
@@ -517,6 +551,12 @@ impl Machine {
             hash: String::new(),
             index: numbers.collect(),
             has_always: states.iter().any(|state| !state.always.is_empty()),
+            sent: states
+                .iter()
+                .flat_map(State::actions)
+                .filter_map(Action::sends)
+                .cloned()
+                .collect(),
             states,
             attributes: IndexMap::new(),
             events: IndexMap::new(),
@@ -533,6 +573,12 @@ impl Machine {
         self.has_always
     }
 
+    /// Whether any action raises or sends an event that a descriptor answers.
+    #[must_use]
+    pub fn sends_any(&self, descriptor: &Descriptor) -> bool {
+        self.sent.iter().any(|event| descriptor.matches(event.as_str()))
+    }
+
     /// The root's number.
     pub const ROOT: StateIx = 0;
 
@@ -546,6 +592,25 @@ impl Machine {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<StateIx> {
         self.index.get(id).copied()
+    }
+
+    /// Where a history state leads when there is nothing to remember: its own default, else where its parent begins.
+    pub(crate) fn history_default(&self, history: StateIx) -> Vec<StateIx> {
+        let state = self.state(history);
+        match &state.kind {
+            StateKind::History { default, .. } if !default.is_empty() => default.clone(),
+            StateKind::History { .. }
+            | StateKind::Atomic
+            | StateKind::Compound { .. }
+            | StateKind::Parallel
+            | StateKind::Final => match state.parent.map(|parent| (parent, self.state(parent))) {
+                Some((_, State { kind: StateKind::Compound { initial }, .. })) => {
+                    vec![initial.target]
+                }
+                Some((parent, State { kind: StateKind::Parallel, .. })) => vec![parent],
+                Some(_) | None => Vec::new(),
+            },
+        }
     }
 
     /// Whether `inner` lies inside `outer`, at any depth. No state lies inside itself.

@@ -139,6 +139,9 @@ fn finish(
     check::check_parts(&draft, &mut problems);
     // With errors, ways are missing that the author meant; what follows from that is noise.
     if !problems.has_errors() {
+        check::check_histories(&draft, &mut problems);
+    }
+    if !problems.has_errors() {
         check::check_ways(&draft, format == Format::Rows, &mut problems);
         always::check(&draft, dialect, &mut problems);
     }

@@ -66,6 +66,78 @@ states:
 }
 
 #[test]
+fn history_that_leads_only_to_history_is_found() {
+    check(
+        include_str!("../../../fuzz/corpus/definition_yaml/history_circle.yaml"),
+        expect![[r#"
+            error[GP0118] 4:31: with nothing to remember, history leads round in a circle: `a.hh` -> `a.hh`
+              hint: give one of them a `target` that is no history state
+            error[GP0118] 5:25: with nothing to remember, history leads round in a circle: `b.h` -> `b.k` -> `b.h`
+              hint: give one of them a `target` that is no history state
+        "#]],
+    );
+    check(
+        "
+states:
+  out: { on: { A: work.one } }
+  work:
+    initial: one
+    on: { OUT: out }
+    states:
+      one: { type: history, target: two }
+      two: { type: history, target: x }
+      x: {}
+",
+        expect![""],
+    );
+}
+
+#[test]
+fn names_of_what_happens_inside_the_machine_are_no_events() {
+    check(
+        "
+states:
+  a: { agent: w, on: { xstate.done.actor.w: b, xstate.error.actor.w: b, xstate.after.1000.t.a: b, xstate.init: b, xstate.*: b } }
+  b: { type: final }
+",
+        expect![[r#"
+            error[GP0109] 3:24: `xstate.done.actor.w` is a name for what happens inside the machine, no event
+              hint: write `onDone` beside `on`
+            error[GP0109] 3:48: `xstate.error.actor.w` is a name for what happens inside the machine, no event
+              hint: write `onError` beside `on`
+            error[GP0109] 3:73: `xstate.after.1000.t.a` is a name for what happens inside the machine, no event
+              hint: write `after` beside `on`
+            error[GP0109] 3:99: `xstate.init` is a name for what happens inside the machine, no event
+              hint: name the event otherwise
+            error[GP0109] 3:115: `xstate.*` is a name for what happens inside the machine, no event
+              hint: name the event otherwise
+        "#]],
+    );
+    let text = r#"{"id":"m","initial":"a","states":{
+        "a":{"invoke":{"src":"load","id":"w"},"on":{"xstate.error.actor.w":"c","xstate.done.actor.w":"b","xstate.done.actor.x":"c"}},
+        "b":{"invoke":{"src":"load"},"on":{"xstate.done.actor.0.m.b":"c"}},
+        "c":{"initial":"x","states":{"x":{"type":"final"}},"on":{"xstate.done.state.m.c":"d","xstate.done.state.m.b":"a"}},
+        "d":{"id":"own","initial":"x","states":{"x":{"type":"final"}},"on":{"xstate.done.state.own":"a"}}}}"#;
+    let machine = compile(text.as_bytes(), "m.json").machine.unwrap();
+    let mut triggers = String::new();
+    for state in &machine.states {
+        for transition in &state.transitions {
+            let _ = writeln!(triggers, "{}: {:?}", state.id, transition.trigger);
+        }
+    }
+    expect![[r#"
+        a: Event(Exact("xstate.done.actor.x"))
+        a: WorkDone
+        a: WorkFailed
+        b: WorkDone
+        c: Event(Exact("xstate.done.state.m.b"))
+        c: Complete
+        d: Complete
+    "#]]
+    .assert_eq(&triggers);
+}
+
+#[test]
 fn unknown_keys_are_found_with_what_was_meant() {
     check(
         "

@@ -1,8 +1,14 @@
 //! Definitions made to hurt: each is refused with a place, or accepted, within a second and a test thread's stack.
 
+use guidepost_core::id::StateId;
+use guidepost_core::machine::{Machine, StateKind};
+use guidepost_core::run::Driver;
+use guidepost_core::simulator::Simulator;
+use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::{
     Compiled, OpenState, OpenTransition, OpenWorkflow, compile, compile_open,
 };
+use serde_json::Map;
 
 /// Reads a hostile definition, which must give errors with places, and a code from among `codes`.
 #[track_caller]
@@ -18,6 +24,11 @@ fn refused(text: &[u8], codes: &[&str]) -> Compiled {
         assert!(codes.contains(&error.code), "{shown}: {error:?}");
     }
     compiled
+}
+
+fn machine(text: &str) -> Machine {
+    let compiled = compile(text.as_bytes(), "test.yaml");
+    compiled.machine.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
 }
 
 const N: usize = 100_000;
@@ -36,6 +47,36 @@ fn nesting_ends_at_a_bound() {
     ] {
         refused(text.as_bytes(), &["GP0101", "GP0107"]);
     }
+}
+
+#[test]
+fn thousands_of_history_states_may_lead_to_each_other() {
+    let chain = |last: &str| {
+        let histories: String = (0..20_000)
+            .map(|n| format!("      h{n}: {{ type: history, target: h{} }}\n", n + 1))
+            .collect();
+        format!(
+            "name: t\nstates:\n  a:\n    initial: h0\n    on: {{ BACK: {{ target: .h0, reenter: true }} }}\n    states:\n{histories}      h20000: {{ type: history, target: {last} }}\n      x: {{}}\n"
+        )
+    };
+    refused(chain("h0").as_bytes(), &["GP0118"]);
+    let mut simulator = Simulator::new(machine(&chain("x")), Timestamp(0));
+    simulator.start(Driver::Agent, Map::new()).unwrap();
+    assert_eq!(simulator.leaves(), [StateId::from("a.x")]);
+    simulator.send("BACK", Map::new(), None).unwrap();
+    assert_eq!(simulator.leaves(), [StateId::from("a.x")]);
+}
+
+#[test]
+fn a_circle_of_history_states_that_was_not_refused_ends_in_the_kernel_too() {
+    let mut machine = machine(
+        "name: t\nstates: { a: { initial: h, states: { h: { type: history, target: x }, x: {} } } }",
+    );
+    let history = machine.find("a.h").unwrap();
+    machine.states[history as usize].kind = StateKind::History { deep: false, default: Vec::new() };
+    let mut simulator = Simulator::new(machine, Timestamp(0));
+    simulator.start(Driver::Agent, Map::new()).unwrap();
+    assert_eq!(simulator.leaves(), [StateId::from("a")]);
 }
 
 #[test]

@@ -1,20 +1,22 @@
 //! What is written back is read as the same structure, and equal structures have equal hashes however they are written.
 
+use guidepost_core::kernel::Rejected;
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Driver;
-use guidepost_core::simulator::Simulator;
+use guidepost_core::simulator::{Failure, Simulator};
 use guidepost_core::time::Timestamp;
-use guidepost_core::workflow::{compile, print, to_xstate};
+use guidepost_core::workflow::{compile, print, to_mermaid, to_xstate};
 use serde_json::{Map, Value as Json};
 
 /// Definitions that together use everything a definition can say.
-const DEFINITIONS: [&str; 6] = [
+const DEFINITIONS: [&str; 7] = [
     include_str!("../../../examples/lead-qualification.yaml"),
     include_str!("../../../examples/release.yaml"),
     include_str!("definitions/everything.yaml"),
     include_str!("definitions/steps.yaml"),
     include_str!("definitions/toggle.xstate.json"),
     include_str!("definitions/dump.xstate.json"),
+    include_str!("definitions/unbound.xstate.json"),
 ];
 
 #[track_caller]
@@ -45,6 +47,19 @@ fn a_definition_written_for_xstate_is_the_same_structure() {
         let written = to_xstate(&machine_before).to_string();
         let machine_after = machine(&written);
         assert_eq!(machine_before.hash, machine_after.hash, "{written}");
+    }
+}
+
+#[test]
+fn a_delay_known_only_by_name_keeps_it_and_no_run_starts() {
+    let read = machine(include_str!("definitions/unbound.xstate.json"));
+    let exported = to_xstate(&read);
+    assert_eq!(exported["states"]["a"]["after"]["timeout"], "b", "{exported}");
+    assert!(to_mermaid(&read, &[]).contains("after timeout"));
+    for again in [machine(&exported.to_string()), machine(&print(&read))] {
+        assert_eq!(again.unbound(), ["isReady", "timeout"]);
+        let start = Simulator::new(again, Timestamp(0)).start(Driver::Agent, Map::new());
+        assert!(matches!(start, Err(Failure::Rejected(Rejected::Unbound { .. }))), "{start:?}");
     }
 }
 

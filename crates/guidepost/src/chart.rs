@@ -185,6 +185,7 @@ fn label(state: &State, transition: &Transition) -> Vec<String> {
         Trigger::After(delay) => match state.delays.get(*delay as usize) {
             Some(Delay::Fixed(span)) => format!("after {span}"),
             Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
+            Some(Delay::Unbound(name)) => format!("after {name}"),
             None => "after".to_owned(),
         },
         Trigger::Complete | Trigger::WorkDone => "done".to_owned(),

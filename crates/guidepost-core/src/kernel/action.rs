@@ -35,13 +35,16 @@ impl Macrostep<'_> {
                 Action::Raise(send) => self.send(send, true),
                 Action::Send(send) => self.send(send, false),
                 Action::Cancel(id) => {
-                    let id = sent_timer(&text(self.compute(id)));
-                    self.timers.retain(|timer| timer.id != id);
-                    self.ended_timers.push(id);
+                    if let Some(id) = self.try_compute(id) {
+                        let id = sent_timer(&text(id));
+                        self.timers.retain(|timer| timer.id != id);
+                        self.ended_timers.push(id);
+                    }
                 }
                 Action::Log(message) => {
-                    let message = text(self.compute(message));
-                    self.effects.push(Effect::Log { message });
+                    if let Some(message) = self.try_compute(message) {
+                        self.effects.push(Effect::Log { message: text(message) });
+                    }
                 }
                 Action::Unbound(named) => {
                     self.problems.push(format!("action `{}` is not defined", named.name))
@@ -165,6 +168,10 @@ impl Macrostep<'_> {
         let expr = match delay {
             Delay::Fixed(span) => return Some(*span),
             Delay::Computed(expr) => expr,
+            Delay::Unbound(name) => {
+                self.problems.push(format!("delay `{name}` is not defined"));
+                return None;
+            }
         };
         let value = match expr.eval(self.scope()) {
             Ok(value) => value,

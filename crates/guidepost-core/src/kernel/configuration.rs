@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 use crate::id::StateId;
@@ -113,7 +114,8 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// The states a transition really leads to: history states replaced by what they stand for.
+/// The states a transition really leads to: history states replaced by what they stand for. One that is met a second time,
+/// as only in a machine that does not load, stands for nothing.
 fn effective_targets<'t>(
     machine: &Machine,
     targets: &'t [StateIx],
@@ -123,34 +125,18 @@ fn effective_targets<'t>(
         return Cow::Borrowed(targets);
     }
     let mut effective = Vec::with_capacity(targets.len());
-    for target in targets {
-        if !is_history(machine.state(*target)) {
-            effective.push(*target);
-        } else if let Some(states) = memory.recall(machine, *target) {
+    let mut met = FxHashSet::default();
+    let mut pending: Vec<StateIx> = targets.iter().rev().copied().collect();
+    while let Some(target) = pending.pop() {
+        if !is_history(machine.state(target)) {
+            effective.push(target);
+        } else if let Some(states) = memory.recall(machine, target) {
             effective.extend(states);
-        } else {
-            let default = history_default(machine, *target);
-            effective.extend_from_slice(&effective_targets(machine, &default, memory));
+        } else if met.insert(target) {
+            pending.extend(machine.history_default(target).into_iter().rev());
         }
     }
     Cow::Owned(effective)
-}
-
-/// Where a history state leads when there is nothing to remember.
-fn history_default(machine: &Machine, history: StateIx) -> Vec<StateIx> {
-    let state = machine.state(history);
-    match &state.kind {
-        StateKind::History { default, .. } if !default.is_empty() => default.clone(),
-        StateKind::History { .. }
-        | StateKind::Atomic
-        | StateKind::Compound { .. }
-        | StateKind::Parallel
-        | StateKind::Final => match state.parent.map(|parent| (parent, machine.state(parent))) {
-            Some((_, State { kind: StateKind::Compound { initial }, .. })) => vec![initial.target],
-            Some((parent, State { kind: StateKind::Parallel, .. })) => vec![parent],
-            Some(_) | None => Vec::new(),
-        },
-    }
 }
 
 pub(super) fn is_history(state: &State) -> bool {
@@ -297,32 +283,39 @@ impl Entering {
         }
     }
 
+    /// Adds what a history state stands for. One may lead to another, any number of times, so this is a loop; a state that
+    /// is met a second time, as only in a machine that does not load, adds nothing.
     fn add_history(&mut self, machine: &Machine, history: StateIx, memory: &Memory<'_>) {
-        let parent = machine.state(history).parent;
-        if let Some(states) = memory.recall(machine, history) {
-            for ix in &states {
-                self.states.insert(*ix);
-                self.add_inner(machine, *ix, memory);
+        let mut met = FxHashSet::default();
+        let mut pending = vec![history];
+        let mut around = Vec::new();
+        while let Some(history) = pending.pop() {
+            if !met.insert(history) {
+                continue;
             }
-            for ix in &states {
-                self.add_outer(machine, *ix, parent, memory);
+            let parent = machine.state(history).parent;
+            let remembered = memory.recall(machine, history);
+            let is_default = remembered.is_none();
+            let targets = remembered.unwrap_or_else(|| machine.history_default(history));
+            if let StateKind::History { default, .. } = &machine.state(history).kind
+                && let (true, true, Some(parent)) = (is_default, default.is_empty(), parent)
+            {
+                // The parent's own initial transition is taken, so its actions are due.
+                self.by_default.insert(parent);
             }
-            return;
-        }
-        let StateKind::History { default, .. } = &machine.state(history).kind else { return };
-        if let (true, Some(parent)) = (default.is_empty(), parent) {
-            // The parent's own initial transition is taken, so its actions are due.
-            self.by_default.insert(parent);
-        }
-        let targets = history_default(machine, history);
-        for ix in &targets {
-            if !is_history(machine.state(*ix)) {
-                self.states.insert(*ix);
+            for ix in targets {
+                if is_history(machine.state(ix)) {
+                    pending.push(ix);
+                } else {
+                    self.states.insert(ix);
+                    self.add_inner(machine, ix, memory);
+                }
+                around.push((ix, parent));
             }
-            self.add_inner(machine, *ix, memory);
         }
-        for ix in targets {
-            self.add_outer(machine, ix, parent, memory);
+        // What is innermost comes first: a region that is entered further inside does not begin where it begins.
+        for (ix, limit) in around.into_iter().rev() {
+            self.add_outer(machine, ix, limit, memory);
         }
     }
 

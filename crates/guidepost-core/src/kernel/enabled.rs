@@ -7,7 +7,7 @@ use crate::kernel::legal::legal;
 use crate::kernel::macrostep::Macrostep;
 use crate::kernel::occurrence::Occurrence;
 use crate::kernel::select::{self, Candidate};
-use crate::machine::{Guard, Machine, StateIx};
+use crate::machine::{Guard, Machine, Requirement, StateIx};
 
 impl Macrostep<'_> {
     /// Whether any active state has a transition for an occurrence, whatever its guard says.
@@ -19,8 +19,9 @@ impl Macrostep<'_> {
         self.active.iter().any(answered)
     }
 
-    /// Whether a candidate may be taken: its guard holds, and what it requires is on record. If only the latter fails, the
-    /// whole event is refused, so no lesser transition is taken in its stead.
+    /// Whether a candidate may be taken: its guard holds, and what it requires is on record. If only the latter fails, a sent
+    /// event is refused as a whole, so no lesser transition is taken in its stead; for anything else the candidate is not
+    /// enabled, with the problem noted.
     pub(super) fn is_enabled(&mut self, candidate: Candidate<'_>) -> bool {
         if let Some(guard) = &candidate.transition.guard
             && !self.holds(guard)
@@ -28,17 +29,33 @@ impl Macrostep<'_> {
             self.refused_guards.push(describe_guard(self.machine, guard));
             return false;
         }
-        for requirement in &candidate.transition.requires {
-            let since = self.entered_at(candidate.source);
-            let known = self.evidence.iter();
+        let missing = self.missing(candidate);
+        if self.is_refusable {
+            self.unproven.extend(missing);
+            return true;
+        }
+        for (requirement, count) in &missing {
+            let source = &self.machine.state(candidate.source).id;
+            self.problems.push(format!(
+                "a transition of `{source}` was not taken: it needs {requirement} on record, and there are {count}"
+            ));
+        }
+        missing.is_empty()
+    }
+
+    /// What a candidate requires and is not on record, with how many there are.
+    fn missing(&self, candidate: Candidate<'_>) -> Vec<(Requirement, u64)> {
+        let since = self.entered_at(candidate.source);
+        // Facts from before do not count for a state that is entered only now.
+        let is_new = self.entered.contains(&candidate.source);
+        let requires = candidate.transition.requires.iter();
+        let counted = requires.map(|requirement| {
+            let known = self.evidence.iter().filter(|_| !is_new);
             let known =
                 known.filter(|fact| fact.requirement == *requirement && fact.since == since);
-            let count = known.map(|fact| fact.count).max().unwrap_or(0);
-            if count < requirement.min {
-                self.unproven.push((requirement.clone(), count));
-            }
-        }
-        true
+            (requirement.clone(), known.map(|fact| fact.count).max().unwrap_or(0))
+        });
+        counted.filter(|(requirement, count)| *count < requirement.min).collect()
     }
 
     /// The rev by which an active state was entered; 1, the start, for the root.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::id::{EventName, Rev, StateId};
 use crate::kernel::configuration::StateSet;
+use crate::kernel::occurrence::is_reserved;
 use crate::machine::expr::Scope;
 use crate::machine::{
     Descriptor, EventType, FactKind, Guard, Machine, Requirement, State, StateIx, StateKind,
@@ -154,7 +155,7 @@ pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
 /// Whether only the machine itself raises what a descriptor names.
 fn is_internal(descriptor: &Descriptor) -> bool {
     match descriptor {
-        Descriptor::Exact(name) | Descriptor::Prefix(name) => name.as_str().starts_with("xstate."),
+        Descriptor::Exact(name) | Descriptor::Prefix(name) => is_reserved(name.as_str()),
         Descriptor::Any => false,
     }
 }
@@ -432,8 +433,9 @@ fn outputs(machine: &Machine, state: &State) -> Vec<Argument> {
     outputs.collect()
 }
 
-/// The facts that an event's transitions require, each with the rev from which it counts. The caller looks them up and
-/// passes the answers with the event.
+/// The facts that transitions require which an event may lead to: its own, and those of the events that the machine raises
+/// or sends to itself. Each comes with the rev from which it counts. The caller looks them up and passes the answers with
+/// the event.
 #[must_use]
 pub fn needs(machine: &Machine, run: &Run, event: &str) -> Vec<(Requirement, Rev)> {
     let Ok(active) = StateSet::of_run(machine, run) else { return Vec::new() };
@@ -444,12 +446,14 @@ pub fn needs(machine: &Machine, run: &Run, event: &str) -> Vec<(Requirement, Rev
         let since = run.active.get(&state.id).map_or(Rev(1), |active| active.rev);
         for transition in &state.transitions {
             let answers = match &transition.trigger {
-                Trigger::Event(descriptor) => descriptor.matches(event),
+                Trigger::Event(descriptor) => {
+                    descriptor.matches(event) || machine.sends_any(descriptor)
+                }
                 Trigger::WorkDone => reported == Some((Outcome::Done, ix)),
                 Trigger::WorkFailed => reported == Some((Outcome::Failed, ix)),
                 Trigger::Always | Trigger::After(_) | Trigger::Complete => false,
             };
-            if answers {
+            if !transition.requires.is_empty() && answers {
                 needs.extend(transition.requires.iter().map(|fact| (fact.clone(), since)));
             }
         }

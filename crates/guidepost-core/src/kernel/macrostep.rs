@@ -12,7 +12,7 @@ use crate::id::{AttributeName, EventName, Rev, StateId, TimerId, Visit};
 use crate::input::{By, Evidence};
 use crate::kernel::configuration::{Entering, Memory, StateSet};
 use crate::kernel::legal::waits;
-use crate::kernel::occurrence::Occurrence;
+use crate::kernel::occurrence::{Happening, Occurrence};
 use crate::kernel::select::{self, Candidate, Taken};
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
@@ -54,6 +54,8 @@ pub(super) struct Macrostep<'a> {
     pub(super) records: Vec<Record>,
     by: By,
     pub(super) evidence: &'a [Evidence],
+    /// Whether who sent what is being answered can be told what is missing, and is then refused as a whole.
+    pub(super) is_refusable: bool,
     /// Facts that a transition required in vain; it was refused, and so is the event.
     pub(super) unproven: Vec<(Requirement, u64)>,
     /// Guards of candidates that did not hold.
@@ -105,6 +107,7 @@ impl<'a> Macrostep<'a> {
             records: Vec::new(),
             by: By::default(),
             evidence: &[],
+            is_refusable: false,
             unproven: Vec::new(),
             refused_guards: Vec::new(),
             entered: Vec::new(),
@@ -173,7 +176,9 @@ impl<'a> Macrostep<'a> {
         occurrence: Occurrence,
         seen: Option<Rev>,
     ) -> Result<bool, Rejected> {
+        self.is_refusable = true;
         let selected = self.select(&occurrence);
+        self.is_refusable = false;
         if let Some(seen) = seen
             && self.is_stale(&selected, &occurrence, seen)
         {
@@ -191,7 +196,9 @@ impl<'a> Macrostep<'a> {
     /// Takes an occurrence nobody outside sent, and everything that follows.
     pub(super) fn take(&mut self, occurrence: Occurrence) {
         self.ended_work = occurrence.what.ended_work();
-        let selected = self.select(&occurrence);
+        self.is_refusable = matches!(occurrence.what, Happening::WorkDone(_));
+        let selected = self.select_fitting(&occurrence);
+        self.is_refusable = false;
         if !selected.is_empty() {
             self.microstep(selected, Some(occurrence));
         }
@@ -267,12 +274,36 @@ impl<'a> Macrostep<'a> {
             let Some(occurrence) = self.raised.pop_front().or_else(|| self.sent.pop_front()) else {
                 return;
             };
-            let selected = self.select(&occurrence);
+            let selected = self.select_fitting(&occurrence);
             is_changed = true;
             if !selected.is_empty() {
                 self.microstep(selected, Some(occurrence));
             }
         }
+    }
+
+    /// What answers an occurrence that nobody outside sent. An event that does not carry what it must is answered by
+    /// nothing, with the problem noted: there is nobody to be told.
+    fn select_fitting(&mut self, occurrence: &Occurrence) -> Vec<Candidate<'a>> {
+        if let Some(described) = self.machine.events.get(&occurrence.name)
+            && occurrence.what == Happening::Event
+            && self.is_answered(occurrence)
+        {
+            let problems = described.schema.check(&Json::Object(occurrence.data.as_ref().clone()));
+            if !problems.is_empty() {
+                let problems = problems
+                    .iter()
+                    .map(|problem| format!("{} {}", problem.at, problem.what).trim().to_owned());
+                let problems: Vec<_> = problems.collect();
+                self.problems.push(format!(
+                    "`{}` was not taken, it does not carry what it must: {}",
+                    occurrence.name,
+                    problems.join("; ")
+                ));
+                return Vec::new();
+            }
+        }
+        self.select(occurrence)
     }
 
     fn select(&mut self, occurrence: &Occurrence) -> Vec<Candidate<'a>> {
@@ -463,6 +494,10 @@ impl<'a> Macrostep<'a> {
             };
         }
         self.expect_bounded_data()?;
+        if let Some(Record::Transitioned(step)) = self.records.last_mut() {
+            // What came up after the last transition belongs to what led there.
+            step.problems.append(&mut self.problems);
+        }
         if self.is_complete {
             self.end();
         } else if waits(self.machine, &self.active, |ix| self.is_work_ended(ix))

@@ -51,6 +51,11 @@ impl Happening {
     }
 }
 
+/// Whether an event's name is one that only the machine itself may use.
+pub(crate) fn is_reserved(event: &str) -> bool {
+    event.starts_with("xstate.")
+}
+
 impl Occurrence {
     pub(super) fn event(name: EventName, data: &Map<String, Json>) -> Self {
         Self { what: Happening::Event, name, data: Arc::new(data.clone()) }
@@ -60,6 +65,7 @@ impl Occurrence {
         let after = match machine.state(ix).delays.get(delay as usize) {
             Some(Delay::Fixed(span)) => (span.0 / 1_000_000).to_string(),
             Some(Delay::Computed(expr)) => expr.source().to_owned(),
+            Some(Delay::Unbound(name)) => name.clone(),
             None => delay.to_string(),
         };
         let name = format!("xstate.after.{after}.{}", xstate_id(machine, ix));

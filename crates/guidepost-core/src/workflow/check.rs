@@ -1,10 +1,14 @@
 //! What is wrong with a definition as a whole: states nobody reaches or leaves, transitions nobody takes, outputs nobody
-//! reads. Everything here is a warning: the workflow runs, though perhaps not as meant.
+//! reads. Those are warnings: the workflow runs, though perhaps not as meant. History states that lead round in a circle are
+//! errors: a run would have nowhere to go.
 
 use super::problems::{Problems, code};
 use super::read::Draft;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
+
+/// States of a circle that are named.
+const CIRCLE_NAMES_MAX: usize = 8;
 
 /// Checks the ways through the states; `is_open` if a run may be placed in any of them.
 pub(super) fn check_ways(draft: &Draft<'_>, is_open: bool, problems: &mut Problems) {
@@ -31,6 +35,49 @@ pub(super) fn check_ways(draft: &Draft<'_>, is_open: bool, problems: &mut Proble
             );
         }
     }
+}
+
+/// Checks that following history states with nothing to remember comes to an end.
+pub(super) fn check_histories(draft: &Draft<'_>, problems: &mut Problems) {
+    let machine = &draft.machine;
+    let is_history = |ix: &StateIx| matches!(machine.state(*ix).kind, StateKind::History { .. });
+    let next = |ix: StateIx| -> Vec<StateIx> {
+        machine.history_default(ix).into_iter().filter(is_history).collect()
+    };
+    let mut seen = vec![false; machine.states.len()];
+    let mut is_on_path = vec![false; machine.states.len()];
+    for (start, _) in (0..).zip(&machine.states).filter(|(ix, _)| is_history(ix)) {
+        let mut path = vec![(start, vec![start])];
+        while let Some((ix, pending)) = path.last_mut() {
+            let Some(next_ix) = pending.pop() else {
+                is_on_path[*ix as usize] = false;
+                path.pop();
+                continue;
+            };
+            if is_on_path[next_ix as usize] {
+                let around = path.iter().map(|(ix, _)| *ix).skip(1);
+                let circle: Vec<_> = around.skip_while(|ix| *ix != next_ix).collect();
+                report_circle(draft, &circle, problems);
+            } else if !std::mem::replace(&mut seen[next_ix as usize], true) {
+                is_on_path[next_ix as usize] = true;
+                path.push((next_ix, next(next_ix)));
+            }
+        }
+    }
+}
+
+fn report_circle(draft: &Draft<'_>, circle: &[StateIx], problems: &mut Problems) {
+    let Some(first) = circle.first() else { return };
+    let names = circle.iter().take(CIRCLE_NAMES_MAX).chain([first]);
+    let names: Vec<String> = names.map(|ix| format!("`{}`", draft.machine.state(*ix).id)).collect();
+    let message = format!(
+        "with nothing to remember, history leads round in a circle: {}",
+        names.join(" -> ")
+    );
+    problems.add(
+        Diagnostic::error(code::HISTORY, draft.outline.get(*first).at, message)
+            .with_hint("give one of them a `target` that is no history state"),
+    );
 }
 
 /// Checks what needs no way through the states.

@@ -219,6 +219,10 @@ impl Encoder {
                 self.text("computed");
                 self.text(expr.source());
             }
+            Delay::Unbound(name) => {
+                self.text("unbound");
+                self.text(name);
+            }
         }
     }
 

@@ -246,6 +246,7 @@ fn label(machine: &Machine, state: &State, transition: &Transition) -> String {
         Trigger::After(number) => match state.delays.get(*number as usize) {
             Some(Delay::Fixed(span)) => format!("after {span}"),
             Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
+            Some(Delay::Unbound(name)) => format!("after {name}"),
             None => "after".to_owned(),
         },
         Trigger::Complete | Trigger::WorkDone => "done".to_owned(),

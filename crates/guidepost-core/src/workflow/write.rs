@@ -165,15 +165,16 @@ impl Writer<'_> {
         }
     }
 
-    /// The keys under which a state's delays are written. Fixed ones name themselves, once.
+    /// The keys under which a state's delays are written. Fixed ones name themselves, once, and so do names for XState.
     fn delay_names(&mut self, ix: StateIx, state: &State) -> Vec<String> {
         let mut names: Vec<String> = Vec::with_capacity(state.delays.len());
         for (number, delay) in state.delays.iter().enumerate() {
-            let fixed = match delay {
-                Delay::Fixed(span) => Some(parts::span(self.dialect, *span)),
-                Delay::Computed(_) => None,
+            let own = match (delay, self.dialect) {
+                (Delay::Fixed(span), _) => Some(parts::span(self.dialect, *span)),
+                (Delay::Unbound(name), Dialect::XState) => Some(name.clone()),
+                (Delay::Unbound(_), Dialect::Guidepost) | (Delay::Computed(_), _) => None,
             };
-            names.push(fixed.filter(|name| !names.contains(name)).unwrap_or_else(|| {
+            names.push(own.filter(|name| !names.contains(name)).unwrap_or_else(|| {
                 let name = format!("delay-{ix}-{number}");
                 self.delays.insert(name.clone(), parts::delay(delay));
                 name

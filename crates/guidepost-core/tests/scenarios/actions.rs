@@ -50,6 +50,26 @@ send SET
 }
 
 #[test]
+fn what_cannot_be_worked_out_is_neither_logged_nor_withdrawn() {
+    check(
+        r#"
+name: t
+attributes: { a: number, b: object }
+initial: s
+states:
+  s: { on: { GO: { actions: [{ log: { $expr: "b.c.d" } }, { log: "a is {{ a / 0 }}" }, { cancel: { $expr: "b.c.d" } }, { log: "a is {{ a }}" }] } } }
+---
+start {"a": 1}
+send GO
+"#,
+        expect![[r#"
+            start {"a": 1} -> in s; /a = 1; next: GO
+            send GO -> in s; problem: `b.c.d`: `b` is undefined; problem: `a is {{ a / 0 }}`: cannot divide by 0 (line 1, column 9); problem: `b.c.d`: `b` is undefined; log "a is 1"; next: GO
+        "#]],
+    );
+}
+
+#[test]
 fn raised_events_come_before_sent_ones_and_both_within_the_same_step() {
     check(
         r#"

@@ -249,3 +249,32 @@ send B
         "#]],
     );
 }
+
+#[test]
+fn an_event_with_a_name_of_the_machines_own_is_refused() {
+    check(
+        r#"{"id":"m","initial":"a","states":{
+            "a":{"invoke":{"src":"load","id":"w"},
+                 "on":{"xstate.done.actor.w":"c","xstate.init":"c","xstate.*":"c","*":"c"},
+                 "onDone":"b","after":{"1000":"b"}},
+            "b":{"initial":"x","states":{"x":{"type":"final"}},"on":{"*":"c"}},"c":{}}}
+---
+start
+send xstate.done.actor.w {"output": {"passed": true}}
+send xstate.error.actor.w
+send xstate.init
+send xstate.after.1000.m.a
+send xstate.done.state.m.b
+send xstate
+"#,
+        expect![[r#"
+            start -> in a; timer after:a#1:0 in 1s; work a#1; next: done, failed {reason!}, xstate.*, *
+            send xstate.done.actor.w {"output": {"passed": true}} -> rejected: `xstate.done.actor.w` is not legal in `a`
+            send xstate.error.actor.w -> rejected: `xstate.error.actor.w` is not legal in `a`
+            send xstate.init -> rejected: `xstate.init` is not legal in `a`
+            send xstate.after.1000.m.a -> rejected: `xstate.after.1000.m.a` is not legal in `a`
+            send xstate.done.state.m.b -> rejected: `xstate.done.state.m.b` is not legal in `a`
+            send xstate -> in c; cancel work a#1
+        "#]],
+    );
+}

@@ -75,6 +75,84 @@ send Scored {"score": 80}
 }
 
 #[test]
+fn what_a_machine_sends_itself_does_not_get_round_what_is_required() {
+    let definition = r#"
+name: t
+initial: a
+states:
+  a:
+    on:
+      RAISE: { actions: [ { raise: { event: Ship } } ] }
+      SEND: { actions: [ { send: { event: Ship } } ] }
+      LATER: { actions: [ { send: { event: Ship, delay: 1s } } ] }
+      AGAIN: { target: a, reenter: true, actions: [ { raise: { event: Ship } } ] }
+      Ship: { target: shipped, requires: [{ action: tests }] }
+  shipped: {}
+---
+start
+"#;
+    check(
+        &format!(
+            "{definition}send RAISE\nsend SEND\nsend LATER\nwait 1s\nsend Ship\naction tests unit\nsend AGAIN\n"
+        ),
+        expect![[r#"
+            start -> in a; next: RAISE, SEND, LATER, AGAIN, Ship
+            send RAISE -> in a; problem: a transition of `a` was not taken: it needs 1 action `tests` on record, and there are 0; next: RAISE, SEND, LATER, AGAIN, Ship
+            send SEND -> in a; problem: a transition of `a` was not taken: it needs 1 action `tests` on record, and there are 0; next: RAISE, SEND, LATER, AGAIN, Ship
+            send LATER -> in a; timer send:5.0 in 1s; next: RAISE, SEND, LATER, AGAIN, Ship
+            wait 1s -> in a; log "a transition of `a` was not taken: it needs 1 action `tests` on record, and there are 0"; next: RAISE, SEND, LATER, AGAIN, Ship
+            send Ship -> rejected: `Ship` needs facts that are not on record since the state was entered
+            action tests unit -> in a; next: RAISE, SEND, LATER, AGAIN, Ship
+            send AGAIN -> in a; problem: a transition of `a` was not taken: it needs 1 action `tests` on record, and there are 0; next: RAISE, SEND, LATER, AGAIN, Ship
+        "#]],
+    );
+    check(
+        &format!("{definition}action tests unit\nsend RAISE\n"),
+        expect![[r#"
+        start -> in a; next: RAISE, SEND, LATER, AGAIN, Ship
+        action tests unit -> in a; next: RAISE, SEND, LATER, AGAIN, Ship
+        send RAISE -> in shipped
+    "#]],
+    );
+}
+
+#[test]
+fn what_a_machine_sends_itself_carries_what_it_must_or_is_not_taken() {
+    check(
+        r#"
+name: t
+attributes: { score: number }
+events: { Scored: { data: { score: { type: number, required: true } } } }
+initial: a
+states:
+  a:
+    on:
+      EMPTY: { actions: [ { raise: { event: Scored } } ] }
+      WRONG: { actions: [ { send: { event: Scored, data: { score: '"high"' } } } ] }
+      LATER: { actions: [ { send: { event: Scored, delay: 1s } } ] }
+      RIGHT: { actions: [ { raise: { event: Scored, data: { score: 80 } } } ] }
+      Scored: { target: b, actions: [ { assign: { score: event.score } } ] }
+  b: {}
+---
+start
+send EMPTY
+send WRONG
+send LATER
+wait 1s
+send RIGHT
+"#,
+        expect![[r#"
+            start -> in a; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            send EMPTY -> in a; problem: `Scored` was not taken, it does not carry what it must: lacks `score`; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            send WRONG -> in a; problem: `Scored` was not taken, it does not carry what it must: /score is a string, but must be a number; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            send LATER -> in a; timer send:5.0 in 1s; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            wait 1s -> in a; log "`Scored` was not taken, it does not carry what it must: lacks `score`"; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            send RIGHT -> in b; /score = 80
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_required_to_be_observed_is_not_proven_by_a_claim() {
     check(
         r#"

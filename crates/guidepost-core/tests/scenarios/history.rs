@@ -209,3 +209,37 @@ send REFRESH
         "#]],
     );
 }
+
+#[test]
+fn history_may_lead_to_another_history() {
+    check(
+        r#"
+name: t
+initial: out
+states:
+  out: { on: { A: work.first } }
+  work:
+    initial: second
+    on: { OUT: out, AGAIN: { target: work.first, reenter: true } }
+    states:
+      first: { type: history, target: second }
+      second: { type: history, target: both.left.b }
+      both:
+        type: parallel
+        states:
+          left: { initial: a, states: { a: {}, b: {} } }
+          right: { initial: x, states: { x: { on: { NEXT: y } }, y: {} } }
+---
+start
+send A
+send NEXT
+send AGAIN
+"#,
+        expect![[r#"
+            start -> in out; next: A
+            send A -> in work.both.left.b, work.both.right.x; next: OUT, AGAIN, NEXT
+            send NEXT -> in work.both.left.b, work.both.right.y; next: OUT, AGAIN
+            send AGAIN -> in work.both.left.a, work.both.right.x; next: OUT, AGAIN, NEXT
+        "#]],
+    );
+}

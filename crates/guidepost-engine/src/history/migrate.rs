@@ -342,6 +342,7 @@ fn is_same(a: &Delay, b: &Delay) -> bool {
     match (a, b) {
         (Delay::Fixed(a), Delay::Fixed(b)) => a == b,
         (Delay::Computed(a), Delay::Computed(b)) => a.source() == b.source(),
-        (Delay::Fixed(_), Delay::Computed(_)) | (Delay::Computed(_), Delay::Fixed(_)) => false,
+        (Delay::Unbound(a), Delay::Unbound(b)) => a == b,
+        (Delay::Fixed(_) | Delay::Computed(_) | Delay::Unbound(_), _) => false,
     }
 }

@@ -150,6 +150,7 @@ fn trigger(state: &State, transition: &Transition) -> String {
         Trigger::Always => String::new(),
         Trigger::After(delay) => match state.delays.get(*delay as usize) {
             Some(Delay::Fixed(span)) => format!("after {span}"),
+            Some(Delay::Unbound(name)) => format!("after {name}"),
             Some(Delay::Computed(_)) | None => "after a time".to_owned(),
         },
         Trigger::Complete | Trigger::WorkDone => "done".to_owned(),

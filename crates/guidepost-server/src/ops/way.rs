@@ -50,6 +50,7 @@ fn after(step: &Transitioned, machine: &Machine) -> String {
         let written = match delay {
             Delay::Fixed(span) => (span.0 / 1_000_000).to_string(),
             Delay::Computed(expr) => expr.source().to_owned(),
+            Delay::Unbound(name) => name.clone(),
         };
         step.event.as_str().strip_prefix("xstate.after.").is_some_and(|rest| {
             rest.strip_prefix(&*written).is_some_and(|rest| rest.starts_with('.'))
@@ -62,6 +63,7 @@ fn after_delay(delay: Option<&Delay>) -> String {
     match delay {
         Some(Delay::Fixed(span)) => format!("after {span}"),
         Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
+        Some(Delay::Unbound(name)) => format!("after {name}"),
         None => "after a time".to_owned(),
     }
 }

@@ -207,6 +207,10 @@ impl<'t> Reader<'t, '_> {
             if let Some(expr) = tree.get("$expr") {
                 return self.expr(expr, "delay", sight).map(Delay::Computed);
             }
+            if let Some(name) = tree.get("$unbound") {
+                let text = self.text(name, "delay")?;
+                return Some(self.unbound_delay(text, name.at));
+            }
             return self.span(tree, "delay").map(Delay::Fixed);
         };
         if let Some(span) = span_of(text) {

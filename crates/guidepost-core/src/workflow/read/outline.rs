@@ -119,6 +119,14 @@ impl<'t> Outline<'t> {
         self.by_path.get(path).copied()
     }
 
+    /// A state's id as XState gives it to one without its own: the machine's name and the path.
+    pub(in crate::workflow) fn full_id(&self, ix: StateIx) -> String {
+        match ix {
+            0 => self.root_id.clone(),
+            _ => format!("{}.{}", self.root_id, self.get(ix).id),
+        }
+    }
+
     /// Whether `inner` lies inside `outer`.
     pub(in crate::workflow) fn is_inside(&self, inner: StateIx, outer: StateIx) -> bool {
         inner > outer && inner <= self.get(outer).last

@@ -12,8 +12,8 @@ use super::{Places, Reader, SECTIONS, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::AttributeName;
 use crate::machine::{
-    Action, Computed, Initial, State, StateIx, StateKind, Transition, Trigger, Wording, WorkKind,
-    Worker,
+    Action, Computed, Initial, State, StateIx, StateKind, Transition, Trigger, Wording, Work,
+    WorkKind, Worker,
 };
 
 /// The keys that give a state its work.
@@ -43,7 +43,8 @@ impl<'t> Reader<'t, '_> {
         let mut read = Read::default();
         let mut delays = Vec::new();
         if let Some(on) = tree.get("on") {
-            self.on(ix, on, &mut read);
+            let events = self.own_events(ix, tree, shape, work.as_ref());
+            self.on(ix, on, &events, &mut read);
         }
         self.outcomes(ix, tree, shape, work.is_some(), &mut read);
         read.transitions.extend(work_transitions.transitions);
@@ -80,6 +81,34 @@ impl<'t> Reader<'t, '_> {
         self.check_final(&state, tree, at, shape);
         let places = Places { transitions: read.places, always: always.places, outputs };
         (state, places)
+    }
+
+    /// What XState calls the ends of this state and of its work, by which an XState file may answer them under `on`.
+    fn own_events(
+        &self,
+        ix: StateIx,
+        tree: &Tree,
+        shape: Shape,
+        work: Option<&Work>,
+    ) -> Vec<(String, Trigger)> {
+        if self.dialect != Dialect::XState {
+            return Vec::new();
+        }
+        let full = self.outline.full_id(ix);
+        let mut events = Vec::new();
+        if let Some(work) = work {
+            let given = work.spec.get("id").and_then(Json::as_str);
+            let actor = given.map_or_else(|| format!("0.{full}"), str::to_owned);
+            events.push((format!("xstate.done.actor.{actor}"), Trigger::WorkDone));
+            events.push((format!("xstate.error.actor.{actor}"), Trigger::WorkFailed));
+        }
+        if matches!(shape, Shape::Compound | Shape::Parallel) {
+            let given = tree.get("id").and_then(Tree::as_text).filter(|_| ix != 0);
+            for id in given.into_iter().chain([&*full]) {
+                events.push((format!("xstate.done.state.{id}"), Trigger::Complete));
+            }
+        }
+        events
     }
 
     fn check_state_keys(&mut self, ix: StateIx, tree: &'t Tree) {

@@ -9,9 +9,9 @@ use super::value::{Sight, span_of};
 use super::{Outline, Reader, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
+use crate::kernel::is_reserved;
 use crate::limits::NAME_BYTES_MAX;
 use crate::machine::{Delay, Descriptor, FactKind, Requirement, StateIx, Transition, Trigger};
-use crate::time::Span;
 
 /// The sorts of facts `requires` can ask for, by the key that names them.
 const FACTS: [(&str, FactKind); 4] = [
@@ -48,12 +48,39 @@ impl Read {
 }
 
 impl<'t> Reader<'t, '_> {
-    /// `on`: transitions by event.
-    pub(super) fn on(&mut self, source: StateIx, tree: &'t Tree, read: &mut Read) {
+    /// `on`: transitions by event; `own` are the names of what happens inside the state itself.
+    pub(super) fn on(
+        &mut self,
+        source: StateIx,
+        tree: &'t Tree,
+        own: &[(String, Trigger)],
+        read: &mut Read,
+    ) {
         for entry in self.fields(tree, "on") {
+            if let Some((_, trigger)) = own.iter().find(|(name, _)| **name == *entry.key) {
+                self.transitions(source, entry, trigger, read);
+                continue;
+            }
+            if self.dialect == Dialect::Guidepost && is_reserved(&entry.key) {
+                self.reserved_event(entry);
+                continue;
+            }
             let Some(descriptor) = self.descriptor(entry) else { continue };
             self.transitions(source, entry, &Trigger::Event(descriptor), read);
         }
+    }
+
+    /// In our form what happens inside the machine has keys of its own.
+    fn reserved_event(&mut self, entry: &Entry) {
+        let name = &*entry.key;
+        let message = format!("`{name}` is a name for what happens inside the machine, no event");
+        let hint = match name.strip_prefix("xstate.").and_then(|rest| rest.split_once('.')) {
+            Some(("done", _)) => "write `onDone` beside `on`",
+            Some(("error", _)) => "write `onError` beside `on`",
+            Some(("after", _)) => "write `after` beside `on`",
+            Some(_) | None => "name the event otherwise",
+        };
+        self.problems.add(Diagnostic::error(code::NAME, entry.at, message).with_hint(hint));
     }
 
     fn descriptor(&mut self, entry: &Entry) -> Option<Descriptor> {
@@ -117,21 +144,19 @@ impl<'t> Reader<'t, '_> {
             return Some(Delay::Fixed(span));
         }
         if self.dialect == Dialect::XState {
-            return Some(self.unbound_delay(entry));
+            return Some(self.unbound_delay(&entry.key, entry.at));
         }
         self.unknown_delay(&entry.key, entry.at);
         None
     }
 
     /// A delay that XState's machine expects from the program around it. Looking at it is fine; a run cannot start.
-    fn unbound_delay(&mut self, entry: &Entry) -> Delay {
-        let name = &*entry.key;
+    pub(super) fn unbound_delay(&mut self, name: &str, at: Position) -> Delay {
         let message = format!("the delay `{name}` has no definition");
-        let problem = Diagnostic::warning(code::UNBOUND, entry.at, message);
+        let problem = Diagnostic::warning(code::UNBOUND, at, message);
         self.problems.add(problem.with_hint("define it under `delays`"));
         self.unbound_actions.insert(name.to_owned());
-        // Nobody knows when it is due, so it never is.
-        Delay::Fixed(Span(i64::MAX))
+        Delay::Unbound(name.to_owned())
     }
 
     /// What one key leads to: a target, an object, or a list of alternatives.

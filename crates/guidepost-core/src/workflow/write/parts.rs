@@ -107,6 +107,7 @@ pub(super) fn delay(delay: &Delay) -> Json {
     match delay {
         Delay::Fixed(span) => json!(span.to_string()),
         Delay::Computed(expr) => json!({"$expr": expr.source()}),
+        Delay::Unbound(name) => json!({"$unbound": name}),
     }
 }
 
