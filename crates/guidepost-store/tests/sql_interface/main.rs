@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod file;
+mod random;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::recorded::{Fact, FactBody, Note};
-use guidepost_core::run::Status;
+use guidepost_core::run::{Driver, Status};
+use guidepost_core::simulator::Simulator;
 use guidepost_core::time::Timestamp;
+use guidepost_core::workflow::compile;
 use guidepost_store::{
     Batch, HistoryPage, NewVersion, Source, StateRow, StoreError, TransitionRow, Wanted,
     WorkflowBody,
@@ -666,6 +669,64 @@ fn moves_follow_the_events_of_all_active_states() {
     });
 }
 
+/// An event belongs to the innermost state that answers it, and to every region that does: SQL moves only where that leaves
+/// no doubt.
+#[test]
+fn a_move_goes_where_its_event_would() {
+    let definition = r##"{
+        "id": "m", "initial": "P", "context": { "n": 0 }, "guards": { "small": "n < 5" },
+        "states": {
+            "P": {
+                "type": "parallel",
+                "on": { "Inner": "o1", "Maybe": "o2", "order.paid": "o3", "Never": "o4", "Ours": "o5" },
+                "states": {
+                    "L": { "initial": "a", "states": {
+                        "a": { "on": { "Inner": "b", "Both": "c", "order.*": "b", "Never": {}, "Alone": "d" } },
+                        "b": {}, "c": {}, "d": {}
+                    } },
+                    "R": { "initial": "e", "states": {
+                        "e": { "on": { "Both": "f", "Maybe": { "guard": "small", "target": "f" } } },
+                        "f": {}
+                    } }
+                }
+            },
+            "o1": {}, "o2": {}, "o3": {}, "o4": {}, "o5": {}
+        }
+    }"##;
+    File::each(|file| {
+        file.with_store(async |store, tenant| {
+            let machine = compile(definition.as_bytes(), "m.json").machine.unwrap();
+            let source =
+                Source { format: "xstate".to_owned(), text: String::new(), file: String::new() };
+            let version = NewVersion::of(&machine, source, "", Timestamp(0));
+            store.define(tenant, version).await.unwrap();
+            let mut simulator = Simulator::new(machine, Timestamp(0));
+            simulator.start(Driver::Agent, serde_json::Map::new()).unwrap();
+            assert_eq!(random::put(store, tenant, &simulator).await, 1);
+        });
+        assert_eq!(
+            file.shell("SELECT DISTINCT name, is_gated FROM legal_move ORDER BY 1"),
+            "Alone|0\nBoth|1\nInner|0\nMaybe|1\nOurs|0\norder.*|0"
+        );
+        let go = |state: &str| {
+            format!(
+                "UPDATE agent_instance SET current_state_id =
+                 (SELECT state_id FROM workflow_state WHERE name = '{state}')"
+            )
+        };
+        for hidden in ["o1", "o3", "o4"] {
+            file.refused(&go(hidden), "illegal move; legal now: ");
+        }
+        file.refused(&go("c"), "`Both` needs something, or other active states may answer it too");
+        file.refused(&go("f"), "`Both`,`Maybe` needs something");
+        file.refused(&go("o2"), "send the event by `guidepost do`");
+        file.shell(&go("d"));
+        file.refused(&go("c"), "illegal move");
+        file.shell(&go("o5"));
+        assert_eq!(file.shell("SELECT state FROM run_state"), "o5");
+    });
+}
+
 /// What follows from a run's history is not edited, whatever else the statement sets.
 #[test]
 fn a_changed_rev_lifts_no_guard() {
@@ -1087,6 +1148,7 @@ fn nested() -> NewVersion {
         to: vec![to.to_owned()],
         position: 0,
         is_gated: name == "Guarded",
+        is_guarded: name == "Guarded",
         description: None,
     };
     NewVersion {

@@ -353,6 +353,7 @@ impl Saving<'_> {
                 ":position": transition.position,
                 ":kind": transition.kind,
                 ":is_gated": transition.is_gated,
+                ":is_guarded": transition.is_guarded,
                 ":more_targets": more,
             },
         )?;

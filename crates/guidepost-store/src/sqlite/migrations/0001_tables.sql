@@ -98,6 +98,8 @@ CREATE TABLE workflow_transition (
                   CHECK (kind IN ('event', 'internal', 'always', 'after', 'done', 'error')),
     -- Whether it has a guard or needs data or facts, so that no plain UPDATE may take it.
     is_gated      INTEGER NOT NULL DEFAULT 0,
+    -- Whether a guard decides if it is taken. If none does, it keeps its event from the states around.
+    is_guarded    INTEGER NOT NULL DEFAULT 0,
     -- The ids of further targets, as a JSON list.
     more_targets  TEXT,
     revision      INTEGER NOT NULL DEFAULT 0,

@@ -35,10 +35,15 @@ BEGIN
         WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
             SELECT 1 FROM legal_move AS m
             WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)
-        THEN json_extract('{}', 'illegal move; legal now: ' || coalesce(
+        THEN json_extract('{}', coalesce(
+            'SQL cannot judge this move: ' || (
+                SELECT group_concat(DISTINCT '`' || m.name || '`') FROM legal_move AS m
+                WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id)
+            || ' needs something, or other active states may answer it too; send the event by `guidepost do`',
+            'illegal move; legal now: ' || coalesce(
             (SELECT group_concat(m.name || ' -> ' || s.name || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END, ', ')
              FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
-             WHERE m.agent_id = OLD.agent_id), 'nothing'))
+             WHERE m.agent_id = OLD.agent_id), 'nothing')))
     END;
 END;
 
@@ -482,7 +487,8 @@ BEGIN
         WHEN EXISTS (SELECT 1 FROM workflow_transition AS t
                      WHERE t.transition_id = NEW.transition_id AND t.workflow_id <> NEW.workflow_id)
         THEN RAISE(ABORT, 'a transition of another workflow has this transition_id')
-        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL OR NEW.revision <> 0
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.is_guarded <> 0 OR NEW.more_targets IS NOT NULL
+            OR NEW.revision <> 0
         THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
@@ -506,12 +512,13 @@ END;
 -- Refuses an edit by hand that puts a transition out of place.
 CREATE TRIGGER transition_edit_refuse
 BEFORE UPDATE OF transition_id, workflow_id, name, from_state_id, to_state_id, tenant, version, position, kind, is_gated,
-    more_targets
+    is_guarded, more_targets
 ON workflow_transition
 WHEN NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
     OR NEW.from_state_id IS NOT OLD.from_state_id OR NEW.to_state_id IS NOT OLD.to_state_id
     OR NEW.tenant IS NOT OLD.tenant OR NEW.version IS NOT OLD.version OR NEW.position IS NOT OLD.position
-    OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated OR NEW.more_targets IS NOT OLD.more_targets
+    OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated OR NEW.is_guarded IS NOT OLD.is_guarded
+    OR NEW.more_targets IS NOT OLD.more_targets
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w
@@ -521,7 +528,7 @@ BEGIN
         THEN RAISE(ABORT, 'a transition keeps its transition_id and its workflow_id')
         WHEN NEW.tenant IS NOT (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
         THEN RAISE(ABORT, 'a transition has the tenant of its workflow')
-        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.is_guarded <> 0 OR NEW.more_targets IS NOT NULL
         THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
