@@ -959,6 +959,63 @@ fn ids_may_be_used_again_by_new_rows() {
     });
 }
 
+/// What holds text holds text, and names can be read and typed.
+#[test]
+fn texts_are_text_and_names_are_legible() {
+    File::each(|file| {
+        file.lead();
+        for (table, column) in [
+            ("workflow", "description"),
+            ("workflow", "created_at"),
+            ("workflow_state", "guideline"),
+            ("workflow_state", "description"),
+            ("workflow_transition", "name"),
+            ("workflow_transition", "description"),
+            ("agent_instance", "agent_name"),
+            ("agent_instance", "goal"),
+            ("agent_instance", "session"),
+        ] {
+            file.refused(
+                &format!("UPDATE {table} SET {column} = x'ff'"),
+                "CHECK constraint failed",
+            );
+        }
+        for statement in [
+            "INSERT INTO workflow (name) VALUES (x'ff')",
+            "INSERT INTO workflow_state (workflow_id, name) VALUES (1, x'ff')",
+            "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id) VALUES (1, x'ff', 1)",
+        ] {
+            file.refused(statement, "CHECK constraint failed");
+        }
+        for name in [
+            "''",
+            "printf('%201c', 'x')",
+            "'a' || char(10)",
+            "char(27) || '[31m'",
+            "char(133)",
+            "'a' || char(0)",
+        ] {
+            for statement in [
+                format!("INSERT INTO workflow (name) VALUES ({name})"),
+                format!("INSERT INTO workflow_state (workflow_id, name) VALUES (1, {name})"),
+                format!(
+                    "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, {name}, 1, 2)"
+                ),
+                format!(
+                    "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id) VALUES (1, {name}, 1)"
+                ),
+                format!("UPDATE workflow_transition SET name = {name} WHERE transition_id = 1"),
+                format!("UPDATE agent_instance SET agent_name = {name} WHERE agent_id = 17"),
+            ] {
+                file.refused(&statement, "a name has 1 to 200 bytes");
+            }
+        }
+        file.shell("UPDATE agent_instance SET agent_name = 'Zoë 2' WHERE agent_id = 17");
+        file.shell("UPDATE agent_instance SET agent_name = 5, goal = NULL WHERE agent_id = 18");
+        assert_eq!(file.shell("SELECT agent_name FROM agent_instance"), "Zoë 2\n5");
+    });
+}
+
 /// What only a definition gives is not claimed by hand.
 #[test]
 fn nobody_passes_for_a_definition() {

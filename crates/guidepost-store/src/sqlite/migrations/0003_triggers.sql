@@ -569,6 +569,80 @@ BEGIN
     SELECT RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`');
 END;
 
+-- Names ---------------------------------------------------------------------------------------------------------------
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER workflow_name_insert_refuse
+BEFORE INSERT ON workflow
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER workflow_name_update_refuse
+BEFORE UPDATE OF name ON workflow
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER state_name_insert_refuse
+BEFORE INSERT ON workflow_state
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER state_name_update_refuse
+BEFORE UPDATE OF name ON workflow_state
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER transition_name_insert_refuse
+BEFORE INSERT ON workflow_transition
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER transition_name_update_refuse
+BEFORE UPDATE OF name ON workflow_transition
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER agent_name_insert_refuse
+BEFORE INSERT ON agent_instance
+WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
+    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER agent_name_update_refuse
+BEFORE UPDATE OF agent_name ON agent_instance
+WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
+    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
 -- History -------------------------------------------------------------------------------------------------------------
 
 -- Refuses a record by hand. What triggers append is the next record of its run, unsealed: the first of a new row, which has
