@@ -1016,6 +1016,49 @@ fn texts_are_text_and_names_are_legible() {
     });
 }
 
+/// A timer that is due may lead elsewhere, so it comes before any move.
+#[test]
+fn no_move_passes_a_timer_that_is_due() {
+    let definition = "
+name: m
+initial: a
+states:
+  a: { on: { Go: b, Again: a, Out: c }, after: { 1s: c } }
+  b: { on: { Back: a } }
+  c: {}
+";
+    for (started, is_due) in [(Timestamp(0), true), (Timestamp(i64::MAX / 2), false)] {
+        File::each(|file| {
+            file.with_store(async |store, tenant| {
+                let machine = compile(definition.as_bytes(), "m.yaml").machine.unwrap();
+                let source =
+                    Source { format: "yaml".to_owned(), text: String::new(), file: String::new() };
+                let version = NewVersion::of(&machine, source, "", Timestamp(0));
+                store.define(tenant, version).await.unwrap();
+                let mut simulator = Simulator::new(machine, started);
+                simulator.start(Driver::Agent, serde_json::Map::new()).unwrap();
+                assert_eq!(random::put(store, tenant, &simulator).await, 1);
+            });
+            let go = |state: &str| {
+                format!(
+                    "UPDATE agent_instance SET current_state_id =
+                     (SELECT state_id FROM workflow_state WHERE name = '{state}')"
+                )
+            };
+            file.shell("UPDATE agent_instance SET goal = 'to be told'");
+            if is_due {
+                for state in ["a", "b", "c"] {
+                    file.refused(&go(state), "timers are due; any guidepost command on the run");
+                }
+                assert_eq!(file.shell("SELECT max(seq) = (SELECT seq FROM run) FROM record"), "1");
+            } else {
+                file.shell(&go("a"));
+                file.shell(&go("b"));
+            }
+        });
+    }
+}
+
 /// What only a definition gives is not claimed by hand.
 #[test]
 fn nobody_passes_for_a_definition() {

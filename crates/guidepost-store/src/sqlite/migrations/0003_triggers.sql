@@ -47,6 +47,21 @@ BEGIN
     END;
 END;
 
+-- Refuses a move past a timer that is due: it may lead elsewhere. What SQL moved and nobody settled has only the timers of
+-- the state of execution.
+CREATE TRIGGER agent_move_due_refuse
+BEFORE UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN OLD.status IN ('running', 'waiting')
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id
+         OR EXISTS (SELECT 1 FROM legal_move AS m
+                    WHERE m.agent_id = OLD.agent_id AND m.from_state_id = NEW.current_state_id
+                        AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated))
+    AND EXISTS (SELECT 1 FROM json_each(OLD.state, '$.timers') AS timer
+                WHERE json_extract(timer.value, '$.due') <= (julianday('now') - 2440587.5) * 86400000 * 1000000)
+BEGIN
+    SELECT RAISE(ABORT, 'timers are due; any guidepost command on the run, such as `guidepost where`, settles them');
+END;
+
 -- Records a move. The next Guidepost process seals and settles it. Naming the state a run is in is a move only if a
 -- transition leads from that state to itself.
 CREATE TRIGGER agent_move_record
