@@ -1059,6 +1059,36 @@ states:
     }
 }
 
+/// INSERT OR REPLACE of a state nobody is in would take its transitions away from live runs.
+#[test]
+fn a_state_that_transitions_use_is_not_replaced_under_live_runs() {
+    File::each(|file| {
+        file.lead();
+        for keys in ["OFF", "ON"] {
+            for values in
+                ["(NULL, 1, 'AwaitResponse')", "(3, 1, 'AwaitResponse')", "(NULL, 1, 'END')"]
+            {
+                file.refused(
+                    &format!(
+                        "PRAGMA foreign_keys = {keys};
+                         INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES {values}"
+                    ),
+                    "edit it instead of replacing it",
+                );
+            }
+        }
+        assert_eq!(file.shell("SELECT count(*) FROM workflow_transition"), "3");
+        // What no transition uses may be replaced, and so may anything once no run is left.
+        file.shell(
+            "INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (9, 1, 'Spare');
+             INSERT OR REPLACE INTO workflow_state (workflow_id, name, guideline) VALUES (1, 'Spare', 'x');
+             DELETE FROM agent_instance;
+             INSERT OR REPLACE INTO workflow_state (workflow_id, name) VALUES (1, 'AwaitResponse')",
+        );
+        assert_eq!(file.shell("SELECT name FROM workflow_transition"), "Summarized");
+    });
+}
+
 /// What only a definition gives is not claimed by hand.
 #[test]
 fn nobody_passes_for_a_definition() {

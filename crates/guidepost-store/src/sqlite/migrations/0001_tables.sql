@@ -87,8 +87,9 @@ CREATE TABLE workflow_transition (
     transition_id INTEGER PRIMARY KEY,
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
     name          TEXT NOT NULL CHECK (typeof(name) = 'text'),
-    from_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
-    to_state_id   INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
+    -- A trigger deletes it with its states; a cascade would hide that a state was replaced.
+    from_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id),
+    to_state_id   INTEGER NOT NULL REFERENCES workflow_state (state_id),
     description   TEXT CHECK (typeof(description) IN ('text', 'null')),
     tenant        TEXT NOT NULL DEFAULT 'default',
     -- The version it belongs to; 0 in a workflow written by SQL.

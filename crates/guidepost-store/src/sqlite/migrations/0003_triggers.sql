@@ -365,6 +365,17 @@ BEGIN
                          AND (a.current_state_id = NEW.state_id OR NOT EXISTS (
                              SELECT 1 FROM workflow_state AS s WHERE s.state_id = a.current_state_id)))
         THEN json_extract('{}', 'state `' || NEW.name || '` is occupied; edit it instead of replacing it')
+        -- Nothing can lead to or from a state that is new, nor from none. If something does, one was deleted likewise.
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a
+                     WHERE a.workflow_id = NEW.workflow_id AND a.status IN ('running', 'waiting', 'paused'))
+            AND EXISTS (
+                SELECT 1 FROM workflow_transition AS t
+                WHERE t.workflow_id = NEW.workflow_id
+                    AND (NEW.state_id IN (t.from_state_id, t.to_state_id)
+                         OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = t.from_state_id)
+                         OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = t.to_state_id)))
+        THEN json_extract('{}', 'state `' || NEW.name
+                                || '` has transitions, and its workflow has live runs; edit it instead of replacing it')
     END;
 
     DELETE FROM workflow_transition
