@@ -1089,6 +1089,40 @@ fn a_state_that_transitions_use_is_not_replaced_under_live_runs() {
     });
 }
 
+/// Work is filed, held and ended by Guidepost; a run's tasks go with its row, and what waited for it is woken.
+#[test]
+fn tasks_are_not_written_by_hand() {
+    File::each(|file| {
+        file.lead();
+        let task = |run: i64, state: &str, child: &str| {
+            format!(
+                "INSERT INTO task (run_no, state, visit, kind, queue, filed_at, ready_at, child_no)
+                 VALUES ({run}, '{state}', 1, 'call', 'default', 1, 9, {child});"
+            )
+        };
+        file.refused(&task(17, "IngestLead", "NULL"), "filed by what happens");
+        let tasks =
+            [task(17, "IngestLead", "NULL"), task(17, "Launch", "18"), task(18, "x", "NULL")];
+        file.shell(&format!(".dbconfig enable_trigger off\n{}", tasks.concat()));
+        for (statement, reason) in [
+            ("DELETE FROM task", "not deleted by hand"),
+            ("UPDATE task SET ready_at = 0", "not edited by hand"),
+            ("UPDATE task SET owner = 'me'", "not edited by hand"),
+            ("UPDATE task SET run_no = 99", "not edited by hand"),
+            ("UPDATE OR REPLACE task SET state = 'Launch' WHERE run_no = 17", "not edited by hand"),
+            ("INSERT OR REPLACE INTO task SELECT * FROM task", "filed by what happens"),
+        ] {
+            file.refused(statement, reason);
+        }
+        file.shell("DELETE FROM agent_instance WHERE agent_id = 18");
+        assert_eq!(
+            file.shell("SELECT run_no, state, ready_at FROM task ORDER BY state"),
+            "17|IngestLead|9\n17|Launch|0"
+        );
+        file.refused("UPDATE task SET attempt = 9, ready_at = 0", "not edited by hand");
+    });
+}
+
 /// What only a definition gives is not claimed by hand.
 #[test]
 fn nobody_passes_for_a_definition() {

@@ -595,6 +595,36 @@ BEGIN
     SELECT RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`');
 END;
 
+-- Tasks ---------------------------------------------------------------------------------------------------------------
+
+-- Only Guidepost writes this.
+CREATE TRIGGER task_insert_refuse
+BEFORE INSERT ON task
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are filed by what happens, not by hand');
+END;
+
+-- Only a task that waited for a run whose row is gone is woken.
+CREATE TRIGGER task_edit_refuse
+BEFORE UPDATE ON task
+WHEN NEW.ready_at <> 0 OR EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.agent_id = OLD.child_no)
+    OR (NEW.tenant, NEW.run_no, NEW.state, NEW.visit, NEW.branch, NEW.kind, NEW.queue, NEW.filed_at, NEW.owner, NEW.attempt,
+        NEW.lost, NEW.timeout_ns, NEW.deadline, NEW.child_no)
+       IS NOT (OLD.tenant, OLD.run_no, OLD.state, OLD.visit, OLD.branch, OLD.kind, OLD.queue, OLD.filed_at, OLD.owner,
+               OLD.attempt, OLD.lost, OLD.timeout_ns, OLD.deadline, OLD.child_no)
+    OR OLD.child_no IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are not edited by hand; pause, resume or cancel the run instead');
+END;
+
+-- Only the tasks of a run whose row is gone go with it.
+CREATE TRIGGER task_delete_refuse
+BEFORE DELETE ON task
+WHEN EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.agent_id = OLD.run_no)
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are not deleted by hand; cancel the run instead');
+END;
+
 -- Names ---------------------------------------------------------------------------------------------------------------
 
 -- Refuses a name that nobody can read or type.
