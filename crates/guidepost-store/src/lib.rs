@@ -357,6 +357,8 @@ pub struct TransitionRow {
     pub position: u32,
     /// Whether it has a guard, required data or `requires`, so that a plain SQL move cannot take it.
     pub is_gated: bool,
+    /// Whether a guard decides if it is taken; if none does, it keeps its event from the states around.
+    pub is_guarded: bool,
     /// What the agent is told about it.
     pub description: Option<String>,
 }

@@ -61,6 +61,7 @@ pub fn of_state<'a>(machine: &Machine, state: &'a State) -> Vec<(TransitionRow, 
             to: transition.targets.iter().filter_map(|target| path(machine, *target)).collect(),
             position: *position,
             is_gated: is_gated(machine, transition),
+            is_guarded: transition.guard.is_some(),
             description: transition.description.clone(),
             name,
         };

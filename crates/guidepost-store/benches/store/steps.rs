@@ -179,6 +179,7 @@ fn version() -> NewVersion {
         to: vec![to.to_owned()],
         position: 0,
         is_gated: false,
+        is_guarded: false,
         description: None,
     };
     NewVersion {

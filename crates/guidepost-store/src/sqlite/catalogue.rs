@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 pub(super) use self::define::{add_state, define};
 use super::fault::Fault;
 use super::row::{self, int};
+use super::write::unwritable;
 use crate::filter::{page, page_items, words};
 use crate::{
     Page, Rewording, Source, StateWording, TransitionWording, VersionSummary, Wanted, Wording,
@@ -118,7 +119,7 @@ pub(super) fn list(
     filter: &WorkflowFilter,
 ) -> Result<Page<WorkflowSummary>, Fault> {
     let limit = page_items(filter.limit);
-    let words = serde_json::to_string(&words(filter.query.as_deref())).unwrap_or_default();
+    let words = serde_json::to_string(&words(filter.query.as_deref())).map_err(unwritable)?;
     let mut statement = db.prepare_cached(include_str!("queries/list_workflows.sql"))?;
     let parameters = named_params! {
         ":tenant": tenant.as_str(),

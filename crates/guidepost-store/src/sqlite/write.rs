@@ -141,7 +141,7 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Plain data always has a JSON form; if it has none after all, nothing is written.
-fn unwritable(reason: serde_json::Error) -> StoreError {
+pub(super) fn unwritable(reason: serde_json::Error) -> StoreError {
     StoreError::Refused { what: format!("it has no JSON form: {reason}"), hint: None }
 }
 

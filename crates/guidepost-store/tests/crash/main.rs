@@ -30,6 +30,9 @@ const KILLS_PER_SET: usize = 8;
 /// How soon a file answers after a kill, 99 times of 100.
 const READY: Duration = Duration::from_millis(500);
 
+/// What the machine may add to any one answer, by a slow disk or by other programs.
+const ALLOWANCE: Duration = Duration::from_millis(500);
+
 /// Numbers that look random and are the same in every run of the test.
 struct Draw(u64);
 
@@ -73,13 +76,15 @@ fn reopen(url: &str, run: RunNo) -> (Arc<dyn Store>, Duration) {
     (store, begun.elapsed())
 }
 
-/// Fails unless 99 of 100 times are within the bound. One slow answer may be the machine's; several are not.
+/// Fails unless 99 of 100 times are within the bound, and every one is within the bound and the allowance.
 #[expect(clippy::print_stdout, reason = "it measures")]
 fn expect_ready(mut times: Vec<Duration>) {
     times.sort_unstable();
     let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100 - 1]);
-    println!("ready after {} kills: median {median:?}, p99 {p99:?}", times.len());
+    let max = times[times.len() - 1];
+    println!("ready after {} kills: median {median:?}, p99 {p99:?}, max {max:?}", times.len());
     assert!(p99 <= READY, "p99 {p99:?}, all: {times:?}");
+    assert!(max <= READY + ALLOWANCE, "max {max:?}, all: {times:?}");
 }
 
 /// What a child does; without its environment, nothing.

@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod file;
+mod random;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::recorded::{Fact, FactBody, Note};
-use guidepost_core::run::Status;
+use guidepost_core::run::{Driver, Status};
+use guidepost_core::simulator::Simulator;
 use guidepost_core::time::Timestamp;
+use guidepost_core::workflow::compile;
 use guidepost_store::{
     Batch, HistoryPage, NewVersion, Source, StateRow, StoreError, TransitionRow, Wanted,
     WorkflowBody,
@@ -666,6 +669,64 @@ fn moves_follow_the_events_of_all_active_states() {
     });
 }
 
+/// An event belongs to the innermost state that answers it, and to every region that does: SQL moves only where that leaves
+/// no doubt.
+#[test]
+fn a_move_goes_where_its_event_would() {
+    let definition = r##"{
+        "id": "m", "initial": "P", "context": { "n": 0 }, "guards": { "small": "n < 5" },
+        "states": {
+            "P": {
+                "type": "parallel",
+                "on": { "Inner": "o1", "Maybe": "o2", "order.paid": "o3", "Never": "o4", "Ours": "o5" },
+                "states": {
+                    "L": { "initial": "a", "states": {
+                        "a": { "on": { "Inner": "b", "Both": "c", "order.*": "b", "Never": {}, "Alone": "d" } },
+                        "b": {}, "c": {}, "d": {}
+                    } },
+                    "R": { "initial": "e", "states": {
+                        "e": { "on": { "Both": "f", "Maybe": { "guard": "small", "target": "f" } } },
+                        "f": {}
+                    } }
+                }
+            },
+            "o1": {}, "o2": {}, "o3": {}, "o4": {}, "o5": {}
+        }
+    }"##;
+    File::each(|file| {
+        file.with_store(async |store, tenant| {
+            let machine = compile(definition.as_bytes(), "m.json").machine.unwrap();
+            let source =
+                Source { format: "xstate".to_owned(), text: String::new(), file: String::new() };
+            let version = NewVersion::of(&machine, source, "", Timestamp(0));
+            store.define(tenant, version).await.unwrap();
+            let mut simulator = Simulator::new(machine, Timestamp(0));
+            simulator.start(Driver::Agent, serde_json::Map::new()).unwrap();
+            assert_eq!(random::put(store, tenant, &simulator).await, 1);
+        });
+        assert_eq!(
+            file.shell("SELECT DISTINCT name, is_gated FROM legal_move ORDER BY 1"),
+            "Alone|0\nBoth|1\nInner|0\nMaybe|1\nOurs|0\norder.*|0"
+        );
+        let go = |state: &str| {
+            format!(
+                "UPDATE agent_instance SET current_state_id =
+                 (SELECT state_id FROM workflow_state WHERE name = '{state}')"
+            )
+        };
+        for hidden in ["o1", "o3", "o4"] {
+            file.refused(&go(hidden), "illegal move; legal now: ");
+        }
+        file.refused(&go("c"), "`Both` needs something, or other active states may answer it too");
+        file.refused(&go("f"), "`Both`,`Maybe` needs something");
+        file.refused(&go("o2"), "send the event by `guidepost do`");
+        file.shell(&go("d"));
+        file.refused(&go("c"), "illegal move");
+        file.shell(&go("o5"));
+        assert_eq!(file.shell("SELECT state FROM run_state"), "o5");
+    });
+}
+
 /// What follows from a run's history is not edited, whatever else the statement sets.
 #[test]
 fn a_changed_rev_lifts_no_guard() {
@@ -898,6 +959,170 @@ fn ids_may_be_used_again_by_new_rows() {
     });
 }
 
+/// What holds text holds text, and names can be read and typed.
+#[test]
+fn texts_are_text_and_names_are_legible() {
+    File::each(|file| {
+        file.lead();
+        for (table, column) in [
+            ("workflow", "description"),
+            ("workflow", "created_at"),
+            ("workflow_state", "guideline"),
+            ("workflow_state", "description"),
+            ("workflow_transition", "name"),
+            ("workflow_transition", "description"),
+            ("agent_instance", "agent_name"),
+            ("agent_instance", "goal"),
+            ("agent_instance", "session"),
+        ] {
+            file.refused(
+                &format!("UPDATE {table} SET {column} = x'ff'"),
+                "CHECK constraint failed",
+            );
+        }
+        for statement in [
+            "INSERT INTO workflow (name) VALUES (x'ff')",
+            "INSERT INTO workflow_state (workflow_id, name) VALUES (1, x'ff')",
+            "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id) VALUES (1, x'ff', 1)",
+        ] {
+            file.refused(statement, "CHECK constraint failed");
+        }
+        for name in [
+            "''",
+            "printf('%201c', 'x')",
+            "'a' || char(10)",
+            "char(27) || '[31m'",
+            "char(133)",
+            "'a' || char(0)",
+        ] {
+            for statement in [
+                format!("INSERT INTO workflow (name) VALUES ({name})"),
+                format!("INSERT INTO workflow_state (workflow_id, name) VALUES (1, {name})"),
+                format!(
+                    "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, {name}, 1, 2)"
+                ),
+                format!(
+                    "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id) VALUES (1, {name}, 1)"
+                ),
+                format!("UPDATE workflow_transition SET name = {name} WHERE transition_id = 1"),
+                format!("UPDATE agent_instance SET agent_name = {name} WHERE agent_id = 17"),
+            ] {
+                file.refused(&statement, "a name has 1 to 200 bytes");
+            }
+        }
+        file.shell("UPDATE agent_instance SET agent_name = 'Zoë 2' WHERE agent_id = 17");
+        file.shell("UPDATE agent_instance SET agent_name = 5, goal = NULL WHERE agent_id = 18");
+        assert_eq!(file.shell("SELECT agent_name FROM agent_instance"), "Zoë 2\n5");
+    });
+}
+
+/// A timer that is due may lead elsewhere, so it comes before any move.
+#[test]
+fn no_move_passes_a_timer_that_is_due() {
+    let definition = "
+name: m
+initial: a
+states:
+  a: { on: { Go: b, Again: a, Out: c }, after: { 1s: c } }
+  b: { on: { Back: a } }
+  c: {}
+";
+    for (started, is_due) in [(Timestamp(0), true), (Timestamp(i64::MAX / 2), false)] {
+        File::each(|file| {
+            file.with_store(async |store, tenant| {
+                let machine = compile(definition.as_bytes(), "m.yaml").machine.unwrap();
+                let source =
+                    Source { format: "yaml".to_owned(), text: String::new(), file: String::new() };
+                let version = NewVersion::of(&machine, source, "", Timestamp(0));
+                store.define(tenant, version).await.unwrap();
+                let mut simulator = Simulator::new(machine, started);
+                simulator.start(Driver::Agent, serde_json::Map::new()).unwrap();
+                assert_eq!(random::put(store, tenant, &simulator).await, 1);
+            });
+            let go = |state: &str| {
+                format!(
+                    "UPDATE agent_instance SET current_state_id =
+                     (SELECT state_id FROM workflow_state WHERE name = '{state}')"
+                )
+            };
+            file.shell("UPDATE agent_instance SET goal = 'to be told'");
+            if is_due {
+                for state in ["a", "b", "c"] {
+                    file.refused(&go(state), "timers are due; any guidepost command on the run");
+                }
+                assert_eq!(file.shell("SELECT max(seq) = (SELECT seq FROM run) FROM record"), "1");
+            } else {
+                file.shell(&go("a"));
+                file.shell(&go("b"));
+            }
+        });
+    }
+}
+
+/// INSERT OR REPLACE of a state nobody is in would take its transitions away from live runs.
+#[test]
+fn a_state_that_transitions_use_is_not_replaced_under_live_runs() {
+    File::each(|file| {
+        file.lead();
+        for keys in ["OFF", "ON"] {
+            for values in
+                ["(NULL, 1, 'AwaitResponse')", "(3, 1, 'AwaitResponse')", "(NULL, 1, 'END')"]
+            {
+                file.refused(
+                    &format!(
+                        "PRAGMA foreign_keys = {keys};
+                         INSERT OR REPLACE INTO workflow_state (state_id, workflow_id, name) VALUES {values}"
+                    ),
+                    "edit it instead of replacing it",
+                );
+            }
+        }
+        assert_eq!(file.shell("SELECT count(*) FROM workflow_transition"), "3");
+        // What no transition uses may be replaced, and so may anything once no run is left.
+        file.shell(
+            "INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (9, 1, 'Spare');
+             INSERT OR REPLACE INTO workflow_state (workflow_id, name, guideline) VALUES (1, 'Spare', 'x');
+             DELETE FROM agent_instance;
+             INSERT OR REPLACE INTO workflow_state (workflow_id, name) VALUES (1, 'AwaitResponse')",
+        );
+        assert_eq!(file.shell("SELECT name FROM workflow_transition"), "Summarized");
+    });
+}
+
+/// Work is filed, held and ended by Guidepost; a run's tasks go with its row, and what waited for it is woken.
+#[test]
+fn tasks_are_not_written_by_hand() {
+    File::each(|file| {
+        file.lead();
+        let task = |run: i64, state: &str, child: &str| {
+            format!(
+                "INSERT INTO task (run_no, state, visit, kind, queue, filed_at, ready_at, child_no)
+                 VALUES ({run}, '{state}', 1, 'call', 'default', 1, 9, {child});"
+            )
+        };
+        file.refused(&task(17, "IngestLead", "NULL"), "filed by what happens");
+        let tasks =
+            [task(17, "IngestLead", "NULL"), task(17, "Launch", "18"), task(18, "x", "NULL")];
+        file.shell(&format!(".dbconfig enable_trigger off\n{}", tasks.concat()));
+        for (statement, reason) in [
+            ("DELETE FROM task", "not deleted by hand"),
+            ("UPDATE task SET ready_at = 0", "not edited by hand"),
+            ("UPDATE task SET owner = 'me'", "not edited by hand"),
+            ("UPDATE task SET run_no = 99", "not edited by hand"),
+            ("UPDATE OR REPLACE task SET state = 'Launch' WHERE run_no = 17", "not edited by hand"),
+            ("INSERT OR REPLACE INTO task SELECT * FROM task", "filed by what happens"),
+        ] {
+            file.refused(statement, reason);
+        }
+        file.shell("DELETE FROM agent_instance WHERE agent_id = 18");
+        assert_eq!(
+            file.shell("SELECT run_no, state, ready_at FROM task ORDER BY state"),
+            "17|IngestLead|9\n17|Launch|0"
+        );
+        file.refused("UPDATE task SET attempt = 9, ready_at = 0", "not edited by hand");
+    });
+}
+
 /// What only a definition gives is not claimed by hand.
 #[test]
 fn nobody_passes_for_a_definition() {
@@ -1087,6 +1312,7 @@ fn nested() -> NewVersion {
         to: vec![to.to_owned()],
         position: 0,
         is_gated: name == "Guarded",
+        is_guarded: name == "Guarded",
         description: None,
     };
     NewVersion {

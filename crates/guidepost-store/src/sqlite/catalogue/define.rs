@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::{by_number, find};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::row::int;
+use crate::sqlite::write::unwritable;
 use crate::{Defined, NewVersion, StateRow, StoreError, TransitionRow, WorkflowBody};
 
 /// The name of the row that stands for a workflow as a whole. No state's own name has parentheses unless its author
@@ -56,7 +57,9 @@ pub(in crate::sqlite) fn define(
     db.prepare_cached(include_str!("../queries/end_defining.sql"))?.execute(named_params! {
         ":workflow": workflow, ":version": version, ":description": new.description,
     })?;
-    let version = Version(u64::try_from(version).unwrap_or_default());
+    let version = Version(u64::try_from(version).map_err(|_| {
+        Fault::Undo(refused(format!("the store has a version {version} of `{}`", new.name), None))
+    })?);
     Ok(Defined { version, is_new: known.is_none(), reworded, revision, is_new_text })
 }
 
@@ -95,6 +98,11 @@ fn begin(db: &Connection, tenant: &Tenant, new: &NewVersion) -> Result<i64, Faul
 
 fn refused(what: String, hint: Option<String>) -> StoreError {
     StoreError::Refused { what, hint }
+}
+
+/// A JSON list, as rows keep it.
+fn list<T: serde::Serialize>(items: &[T]) -> Result<String, Fault> {
+    serde_json::to_string(items).map_err(|reason| Fault::Undo(unwritable(reason)))
 }
 
 fn known_states(db: &Connection, workflow: i64) -> Result<BTreeMap<String, Known>, Fault> {
@@ -273,7 +281,7 @@ impl Saving<'_> {
             named_params! {
                 ":workflow": self.workflow,
                 ":version": version - 1,
-                ":paths": serde_json::to_string(&paths).unwrap_or_default(),
+                ":paths": list(&paths)?,
             },
         )?;
         Ok(())
@@ -314,7 +322,7 @@ impl Saving<'_> {
             statement.execute(named_params! {
                 ":state": known.id,
                 ":parent": around.first(),
-                ":lineage": serde_json::to_string(&lineage).unwrap_or_default(),
+                ":lineage": list(&lineage)?,
             })?;
         }
         Ok(())
@@ -340,7 +348,7 @@ impl Saving<'_> {
             .collect::<Result<Vec<i64>, Fault>>()?;
         let (first, more) =
             targets.split_first().map_or((from, &[][..]), |(first, more)| (*first, more));
-        let more = (!more.is_empty()).then(|| serde_json::to_string(more).unwrap_or_default());
+        let more = (!more.is_empty()).then(|| list(more)).transpose()?;
         self.db.prepare_cached(include_str!("../queries/insert_transition.sql"))?.execute(
             named_params! {
                 ":workflow": self.workflow,
@@ -353,6 +361,7 @@ impl Saving<'_> {
                 ":position": transition.position,
                 ":kind": transition.kind,
                 ":is_gated": transition.is_gated,
+                ":is_guarded": transition.is_guarded,
                 ":more_targets": more,
             },
         )?;

@@ -1,14 +1,15 @@
 -- The tables. `workflow`, `workflow_state`, `workflow_transition` and `agent_instance` may be written by hand; all
 -- columns a hand need not fill have a default. Times are integer nanoseconds since 1970 UTC, except for the two texts
--- `created_at` and `updated_at`, which are for reading.
+-- `created_at` and `updated_at`, which are for reading. What a hand may fill with text holds text: SQLite would keep bytes
+-- that are none.
 
 -- Which workflows are there?
 CREATE TABLE workflow (
     workflow_id   INTEGER PRIMARY KEY AUTOINCREMENT,
-    name          TEXT NOT NULL,
-    created_at    TEXT DEFAULT CURRENT_TIMESTAMP,
-    tenant        TEXT NOT NULL DEFAULT 'default',
-    description   TEXT,
+    name          TEXT NOT NULL CHECK (typeof(name) = 'text'),
+    created_at    TEXT DEFAULT CURRENT_TIMESTAMP CHECK (typeof(created_at) IN ('text', 'null')),
+    tenant        TEXT NOT NULL DEFAULT 'default' CHECK (typeof(tenant) = 'text'),
+    description   TEXT CHECK (typeof(description) IN ('text', 'null')),
     -- Who wrote it: SQL statements (then its rows are its definition), a definition, or Guidepost itself.
     origin        TEXT NOT NULL DEFAULT 'sql' CHECK (origin IN ('sql', 'file', 'built_in')),
     -- The version new runs get; NULL if it is written by SQL.
@@ -56,8 +57,8 @@ CREATE TABLE source_revision (
 CREATE TABLE workflow_state (
     state_id      INTEGER PRIMARY KEY AUTOINCREMENT,
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
-    name          TEXT NOT NULL,
-    guideline     TEXT,
+    name          TEXT NOT NULL CHECK (typeof(name) = 'text'),
+    guideline     TEXT CHECK (typeof(guideline) IN ('text', 'null')),
     tenant        TEXT NOT NULL DEFAULT 'default',
     -- The full path; empty for the workflow as a whole.
     path          TEXT,
@@ -69,7 +70,7 @@ CREATE TABLE workflow_state (
     is_initial    INTEGER NOT NULL DEFAULT 0,
     -- The place in document order.
     position      INTEGER,
-    description   TEXT,
+    description   TEXT CHECK (typeof(description) IN ('text', 'null')),
     -- The last version that had it, if the present one has not.
     retired_in    INTEGER,
     -- How often the wording was edited.
@@ -85,10 +86,11 @@ CREATE TABLE workflow_state (
 CREATE TABLE workflow_transition (
     transition_id INTEGER PRIMARY KEY,
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
-    name          TEXT NOT NULL,
-    from_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
-    to_state_id   INTEGER NOT NULL REFERENCES workflow_state (state_id) ON DELETE CASCADE,
-    description   TEXT,
+    name          TEXT NOT NULL CHECK (typeof(name) = 'text'),
+    -- A trigger deletes it with its states; a cascade would hide that a state was replaced.
+    from_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id),
+    to_state_id   INTEGER NOT NULL REFERENCES workflow_state (state_id),
+    description   TEXT CHECK (typeof(description) IN ('text', 'null')),
     tenant        TEXT NOT NULL DEFAULT 'default',
     -- The version it belongs to; 0 in a workflow written by SQL.
     version       INTEGER NOT NULL DEFAULT 0,
@@ -98,6 +100,8 @@ CREATE TABLE workflow_transition (
                   CHECK (kind IN ('event', 'internal', 'always', 'after', 'done', 'error')),
     -- Whether it has a guard or needs data or facts, so that no plain UPDATE may take it.
     is_gated      INTEGER NOT NULL DEFAULT 0,
+    -- Whether a guard decides if it is taken. If none does, it keeps its event from the states around.
+    is_guarded    INTEGER NOT NULL DEFAULT 0,
     -- The ids of further targets, as a JSON list.
     more_targets  TEXT,
     revision      INTEGER NOT NULL DEFAULT 0,
@@ -132,7 +136,7 @@ CREATE INDEX wording_revision_transition ON wording_revision (transition_id, rev
 CREATE TABLE agent_instance (
     agent_id      INTEGER PRIMARY KEY AUTOINCREMENT,
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
-    agent_name    TEXT,
+    agent_name    TEXT CHECK (typeof(agent_name) IN ('text', 'null')),
     -- The innermost state that contains all active leaves.
     current_state_id INTEGER NOT NULL REFERENCES workflow_state (state_id),
     updated_at    TEXT DEFAULT CURRENT_TIMESTAMP,
@@ -159,10 +163,10 @@ CREATE TABLE agent_instance (
     due_at        INTEGER,
     changed_at    INTEGER,
     started_at    INTEGER,
-    goal          TEXT,
+    goal          TEXT CHECK (typeof(goal) IN ('text', 'null')),
     parent_no     INTEGER,
     root_no       INTEGER,
-    session       TEXT
+    session       TEXT CHECK (typeof(session) IN ('text', 'null'))
 );
 
 -- Which live run has this agent?

@@ -60,19 +60,49 @@ FROM agent_instance AS a
 JOIN json_each(a.leaves) AS leaf
 JOIN workflow_state AS s ON s.state_id = leaf.value;
 
--- Which events may be sent to each run now? A row per active leaf and transition, those of the states around included.
+-- Which transitions by events leave the states each run is in? A row per active leaf and transition, those of the states
+-- around included. The joins go from a run to its transitions, which SQLite would not guess.
+CREATE VIEW active_transition AS
+SELECT
+    a.agent_id, leaf.state_id AS leaf_id, t.transition_id, t.name, t.from_state_id, t.to_state_id, t.description, t.kind,
+    t.is_gated OR t.more_targets IS NOT NULL AS is_gated, t.is_guarded, source.lineage
+FROM agent_instance AS a
+CROSS JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
+CROSS JOIN json_each(a.leaves) AS active
+CROSS JOIN workflow_state AS leaf ON leaf.state_id = active.value
+CROSS JOIN json_each(leaf.lineage) AS around
+CROSS JOIN workflow_transition AS t
+    ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0) AND t.kind IN ('event', 'internal')
+CROSS JOIN workflow_state AS source ON source.state_id = t.from_state_id
+-- Nobody sends what only the machine itself raises.
+WHERE a.status IN ('running', 'waiting') AND substr(t.name, 1, 7) <> 'xstate.';
+
+-- Which of them share their event with others of the run? `rival` is 2 if another takes it for sure: one without a guard
+-- further inside, or above it in its own state. It is 1 if another may, there or in another region, and else NULL.
+CREATE VIEW rivalled_transition AS
+SELECT
+    t.*,
+    (SELECT max(CASE WHEN NOT r.is_guarded AND (r.from_state_id = t.from_state_id OR EXISTS (
+                         SELECT 1 FROM json_each(r.lineage) AS around WHERE around.value = t.from_state_id))
+                     THEN 2 ELSE 1 END)
+     FROM active_transition AS r
+     WHERE r.agent_id = t.agent_id
+         -- `order.*` answers `order` and everything below it.
+         AND (r.name = t.name OR r.name = '*' OR substr(r.name, -2) = '.*'
+              AND substr(t.name || '.', 1, length(r.name) - 1) = substr(r.name, 1, length(r.name) - 1))
+         AND CASE WHEN r.from_state_id = t.from_state_id THEN r.name = t.name AND r.transition_id < t.transition_id
+             ELSE NOT EXISTS (SELECT 1 FROM json_each(t.lineage) AS around WHERE around.value = r.from_state_id) END
+    ) AS rival
+FROM active_transition AS t
+WHERE t.kind = 'event';
+
+-- Which events may be sent to each run now, and where do they lead? A row per active leaf and transition. `is_gated` says
+-- that SQL cannot judge the move: the transition needs something, or others may answer its event too.
 CREATE VIEW legal_move AS
 SELECT
-    a.agent_id, leaf.state_id AS leaf_id, t.transition_id, t.name, t.from_state_id, t.to_state_id, t.description,
-    t.is_gated OR t.more_targets IS NOT NULL AS is_gated
-FROM agent_instance AS a
-JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
-JOIN json_each(a.leaves) AS active
-JOIN workflow_state AS leaf ON leaf.state_id = active.value
-JOIN json_each(leaf.lineage) AS around
-JOIN workflow_transition AS t
-    ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0) AND t.kind = 'event'
-WHERE a.status IN ('running', 'waiting');
+    agent_id, leaf_id, transition_id, name, from_state_id, to_state_id, description, is_gated OR rival IS NOT NULL AS is_gated
+FROM rivalled_transition
+WHERE rival IS NOT 2;
 
 -- Where is an agent, what is it to do there, and what may it do next? Where nothing may follow, one row says so by
 -- its NULLs.

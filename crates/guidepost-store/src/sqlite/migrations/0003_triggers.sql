@@ -35,11 +35,31 @@ BEGIN
         WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
             SELECT 1 FROM legal_move AS m
             WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)
-        THEN json_extract('{}', 'illegal move; legal now: ' || coalesce(
+        THEN json_extract('{}', coalesce(
+            'SQL cannot judge this move: ' || (
+                SELECT group_concat(DISTINCT '`' || m.name || '`') FROM legal_move AS m
+                WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id)
+            || ' needs something, or other active states may answer it too; send the event by `guidepost do`',
+            'illegal move; legal now: ' || coalesce(
             (SELECT group_concat(m.name || ' -> ' || s.name || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END, ', ')
              FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
-             WHERE m.agent_id = OLD.agent_id), 'nothing'))
+             WHERE m.agent_id = OLD.agent_id), 'nothing')))
     END;
+END;
+
+-- Refuses a move past a timer that is due: it may lead elsewhere. What SQL moved and nobody settled has only the timers of
+-- the state of execution.
+CREATE TRIGGER agent_move_due_refuse
+BEFORE UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN OLD.status IN ('running', 'waiting')
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id
+         OR EXISTS (SELECT 1 FROM legal_move AS m
+                    WHERE m.agent_id = OLD.agent_id AND m.from_state_id = NEW.current_state_id
+                        AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated))
+    AND EXISTS (SELECT 1 FROM json_each(OLD.state, '$.timers') AS timer
+                WHERE json_extract(timer.value, '$.due') <= (julianday('now') - 2440587.5) * 86400000 * 1000000)
+BEGIN
+    SELECT RAISE(ABORT, 'timers are due; any guidepost command on the run, such as `guidepost where`, settles them');
 END;
 
 -- Records a move. The next Guidepost process seals and settles it. Naming the state a run is in is a move only if a
@@ -345,6 +365,17 @@ BEGIN
                          AND (a.current_state_id = NEW.state_id OR NOT EXISTS (
                              SELECT 1 FROM workflow_state AS s WHERE s.state_id = a.current_state_id)))
         THEN json_extract('{}', 'state `' || NEW.name || '` is occupied; edit it instead of replacing it')
+        -- Nothing can lead to or from a state that is new, nor from none. If something does, one was deleted likewise.
+        WHEN EXISTS (SELECT 1 FROM agent_instance AS a
+                     WHERE a.workflow_id = NEW.workflow_id AND a.status IN ('running', 'waiting', 'paused'))
+            AND EXISTS (
+                SELECT 1 FROM workflow_transition AS t
+                WHERE t.workflow_id = NEW.workflow_id
+                    AND (NEW.state_id IN (t.from_state_id, t.to_state_id)
+                         OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = t.from_state_id)
+                         OR NOT EXISTS (SELECT 1 FROM workflow_state AS s WHERE s.state_id = t.to_state_id)))
+        THEN json_extract('{}', 'state `' || NEW.name
+                                || '` has transitions, and its workflow has live runs; edit it instead of replacing it')
     END;
 
     DELETE FROM workflow_transition
@@ -482,7 +513,8 @@ BEGIN
         WHEN EXISTS (SELECT 1 FROM workflow_transition AS t
                      WHERE t.transition_id = NEW.transition_id AND t.workflow_id <> NEW.workflow_id)
         THEN RAISE(ABORT, 'a transition of another workflow has this transition_id')
-        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL OR NEW.revision <> 0
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.is_guarded <> 0 OR NEW.more_targets IS NOT NULL
+            OR NEW.revision <> 0
         THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
@@ -506,12 +538,13 @@ END;
 -- Refuses an edit by hand that puts a transition out of place.
 CREATE TRIGGER transition_edit_refuse
 BEFORE UPDATE OF transition_id, workflow_id, name, from_state_id, to_state_id, tenant, version, position, kind, is_gated,
-    more_targets
+    is_guarded, more_targets
 ON workflow_transition
 WHEN NEW.transition_id IS NOT OLD.transition_id OR NEW.workflow_id IS NOT OLD.workflow_id OR NEW.name IS NOT OLD.name
     OR NEW.from_state_id IS NOT OLD.from_state_id OR NEW.to_state_id IS NOT OLD.to_state_id
     OR NEW.tenant IS NOT OLD.tenant OR NEW.version IS NOT OLD.version OR NEW.position IS NOT OLD.position
-    OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated OR NEW.more_targets IS NOT OLD.more_targets
+    OR NEW.kind IS NOT OLD.kind OR NEW.is_gated IS NOT OLD.is_gated OR NEW.is_guarded IS NOT OLD.is_guarded
+    OR NEW.more_targets IS NOT OLD.more_targets
 BEGIN
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM workflow AS w
@@ -521,7 +554,7 @@ BEGIN
         THEN RAISE(ABORT, 'a transition keeps its transition_id and its workflow_id')
         WHEN NEW.tenant IS NOT (SELECT w.tenant FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
         THEN RAISE(ABORT, 'a transition has the tenant of its workflow')
-        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.more_targets IS NOT NULL
+        WHEN NEW.kind <> 'event' OR NEW.is_gated <> 0 OR NEW.is_guarded <> 0 OR NEW.more_targets IS NOT NULL
         THEN RAISE(ABORT, 'a transition written by SQL is a plain event; more than that takes a definition')
         WHEN NOT EXISTS (SELECT 1 FROM workflow_state AS s
                          WHERE s.state_id = NEW.from_state_id AND s.workflow_id = NEW.workflow_id)
@@ -560,6 +593,110 @@ WHEN EXISTS (SELECT 1 FROM workflow AS w
              WHERE w.workflow_id = OLD.workflow_id AND w.origin <> 'sql')
 BEGIN
     SELECT RAISE(ABORT, 'the workflow comes from a definition; edit that and run `guidepost define`');
+END;
+
+-- Tasks ---------------------------------------------------------------------------------------------------------------
+
+-- Only Guidepost writes this.
+CREATE TRIGGER task_insert_refuse
+BEFORE INSERT ON task
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are filed by what happens, not by hand');
+END;
+
+-- Only a task that waited for a run whose row is gone is woken.
+CREATE TRIGGER task_edit_refuse
+BEFORE UPDATE ON task
+WHEN NEW.ready_at <> 0 OR EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.agent_id = OLD.child_no)
+    OR (NEW.tenant, NEW.run_no, NEW.state, NEW.visit, NEW.branch, NEW.kind, NEW.queue, NEW.filed_at, NEW.owner, NEW.attempt,
+        NEW.lost, NEW.timeout_ns, NEW.deadline, NEW.child_no)
+       IS NOT (OLD.tenant, OLD.run_no, OLD.state, OLD.visit, OLD.branch, OLD.kind, OLD.queue, OLD.filed_at, OLD.owner,
+               OLD.attempt, OLD.lost, OLD.timeout_ns, OLD.deadline, OLD.child_no)
+    OR OLD.child_no IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are not edited by hand; pause, resume or cancel the run instead');
+END;
+
+-- Only the tasks of a run whose row is gone go with it.
+CREATE TRIGGER task_delete_refuse
+BEFORE DELETE ON task
+WHEN EXISTS (SELECT 1 FROM agent_instance AS a WHERE a.agent_id = OLD.run_no)
+BEGIN
+    SELECT RAISE(ABORT, 'tasks are not deleted by hand; cancel the run instead');
+END;
+
+-- Names ---------------------------------------------------------------------------------------------------------------
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER workflow_name_insert_refuse
+BEFORE INSERT ON workflow
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER workflow_name_update_refuse
+BEFORE UPDATE OF name ON workflow
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER state_name_insert_refuse
+BEFORE INSERT ON workflow_state
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER state_name_update_refuse
+BEFORE UPDATE OF name ON workflow_state
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER transition_name_insert_refuse
+BEFORE INSERT ON workflow_transition
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER transition_name_update_refuse
+BEFORE UPDATE OF name ON workflow_transition
+WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
+    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER agent_name_insert_refuse
+BEFORE INSERT ON agent_instance
+WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
+    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+END;
+
+-- Refuses a name that nobody can read or type.
+CREATE TRIGGER agent_name_update_refuse
+BEFORE UPDATE OF agent_name ON agent_instance
+WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
+    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+BEGIN
+    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
 END;
 
 -- History -------------------------------------------------------------------------------------------------------------

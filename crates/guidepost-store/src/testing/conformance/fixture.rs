@@ -196,6 +196,7 @@ fn transition(name: &str, from: &str, to: &str) -> TransitionRow {
         to: vec![to.to_owned()],
         position: 0,
         is_gated: false,
+        is_guarded: false,
         description: Some(format!("from {from} to {to}")),
     }
 }
