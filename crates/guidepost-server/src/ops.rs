@@ -98,7 +98,7 @@ use guidepost_store::Store;
 
 pub use self::checkpoint::{Checkpoint, Checkpointed, NamedPlace};
 pub use self::control_run::ControlRun;
-pub use self::define::{Allowed, Define, Definition};
+pub use self::define::{Allowed, Define, Definition, leaves};
 pub use self::diff::RunsDiffer;
 pub use self::error::{Kind, OpError, Problem};
 pub use self::fork::{Fork, Forked};

@@ -552,7 +552,7 @@ pub(crate) struct Log {
     #[arg(value_name = "KIND")]
     pub(crate) kind: String,
     /// What happened, in words
-    #[arg(value_name = "TEXT", required_unless_present = "data")]
+    #[arg(value_name = "TEXT")]
     pub(crate) text: Option<String>,
     /// The fact's fields
     #[arg(long, value_name = "JSON", value_parser = object)]

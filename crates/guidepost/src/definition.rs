@@ -8,7 +8,7 @@ use guidepost_core::diagnostic::Diagnostic;
 use guidepost_core::limits::DEFINITION_BYTES_MAX;
 use guidepost_core::machine::{Machine, State};
 use guidepost_core::workflow::{self, Compiled, Format};
-use guidepost_server::ops::Definition;
+use guidepost_server::ops::{Definition, leaves};
 use guidepost_store::Defined;
 use serde::Serialize;
 
@@ -151,7 +151,7 @@ impl<'a> Report<'a> {
             workflow: machine.map(|machine| machine.name.as_str()),
             hash: machine.map(|machine| machine.hash.as_str()),
             format: machine.map(|_| compiled.format),
-            states: machine.map(states),
+            states: machine.map(leaves),
             transitions: machine.map(|machine| machine.states.iter().map(counted).sum()),
             problems: &compiled.diagnostics,
             saved: None,
@@ -172,11 +172,6 @@ impl<'a> Report<'a> {
             saved: None,
         }
     }
-}
-
-/// How many states a machine has, those that only group others left out.
-pub(crate) fn states(machine: &Machine) -> usize {
-    machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count()
 }
 
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {

@@ -257,7 +257,8 @@ fn taken(record: &Record, machine: &Machine) -> Option<String> {
 }
 
 fn transition(moved: &Transitioned, machine: &Machine) -> String {
-    let Way { trigger, from, to } = Way::of(moved, machine);
+    let Way { trigger, workflow, from, to } = Way::of(moved, machine);
+    let from = if from.as_str().is_empty() { workflow } else { from.to_string() };
     let to: Vec<&str> = to.iter().map(StateId::as_str).collect();
     match (moved.cause, to.as_slice()) {
         (Cause::Initial, to) => format!("enter {}", to.join(", ")),

@@ -1,7 +1,9 @@
 //! What the tools are called with.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
 use crate::ops::OpError;
@@ -41,7 +43,7 @@ pub(super) struct Start {
 pub(super) struct Do {
     pub(super) run: String,
     pub(super) event: String,
-    pub(super) rev: u64,
+    pub(super) rev: Whole,
     #[serde(default)]
     pub(super) data: Map<String, Json>,
     pub(super) note: Option<String>,
@@ -72,8 +74,8 @@ pub(super) struct Entry {
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
     pub(super) run: String,
-    pub(super) rev: Option<u64>,
-    pub(super) seconds: Option<u64>,
+    pub(super) rev: Option<Whole>,
+    pub(super) seconds: Option<Whole>,
 }
 
 /// Arguments of `guidepost_read`.
@@ -84,7 +86,7 @@ pub(super) struct Read {
     #[serde(default)]
     pub(super) what: What,
     pub(super) path: Option<String>,
-    pub(super) limit: Option<u64>,
+    pub(super) limit: Option<Whole>,
     pub(super) cursor: Option<String>,
 }
 
@@ -108,7 +110,7 @@ pub(super) struct Find {
     #[serde(default)]
     pub(super) r#in: In,
     pub(super) state: Option<String>,
-    pub(super) limit: Option<u64>,
+    pub(super) limit: Option<Whole>,
     pub(super) cursor: Option<String>,
 }
 
@@ -130,19 +132,49 @@ pub(super) struct Define {
     pub(super) save: bool,
 }
 
+/// A whole number, 0 or more. Agents write `2` also as `2.0` and as `"2"`: what is meant is plain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(argument: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl Visitor<'_> for Reader {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, 0 or more")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+                // A number without a fraction is written without one.
+                let read = number.to_string().parse();
+                read.map(Whole).map_err(|_| E::invalid_type(Unexpected::Float(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Whole, E> {
+                let read = text.trim().parse();
+                read.map(Whole).map_err(|_| E::invalid_type(Unexpected::Str(text), &self))
+            }
+        }
+
+        argument.deserialize_any(Reader)
+    }
+}
+
 /// Reads a tool's arguments. Null stands for an argument left out, as some clients send it.
 pub(super) fn read<T: DeserializeOwned>(
     tool: &str,
     mut arguments: Map<String, Json>,
 ) -> Result<T, OpError> {
     arguments.retain(|_, value| !value.is_null());
-    serde_json::from_value(Json::Object(arguments)).map_err(|reason| {
-        // What kinds of numbers this program has says nothing to anybody.
-        let reason =
-            reason.to_string().replace("expected u64", "expected a whole number, 0 or more");
-        OpError::BadArgument {
-            what: format!("the arguments of {tool} cannot be read: {reason}"),
-            hint: Some("correct them and call again".to_owned()),
-        }
+    serde_json::from_value(Json::Object(arguments)).map_err(|reason| OpError::BadArgument {
+        what: format!("the arguments of {tool} cannot be read: {reason}"),
+        hint: Some("correct them and call again".to_owned()),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guidepost_core::id::{Rev, RunRef};
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject};
 
-use super::arguments::{self as args, read};
+use super::arguments::{self as args, Whole, read};
 use super::server::Server;
 use crate::ops::{
     Define, Detail, FindRuns, FindWorkflows, Log, LogEntry, OpError, ReadRun, SendEvent, StartRun,
@@ -73,6 +73,12 @@ async fn failure(server: &Server, error: &OpError, run: Option<RunRef>) -> Strin
     let Some(run) = run.filter(|_| !matches!(error, OpError::NotDone(_))) else { return text };
     // Whatever keeps the run from being read is what the error tells already.
     match server.ops.where_am_i(&WhereAmI { run, detail: Detail::Brief }).await {
+        // What is to be done is to correct the call; that the run leads nowhere would read as if there were nothing to do.
+        Ok(standing)
+            if standing.next.is_empty() && matches!(error, OpError::BadArgument { .. }) =>
+        {
+            text
+        }
         Ok(standing) => text + &text::legal_now(&standing, Words::Tools),
         Err(_) => text,
     }
@@ -121,7 +127,7 @@ async fn send(server: &Server, arguments: JsonObject, caller: String) -> Answer 
         run: RunRef::from(asked.run.as_str()),
         event: asked.event,
         data: asked.data,
-        rev: Some(Rev(asked.rev)),
+        rev: Some(Rev(asked.rev.0)),
         note: asked.note,
         caller,
     };
@@ -153,7 +159,7 @@ async fn wait(server: &Server, arguments: JsonObject) -> Answer {
     let seconds = bounded("seconds", asked.seconds, WAIT_SECONDS, WAIT_SECONDS_MAX)?;
     let wait = Wait {
         run: RunRef::from(asked.run.as_str()),
-        rev: asked.rev.map(Rev),
+        rev: asked.rev.map(|rev| Rev(rev.0)),
         at_most: Duration::from_secs(seconds),
     };
     Ok(text::waited(&server.ops.wait(&wait).await?, Words::Tools))
@@ -202,8 +208,8 @@ async fn find(server: &Server, arguments: JsonObject) -> Answer {
 }
 
 /// An argument within its bounds, or what it is if the call does not say.
-fn bounded(name: &str, asked: Option<u64>, otherwise: u64, max: u64) -> Result<u64, OpError> {
-    match asked {
+fn bounded(name: &str, asked: Option<Whole>, otherwise: u64, max: u64) -> Result<u64, OpError> {
+    match asked.map(|Whole(asked)| asked) {
         None => Ok(otherwise),
         Some(asked) if (1..=max).contains(&asked) => Ok(asked),
         Some(asked) => Err(OpError::BadArgument {
@@ -214,7 +220,7 @@ fn bounded(name: &str, asked: Option<u64>, otherwise: u64, max: u64) -> Result<u
 }
 
 /// How many items a page has.
-fn items(name: &str, asked: Option<u64>, max: u64) -> Result<usize, OpError> {
+fn items(name: &str, asked: Option<Whole>, max: u64) -> Result<usize, OpError> {
     bounded(name, asked, PAGE_ITEMS, max).map(|items| usize::try_from(items).unwrap_or(usize::MAX))
 }
 

@@ -134,8 +134,7 @@ impl ServerHandler for Server {
             let what = format!("the parameters of `{}` are not of its form", request.method);
             return Err(ErrorData::invalid_params(what, None));
         }
-        let what = format!("there is no method `{}`", request.method.escape_debug());
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, what, None))
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
     }
 }
 

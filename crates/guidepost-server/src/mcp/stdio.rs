@@ -6,9 +6,11 @@
 use std::io;
 
 use rmcp::RoleServer;
-use rmcp::model::{ErrorData, RequestId};
+use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
@@ -152,6 +154,17 @@ impl Broken {
     }
 }
 
+/// Says of an unknown method that there is none. Until here the error is the bare name, which is all that the library has
+/// of methods it knows and this server does not.
+fn name_missing_method(message: &mut TxJsonRpcMessage<RoleServer>) {
+    if let JsonRpcMessage::Error(answer) = message
+        && answer.error.code == ErrorCode::METHOD_NOT_FOUND
+    {
+        let what = format!("there is no method `{}`", answer.error.message.escape_debug());
+        answer.error.message = what.into();
+    }
+}
+
 /// Reads a line; `None` if it is one to pass over.
 fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
@@ -160,6 +173,15 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
     }
     if values(line) > VALUES_MAX {
         return Some(Err(Broken::TooMany));
+    }
+    if let Err(end) = std::str::from_utf8(line) {
+        let at = end.valid_up_to();
+        let what = format!("the line is not UTF-8: byte {} is 0x{:02x}", at + 1, line[at]);
+        return Some(Err(Broken::NotJson(what)));
+    }
+    if has_unusable_id(line) {
+        let what = "the id of a request must be a text or a whole number";
+        return Some(Err(Broken::NotAMessage(None, what)));
     }
     if let Ok(message) = serde_json::from_slice(line) {
         return Some(Ok(message));
@@ -180,6 +202,25 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
         return None;
     }
     Some(Err(Broken::NotAMessage(id, "this is no JSON-RPC 2.0 message")))
+}
+
+/// Whether a line asks for something under an id that no answer can have. Only a message without an id is a notification,
+/// which may be passed over.
+fn has_unusable_id(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Frame {
+        #[serde(default, deserialize_with = "given")]
+        id: Option<Json>,
+        method: Option<IgnoredAny>,
+    }
+    /// Null is an id that is there.
+    fn given<'de, D: Deserializer<'de>>(id: D) -> Result<Option<Json>, D::Error> {
+        Json::deserialize(id).map(Some)
+    }
+    match serde_json::from_slice(line) {
+        Ok(Frame { id: Some(id), method: Some(_) }) => RequestId::deserialize(id).is_err(),
+        Ok(_) | Err(_) => false,
+    }
 }
 
 /// What a client is told that asks before it has begun.
@@ -233,9 +274,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
 
     fn send(
         &mut self,
-        message: TxJsonRpcMessage<RoleServer>,
+        mut message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let (queue, turn) = (self.queue.clone(), self.turn.clone());
+        name_missing_method(&mut message);
         async move {
             let mut line = serde_json::to_vec(&message)?;
             line.push(b'\n');

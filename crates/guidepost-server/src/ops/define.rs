@@ -87,7 +87,7 @@ impl Ops {
         let mut definition = Definition {
             workflow: machine.name.clone(),
             hash: machine.hash.clone(),
-            states: machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count(),
+            states: leaves(&machine),
             transitions: rows::transitions(&machine).len(),
             format: compiled.format,
             warnings: compiled.diagnostics,
@@ -129,6 +129,12 @@ fn name_of(format: Format) -> &'static str {
         Format::XState => "xstate",
         Format::Rows => "rows",
     }
+}
+
+/// How many states a workflow has, those that only group others left out.
+#[must_use]
+pub fn leaves(machine: &Machine) -> usize {
+    machine.states.iter().skip(1).filter(|state| state.children.is_empty()).count()
 }
 
 fn forbidden(machine: &Machine, allowed: Allowed) -> Option<(StateId, &'static str)> {

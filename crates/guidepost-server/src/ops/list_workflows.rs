@@ -5,6 +5,7 @@ use guidepost_core::machine::Machine;
 use guidepost_store::{Page, WorkflowFilter, WorkflowSummary};
 use serde::Serialize;
 
+use super::define::leaves;
 use super::{OpError, Ops};
 
 /// Which workflows are wanted.
@@ -54,8 +55,12 @@ impl Ops {
         };
         let found = self.store.workflows(&self.tenant, &filter).await?;
         let mut items = Vec::with_capacity(found.items.len());
-        for summary in found.items {
+        for mut summary in found.items {
             let ready = self.find_workflow(&summary.name).await.ok();
+            if let Some(ready) = &ready {
+                // Like everywhere else, without the states that only group others.
+                summary.states = leaves(&ready.machine) as u64;
+            }
             items.push(WorkflowHit { input: ready.map(|ready| input(&ready.machine)), summary });
         }
         Ok(Page { items, next: found.next })

@@ -171,7 +171,7 @@ fn body(entry: &LogEntry) -> Result<FactBody, OpError> {
     let body = match entry.kind.as_str() {
         "action" => FactBody::Action(action(fields(entry)?, entry)),
         "action_ended" => FactBody::ActionEnded(action_ended(fields(entry)?, entry)?),
-        "decision" => FactBody::Decision(decision(sure(fields(entry)?)?, text)),
+        "decision" => FactBody::Decision(decision(offered(sure(fields(entry)?)?)?, text)),
         "message" => FactBody::Message(message(fields(entry)?, entry)),
         "artifact" => FactBody::Artifact(artifact(fields(entry)?, entry)),
         "note" | "error" => {
@@ -232,6 +232,32 @@ fn sure(decision: Decision) -> Result<Decision, OpError> {
         }
         Some(_) | None => Ok(decision),
     }
+}
+
+/// Refuses a choice that was none of the options. Of several that were chosen, each must be one; an option that is an
+/// object is chosen also by one of its values, such as its name.
+fn offered(decision: Decision) -> Result<Decision, OpError> {
+    const SHOWN_MAX: usize = 12;
+    let Decision { options, chosen, .. } = &decision;
+    let is_option = |choice: &Json| {
+        let names = |option: &Json| {
+            option.as_object().is_some_and(|fields| fields.values().any(|value| value == choice))
+        };
+        options.iter().any(|option| option == choice || names(option))
+    };
+    let missing = match chosen {
+        _ if options.is_empty() || chosen.is_null() || is_option(chosen) => None,
+        Json::Array(several) => several.iter().find(|choice| !is_option(choice)),
+        _ => Some(chosen),
+    };
+    let Some(missing) = missing else { return Ok(decision) };
+    let shown: Vec<String> = options.iter().take(SHOWN_MAX).map(Json::to_string).collect();
+    let more = match options.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let hint = format!("the options are {}{more}; nothing was recorded", shown.join(", "));
+    Err(bad(&format!("{missing} was chosen, and is none of the options"), &hint))
 }
 
 fn decision(decision: Decision, text: String) -> Decision {

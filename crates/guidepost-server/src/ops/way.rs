@@ -10,6 +10,9 @@ use serde::Serialize;
 pub struct Way {
     /// What set it off: the event's name, `start`, `always`, `after 3d`, `done` or `failed`.
     pub trigger: String,
+    /// The workflow it was in.
+    #[serde(skip)]
+    pub workflow: String,
     /// The state whose transition it was; empty for the machine itself.
     pub from: StateId,
     /// The innermost states it entered; if it entered none, its targets. Never a history state.
@@ -28,7 +31,12 @@ impl Way {
             };
             to = step.to.iter().filter(is_state).cloned().collect();
         }
-        Self { trigger: trigger(step, machine), from: step.from.clone(), to }
+        Self {
+            trigger: trigger(step, machine),
+            workflow: machine.name.clone(),
+            from: step.from.clone(),
+            to,
+        }
     }
 }
 

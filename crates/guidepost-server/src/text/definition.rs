@@ -18,7 +18,11 @@ const GUIDELINE_MAX: usize = 160;
 /// A definition that was checked, and perhaps saved.
 #[must_use]
 pub fn definition(definition: &Definition, words: Words) -> String {
-    let size = format!("{} states, {} transitions", definition.states, definition.transitions);
+    let size = format!(
+        "{}, {}",
+        counted(definition.states, "state"),
+        counted(definition.transitions, "transition")
+    );
     let workflow = name(&definition.workflow);
     let mut text = match &definition.saved {
         None => {
@@ -38,6 +42,10 @@ pub fn definition(definition: &Definition, words: Words) -> String {
         let _ = writeln!(text, "next: {}", words.start(&workflow));
     }
     text
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// A workflow with its states and transitions.

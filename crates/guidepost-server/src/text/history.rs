@@ -117,7 +117,14 @@ fn transitioned(item: &HistoryItem) -> String {
     if body["cause"] == "initial" {
         return format!("began in {}", states(way.to.iter()));
     }
+    if body["cause"] == "placed" && way.from.as_str().is_empty() {
+        return match way.to.as_slice() {
+            [] => "left every state".to_owned(),
+            to => format!("entered {}", states(to.iter())),
+        };
+    }
     let text = match (way.from.as_str(), way.to.as_slice()) {
+        ("", []) => format!("{trigger} in {}", name(&way.workflow)),
         (from, []) => format!("{trigger} in {}", name(from)),
         ("", to) => format!("{trigger} -> {}", states(to.iter())),
         (from, to) => format!("{trigger}, {} -> {}", name(from), states(to.iter())),

@@ -53,6 +53,41 @@ async fn arguments_out_of_bounds_are_refused() {
     wire.done("guidepost_find", json!({ "limit": 50 })).await;
 }
 
+/// Agents write numbers in other ways too; what is meant is plain.
+#[tokio::test]
+async fn a_whole_number_is_read_in_whatever_way_it_is_written() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let one = wire.done("guidepost_read", json!({ "run": run, "limit": 1 })).await;
+    assert_ne!(one, wire.done("guidepost_read", json!({ "run": run, "limit": 2 })).await);
+    for limit in [json!(1.0), json!("1"), json!(" 1 ")] {
+        assert_eq!(one, wire.done("guidepost_read", json!({ "run": run, "limit": limit })).await);
+    }
+    for rev in [json!(2.5), json!("two"), json!(-1), json!(1e30), json!("2.5"), json!(true)] {
+        let submit = json!({ "run": run, "event": "give_up", "rev": rev });
+        let text = wire.refused("guidepost_do", submit).await;
+        assert!(text.contains("expected a whole number, 0 or more"), "{text}");
+    }
+    wire.done("guidepost_do", json!({ "run": run, "event": "give_up", "rev": "2" })).await;
+}
+
+/// What is to be corrected is the call: nothing is said that sounds as if there were nothing to do.
+#[tokio::test]
+async fn an_unreadable_argument_about_a_run_that_is_over_is_just_that() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let unreadable = json!({ "run": run, "limit": "many" });
+    let text = wire.refused("guidepost_read", unreadable.clone()).await;
+    assert!(text.contains("Legal now: submit"), "{text}");
+    wire.done("guidepost_do", json!({ "run": run, "event": "give_up", "rev": 2 })).await;
+    let text = wire.refused("guidepost_read", unreadable).await;
+    assert!(text.contains("cannot be read") && !text.contains("nothing"), "{text}");
+}
+
 /// B19: however large the data, the history and the list of what is awaited, an answer has 2,000 tokens.
 #[tokio::test]
 async fn b19_a_full_answer_stays_within_its_tokens() {

@@ -38,6 +38,37 @@ async fn f3_what_is_no_message_is_answered_and_survived() {
     wire.close().await;
 }
 
+/// Only a message without an id is a notification; whoever gives one waits for an answer.
+#[tokio::test]
+async fn f3_an_id_that_no_answer_can_have_is_refused() {
+    let fixture = Fixture::memory();
+    for mut wire in [
+        Wire::open(&fixture, Options::default()),
+        Wire::connect(&fixture, Options::default()).await,
+    ] {
+        for id in ["null", "true", "31.5", "{}", "[1]", "18446744073709551615"] {
+            for method in ["ping", "tools/list", "notifications/unheard_of"] {
+                let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\"}}\n");
+                wire.bytes(line.as_bytes()).await;
+                let answer = wire.answer().await;
+                assert_eq!(answer["error"]["code"], -32600, "{line}: {answer}");
+                assert!(answer["id"].is_null(), "{line}: {answer}");
+            }
+        }
+        wire.close().await;
+    }
+}
+
+#[tokio::test]
+async fn f3_a_line_that_is_not_utf_8_is_refused_by_its_byte() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    wire.bytes(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}\n").await;
+    let answer = wire.answer().await;
+    assert_eq!(answer["error"]["message"], "the line is not UTF-8: byte 35 is 0xff");
+    wire.close().await;
+}
+
 #[tokio::test]
 async fn f3_empty_lines_marks_and_unknown_notifications_are_passed_over() {
     let fixture = Fixture::memory();

@@ -109,6 +109,24 @@ async fn what_is_malformed_is_an_error_of_the_protocol() {
     wire.close().await;
 }
 
+/// Methods of the protocol that the server does not have are refused like any other.
+#[tokio::test]
+async fn whatever_method_there_is_not_is_refused_in_the_same_words() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    for (method, params) in [
+        ("guidepost/fly", json!({})),
+        ("logging/setLevel", json!({ "level": "info" })),
+        ("resources/subscribe", json!({ "uri": "guidepost://run/r-1" })),
+        ("tasks/get", json!({ "taskId": "1" })),
+    ] {
+        let answer = wire.request(method, params).await;
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        assert_eq!(answer["error"]["message"], format!("there is no method `{method}`"));
+    }
+    wire.close().await;
+}
+
 #[tokio::test]
 async fn runs_and_workflows_are_resources() {
     let fixture = Fixture::memory();

@@ -161,3 +161,53 @@ async fn the_end_of_an_action_that_never_began_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_was_chosen_is_one_of_the_options() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let decided = |options: Json, chosen: Json| {
+            let data = json!({ "question": "which", "options": options, "chosen": chosen });
+            vec![entry("decision", "", data)]
+        };
+        let named = json!([{ "name": "a", "cost": 1 }, { "name": "b", "cost": 2 }]);
+        for (options, chosen) in [
+            (json!(["a", "b"]), json!("b")),
+            (json!(["a", "b"]), json!(["a", "b"])),
+            (json!([["a"], ["b"]]), json!(["a"])),
+            (json!(["a", "b"]), json!(null)),
+            (json!([]), json!("c")),
+            (named.clone(), json!("a")),
+            (named.clone(), json!({ "name": "b", "cost": 2 })),
+        ] {
+            log(&fixture, &run, decided(options, chosen)).await;
+        }
+        for (options, chosen, said) in [
+            (
+                json!(["a", "b"]),
+                json!("c"),
+                r#""c" was chosen, and is none of the options. The options are "a", "b""#,
+            ),
+            (json!(["a", "b"]), json!(["a", "c"]), r#""c" was chosen"#),
+            (
+                json!([1, 2]),
+                json!("1"),
+                r#""1" was chosen, and is none of the options. The options are 1, 2"#,
+            ),
+            (named, json!("c"), r#""c" was chosen"#),
+            (json!((0..14).collect::<Vec<_>>()), json!(14), "10, 11 and 2 more"),
+        ] {
+            let caller = String::new();
+            let entries = decided(options, chosen);
+            let request = Log { run: RunRef::from(run.as_str()), entries, caller };
+            let error = fixture.ops.log(&request).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            let text = text::error(&error, text::Words::Tools);
+            assert!(text.contains(said), "{text}");
+        }
+        let history = read(&fixture, &run, What::History, None).await;
+        assert_eq!(history.matches("decision").count(), 7, "{history}");
+    })
+    .await;
+}

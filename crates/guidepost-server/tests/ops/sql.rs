@@ -3,7 +3,7 @@
 use expect_test::expect;
 use guidepost_core::input::Control;
 use guidepost_core::run::Status;
-use guidepost_server::ops::ReadHistory;
+use guidepost_server::ops::{ReadHistory, What};
 use guidepost_server::text;
 use rusqlite::Connection;
 use serde_json::json;
@@ -210,6 +210,8 @@ async fn an_unsettled_run_is_put_into_another_workflow() {
     let standing = fixture.standing("17").await;
     assert_eq!(standing.states[0].state.as_str(), "Begin");
     assert_eq!(standing.next[0].event.as_str(), "Go");
+    let history = crate::log::read(&fixture, "17", What::History, None).await;
+    assert!(history.contains(": entered Begin\n"), "{history}");
     let verified = fixture.ops.verify_run(&"17".into()).await.unwrap();
     assert!(verified.verified.problems.is_empty(), "{:?}", verified.verified);
 }

@@ -66,3 +66,19 @@ async fn histories_name_no_internal_events_and_no_history_states() {
     })
     .await;
 }
+
+/// What the workflow itself answers has no state to name.
+#[tokio::test]
+async fn a_transition_of_the_workflow_itself_names_the_workflow() {
+    on_every_store(async |fixture| {
+        let definition = "name: noting\ninitial: A\non: { GO: {}, END: Z }\nstates: { A: {}, Z: { type: final } }";
+        fixture.define(definition).await;
+        let run = fixture.start("noting", json!({})).await;
+        fixture.send(&run, "GO", json!({}), None).await.unwrap();
+        fixture.send(&run, "END", json!({}), None).await.unwrap();
+        let history = read(&fixture, &run, What::History, None).await;
+        assert!(history.contains(": GO in noting\n"), "{history}");
+        assert!(history.contains(": END -> Z\n"), "{history}");
+    })
+    .await;
+}

@@ -2,9 +2,10 @@
 
 use guidepost_core::diagnostic::{Diagnostic, Severity};
 use guidepost_core::workflow::Compiled;
+use guidepost_server::ops::leaves;
 
 use crate::args::{self, CheckFormat};
-use crate::definition::{DefinitionFile, Report, states};
+use crate::definition::{DefinitionFile, Report};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
@@ -63,7 +64,7 @@ fn summary(file: &str, compiled: &Compiled) -> String {
             format!(
                 "{file}: ok, workflow `{}` with {}{warnings}",
                 machine.name,
-                count(states(machine), "state")
+                count(leaves(machine), "state")
             )
         }
         None => format!("{file}: {}, {}", count(errors, "error"), count(warnings, "warning")),

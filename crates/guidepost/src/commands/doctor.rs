@@ -2,7 +2,7 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
-use guidepost_server::ops::{FindRuns, FindWorkflows};
+use guidepost_server::ops::{FindRuns, FindWorkflows, WorkflowHit};
 use serde_json::{Map, Value as Json, json};
 
 use crate::door::{self, Door};
@@ -24,12 +24,16 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
         .ops
         .find_workflows(&FindWorkflows { limit: COUNTED_MAX, ..Default::default() })
         .await?;
-    let unusable: Vec<String> = workflows
+    // Somebody who writes a workflow by SQL begins with its name.
+    let (unfinished, unusable): (Vec<_>, Vec<_>) = workflows
         .items
         .iter()
         .filter(|found| found.input.is_none())
-        .map(|found| found.summary.name.clone())
-        .collect();
+        .partition(|found| found.summary.version.is_none() && found.summary.states == 0);
+    let names = |found: Vec<&WorkflowHit>| -> Vec<String> {
+        found.into_iter().map(|found| found.summary.name.clone()).collect()
+    };
+    let (unfinished, unusable) = (names(unfinished), names(unusable));
     let runs = door.ops.find_runs(&FindRuns { limit: COUNTED_MAX, ..Default::default() }).await?;
     let by_status: Map<String, Json> = Status::ALL
         .iter()
@@ -52,6 +56,7 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
             "chosen_by": door.choice.why.as_str(),
             "workflows": workflows.items.len(),
             "runs": by_status,
+            "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
             "ok": is_well,
@@ -67,7 +72,12 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
         by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
     out.line(format!("runs        {counted}{}", plus(runs.next.as_deref())));
-    for name in &unusable {
+    for name in unfinished.iter().map(|name| shown(name)) {
+        out.line(format!(
+            "note        workflow {name} has no states yet: it is being written by SQL"
+        ));
+    }
+    for name in unusable.iter().map(|name| shown(name)) {
         out.refusal(format!(
             "problem     workflow {name} cannot be used by this release: `guidepost show {name}`"
         ));
@@ -81,6 +91,11 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
         out.line("health      ok: the newest histories are whole");
     }
     Ok(if is_well { Exit::Ok } else { Exit::Failed })
+}
+
+/// A workflow's name; an empty one in quotes, so that it is seen.
+fn shown(name: &str) -> &str {
+    if name.is_empty() { "''" } else { name }
 }
 
 fn plus(next: Option<&str>) -> &'static str {

@@ -16,6 +16,12 @@ use crate::output::Output;
 ///
 /// If it cannot be understood, there is no such run, or the store fails.
 pub(crate) async fn run(args: &args::Log, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    if args.text.is_none() && args.data.is_none() {
+        return Err(Failure::usage("neither TEXT nor --data says what happened").hint(format!(
+            "such as `guidepost log {} {} 'looked the lead up'`",
+            args.run, args.kind
+        )));
+    }
     let entry = LogEntry {
         kind: args.kind.clone(),
         text: args.text.clone().unwrap_or_default(),

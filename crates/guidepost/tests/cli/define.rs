@@ -95,3 +95,22 @@ fn a_problem_in_one_file_leaves_the_store_as_it_was() {
 
     "#]]);
 }
+
+/// States that only group others count nowhere.
+#[test]
+fn every_command_counts_states_the_same_way() {
+    let talk = Conversation::new();
+    talk.file("guidepost.db", "");
+    let nested = "name: nested\ninitial: A\nstates: { A: { initial: B, states: { B: { on: { go: Z } } } }, Z: { type: final } }\n";
+    talk.file("nested.yaml", nested);
+    for (line, part) in [
+        ("check nested.yaml", "with 2 states"),
+        ("define nested.yaml", "2 states, 1 transition;"),
+        ("define nested.yaml --save", "2 states, 1 transition\n"),
+        ("ls workflows", "nested    1        2 "),
+        ("ls workflows --json", r#""states":2"#),
+    ] {
+        let answer = talk.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(answer.stdout.contains(part), "{line}: {}{}", answer.stdout, answer.stderr);
+    }
+}

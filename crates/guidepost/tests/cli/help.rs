@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use crate::conversation::Conversation;
 
-pub(crate) const COMMANDS: [&str; 31] = [
+pub(crate) const COMMANDS: [&str; 33] = [
     "demo",
     "init",
     "check",
@@ -14,6 +14,7 @@ pub(crate) const COMMANDS: [&str; 31] = [
     "show",
     "graph",
     "simulate",
+    "run",
     "start",
     "where",
     "do",
@@ -22,6 +23,7 @@ pub(crate) const COMMANDS: [&str; 31] = [
     "find",
     "read",
     "history",
+    "tasks",
     "pause",
     "resume",
     "cancel",

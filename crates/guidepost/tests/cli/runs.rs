@@ -274,6 +274,19 @@ fn a_run_can_be_taken_over() {
 }
 
 #[test]
+fn a_fact_needs_words_or_fields() {
+    let talk = Conversation::new();
+    talk.file("guidepost.db", "");
+    talk.run(&["start", "--goal", "tidy the inbox"]);
+    let answer = talk.run(&["log", "r-1", "note"]);
+    assert_eq!(answer.exit, 64);
+    assert!(answer.stderr.contains("neither TEXT nor --data says what happened"));
+    assert_eq!(talk.run(&["log", "r-1", "note", "hm"]).exit, 0);
+    assert_eq!(talk.run(&["log", "r-1", "note", "--data", r#"{"text":"hm"}"#]).exit, 0);
+    assert!(talk.run(&["log", "--help"]).stdout.contains("<RUN> <KIND> [TEXT]"));
+}
+
+#[test]
 fn a_run_without_a_workflow_is_only_recorded() {
     let mut talk = Conversation::new();
     talk.file("guidepost.db", "");

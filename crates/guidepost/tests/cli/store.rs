@@ -59,7 +59,7 @@ fn doctor_tells_how_the_store_is() {
         health      ok: the newest histories are whole
 
         $ guidepost doctor --json
-        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unusable_workflows":[],"damaged_runs":[],"ok":true}
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"ok":true}
 
         $ guidepost doctor --store memory:
         guidepost   0.1.0
@@ -71,6 +71,19 @@ fn doctor_tells_how_the_store_is() {
         health      ok: the newest histories are whole
 
     "#]]);
+}
+
+/// Who writes a workflow by SQL begins with its name: nothing is wrong.
+#[test]
+fn doctor_takes_note_of_a_workflow_that_is_being_written() {
+    let talk = with_bugfix();
+    let shell = rusqlite::Connection::open(talk.path().join("guidepost.db")).unwrap();
+    shell.execute_batch("INSERT INTO workflow (workflow_id, name) VALUES (100, 'begun')").unwrap();
+    let answer = talk.run(&["doctor"]);
+    assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""));
+    assert!(answer.stdout.contains("note        workflow begun has no states yet"));
+    let answer = talk.run(&["doctor", "--json"]);
+    assert!(answer.stdout.contains(r#""unfinished_workflows":["begun"]"#), "{}", answer.stdout);
 }
 
 #[test]
