@@ -2,6 +2,9 @@
 //!
 //! Guards and actions are named; `guards:` and `actions:` define them for us, and whoever else plays the machine defines
 //! the same.
+//!
+//! Not generated: prefixes of events, several targets, events sent rather than raised, more than one delay, outputs of final
+//! states, and eventless transitions inside regions. Those have scenarios of their own.
 
 use serde_json::{Value as Json, json};
 
@@ -98,6 +101,9 @@ fn definition(draw: &mut Draw, shape: &Shape, targets: &[String], in_region: boo
                 (0..=draw.below(2)).map(|_| transition(draw, &shape.path, targets)).collect();
             state["on"][*event] = Json::from(transitions);
         }
+    }
+    if draw.one_in(6) {
+        state["on"]["*"] = transition(draw, &shape.path, targets);
     }
     // Of eventless transitions in several regions XState takes first whose state was entered first, not which comes first
     // in the document; see docs/semantics.md.
