@@ -212,15 +212,29 @@ steps:
             json!({ "files": ["a", "b", "c", "d", "e"] }),
         )
         .await;
-    let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (now_going, highest) = (Arc::clone(&at_once), Arc::clone(&most));
+    let (going, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now_going, highest) = (Arc::clone(&going), Arc::clone(&most));
+    // None of the first three ends before all three have begun, and then the last of them ends first.
+    let all_begun = Arc::new(tokio::sync::Barrier::new(3));
+    let ends: [_; 3] = std::array::from_fn(|_| tokio::sync::Semaphore::new(0));
+    let ends = Arc::new(ends);
     let handlers = Handlers::new().task("read", move |call: Call| {
         let (now_going, highest) = (Arc::clone(&now_going), Arc::clone(&highest));
+        let (all_begun, ends) = (Arc::clone(&all_begun), Arc::clone(&ends));
         async move {
             highest.fetch_max(now_going.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let n = call.spec["input"]["n"].as_u64().unwrap_or_else(|| panic!("{call:?}"));
-            tokio::time::sleep(Duration::from_millis(30 - 5 * n)).await;
+            let n = usize::try_from(n).unwrap();
+            if n < 3 {
+                all_begun.wait().await;
+            }
+            if let Some(next) = ends.get(n + 1) {
+                next.acquire().await.unwrap().forget();
+            }
             now_going.fetch_sub(1, Ordering::SeqCst);
+            if let Some(own) = ends.get(n) {
+                own.add_permits(1);
+            }
             Ok(json!(format!("read {}", call.spec["input"]["file"].as_str().unwrap())))
         }
     });
@@ -343,14 +357,17 @@ steps:
         .task("b", move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             async move { Ok(json!("B")) }
-        });
+        })
+        .task("c", |_| async move { Ok(Json::Null) });
     let running = Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).start();
     begun.notified().await;
     bench.control(run, Control::Pause).await;
     go.notify_one();
     let paused = bench.until(run, |run| run.active.contains_key("B")).await;
     assert_eq!((paused.status, data(&paused)), (Status::Paused, json!({ "a": "A" })));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // What began later is done meanwhile, so the engine has looked.
+    let other = bench.start("name: other\nsteps:\n  - { name: C, task: c }\n", json!({})).await;
+    bench.until(other, |run| run.status.is_ended()).await;
     assert_eq!(calls_of_b.load(Ordering::SeqCst), 0);
     bench.control(run, Control::Resume).await;
     let ended = bench.until(run, |run| run.status.is_ended()).await;
