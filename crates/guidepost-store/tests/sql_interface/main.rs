@@ -717,8 +717,11 @@ fn a_move_goes_where_its_event_would() {
         for hidden in ["o1", "o3", "o4"] {
             file.refused(&go(hidden), "illegal move; legal now: ");
         }
-        file.refused(&go("c"), "`Both` needs something, or other active states may answer it too");
-        file.refused(&go("f"), "`Both`,`Maybe` needs something");
+        file.refused(
+            &go("c"),
+            "SQL cannot judge `Both`: something is needed, or other active states may answer too",
+        );
+        file.refused(&go("f"), "SQL cannot judge `Both`,`Maybe`: something is needed");
         file.refused(&go("o2"), "send the event by `guidepost do`");
         file.shell(&go("d"));
         file.refused(&go("c"), "illegal move");

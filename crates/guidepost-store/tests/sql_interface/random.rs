@@ -1,4 +1,4 @@
-//! Random machines without guards: SQL lists and accepts what the chart takes, no more and no less.
+//! S0.19: random machines without guards. SQL lists and accepts what the chart takes, no more and no less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -35,15 +35,15 @@ BEGIN
         WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
             SELECT 1 FROM legal_move AS m
             WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)
-        THEN json_extract('{}', coalesce(
-            'SQL cannot judge this move: ' || (
+        THEN json_extract('{}', 'illegal move; ' || coalesce(
+            'SQL cannot judge ' || (
                 SELECT group_concat(DISTINCT '`' || m.name || '`') FROM legal_move AS m
                 WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id)
-            || ' needs something, or other active states may answer it too; send the event by `guidepost do`',
-            'illegal move; legal now: ' || coalesce(
+            || ': something is needed, or other active states may answer too; send the event by `guidepost do`; ', '')
+            || 'legal now: ' || coalesce(
             (SELECT group_concat(m.name || ' -> ' || s.name || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END, ', ')
              FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
-             WHERE m.agent_id = OLD.agent_id), 'nothing')))
+             WHERE m.agent_id = OLD.agent_id), 'nothing'))
     END;
 END;
 
