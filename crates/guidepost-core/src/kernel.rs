@@ -34,7 +34,7 @@ use crate::record::{Record, TimerFired, TimerFires};
 use crate::run::{Run, Status, Unfoldable};
 use crate::time::Timestamp;
 
-pub use self::fan_out::{filled_in, scope_of_work};
+pub use self::fan_out::{filled_in, items_of, scope_of_work};
 pub use self::legal::{Argument, Legal, is_engines, leaves, legal, needs};
 use self::macrostep::{Livelock, Macrostep};
 use self::occurrence::Occurrence;

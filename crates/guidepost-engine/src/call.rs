@@ -6,7 +6,7 @@ use guidepost_core::id::{RunId, RunNo};
 use guidepost_core::kernel;
 use guidepost_core::machine::{Agent, Machine, WorkKind};
 use guidepost_core::run::Run;
-use guidepost_store::{Held, Task, TaskId};
+use guidepost_store::{Task, TaskId};
 use serde_json::{Map, Value as Json};
 
 use crate::work::exec;
@@ -144,12 +144,6 @@ impl Call {
             timeout: None,
             child: task.child,
         }
-    }
-
-    /// A task in its doer's hands.
-    #[must_use]
-    pub(crate) fn held_of(task: &Task) -> Held {
-        Held { task: task.id.clone(), attempt: task.attempt }
     }
 }
 

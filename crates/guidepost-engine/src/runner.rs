@@ -28,7 +28,7 @@ use crate::plan;
 pub const LOST_MAX: u32 = 3;
 
 /// How many runs with something due are looked for at once.
-const DUE_MAX: usize = 256;
+pub(crate) const DUE_MAX: usize = 256;
 
 /// How a runner works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,8 +216,7 @@ impl Runner {
         let beat = Span(self.config.lease.0 / 3);
         if has_come(self.next_beat, beat) {
             self.next_beat = now.after(beat);
-            let held: Vec<Held> =
-                self.in_hand.values().map(|own| Call::held_of(&own.task)).collect();
+            let held: Vec<Held> = self.in_hand.values().map(|own| own.task.held()).collect();
             if !held.is_empty() {
                 effects.push(Effect::Extend { held, until: now.after(self.config.lease) });
             }
@@ -289,7 +288,7 @@ impl Runner {
             };
             // Its own lease may have run out.
             if let Some(before) = self.in_hand.get(&task.id).map(|own| own.task.clone()) {
-                self.unhold(&Call::held_of(&before), effects);
+                self.unhold(&before.held(), effects);
             }
             self.in_hand
                 .insert(task.id.clone(), InHand { task, is_performed: false, is_known: false });
@@ -409,7 +408,7 @@ impl Runner {
                 tracing::info!(%task, "a result came too late: somebody else has the task");
                 tracked.known = None;
                 if let Some(task) = in_flight.todo.task() {
-                    self.unhold(&Call::held_of(task), effects);
+                    self.unhold(&task.held(), effects);
                 }
             }
             Err(StoreError::NoSuchRun(_)) => {
@@ -428,7 +427,7 @@ impl Runner {
                 tracked.stage = Stage::Resting(rest);
                 if !in_flight.filed.is_empty() {
                     // If it happened, nobody else would touch what it filed until the lease has run out.
-                    let filed = in_flight.filed.iter().map(Call::held_of).collect();
+                    let filed = in_flight.filed.iter().map(Task::held).collect();
                     effects.push(Effect::Release(filed));
                 }
                 return;
@@ -441,7 +440,7 @@ impl Runner {
     fn settled(&mut self, run: RunNo, todo: &Todo, effects: &mut Vec<Effect>) {
         match todo {
             Todo::End(task, _) | Todo::TimedOut(task) => {
-                self.unhold(&Call::held_of(task), effects);
+                self.unhold(&task.held(), effects);
             }
             Todo::Quarantine(task) => self.give_back(task, effects),
             // More may be due by now.
@@ -459,7 +458,7 @@ impl Runner {
         let ended: Vec<Held> = own
             .filter(|own| own.is_known && own.task.queue != CANCEL_QUEUE)
             .filter(|own| !is_going_on(&known.run, &own.task.id))
-            .map(|own| Call::held_of(&own.task))
+            .map(|own| own.task.held())
             .collect();
         for task in ended {
             self.unhold(&task, effects);
@@ -527,9 +526,9 @@ impl Runner {
         for task in idle {
             if let Some(own) = self.in_hand.remove(&task) {
                 if own.is_performed {
-                    effects.push(Effect::Abort(Call::held_of(&own.task)));
+                    effects.push(Effect::Abort(own.task.held()));
                 }
-                released.push(Call::held_of(&own.task));
+                released.push(own.task.held());
             }
         }
         if !released.is_empty() {
@@ -546,7 +545,7 @@ impl Runner {
         if is_busy || self.has_stopped {
             return;
         }
-        let held: Vec<Held> = self.in_hand.values().map(|own| Call::held_of(&own.task)).collect();
+        let held: Vec<Held> = self.in_hand.values().map(|own| own.task.held()).collect();
         self.in_hand.clear();
         if !held.is_empty() {
             effects.push(Effect::Release(held));
@@ -563,7 +562,7 @@ impl Runner {
     fn forget(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
         self.runs.remove(&run);
         let own = self.in_hand.values().filter(|own| own.task.id.run == run);
-        let own: Vec<Held> = own.map(|own| Call::held_of(&own.task)).collect();
+        let own: Vec<Held> = own.map(|own| own.task.held()).collect();
         for task in own {
             self.unhold(&task, effects);
         }
@@ -585,7 +584,7 @@ impl Runner {
     }
 
     fn give_back(&mut self, task: &Task, effects: &mut Vec<Effect>) {
-        let held = Call::held_of(task);
+        let held = task.held();
         self.unhold(&held, effects);
         effects.push(Effect::Release(vec![held]));
     }
@@ -643,14 +642,14 @@ impl Runner {
 
     fn drop_todo(&mut self, todo: &Todo, effects: &mut Vec<Effect>) {
         if let Some(task) = todo.task() {
-            self.unhold(&Call::held_of(task), effects);
+            self.unhold(&task.held(), effects);
         }
     }
 
     fn perform(&mut self, todo: &Todo, call: Box<Call>, effects: &mut Vec<Effect>) {
         let Some(own) = todo.task().and_then(|task| self.in_hand.get_mut(&task.id)) else { return };
         own.is_performed = true;
-        let (held, queue) = (Call::held_of(&own.task), own.task.queue.clone());
+        let (held, queue) = (own.task.held(), own.task.queue.clone());
         effects.push(Effect::Perform { held, queue, call });
     }
 
@@ -668,7 +667,7 @@ impl Runner {
         };
         let expected = known.run.rev;
         let mut batch = self.batch(known, decision, after, &todo, now);
-        batch.tasks.fence = todo.task().map(Call::held_of);
+        batch.tasks.fence = todo.task().map(Task::held);
         let (filed, has_more) = self.filed(run, &batch, now);
         for task in &filed {
             *self.promised.entry(task.queue.clone()).or_default() += 1;

@@ -13,12 +13,9 @@ use tokio::task::AbortHandle;
 
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
-use crate::runner::{Config, Effect, LoadedRun, Message, Runner};
+use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
 use crate::work::{Handler, Handlers};
 use crate::world::World;
-
-/// How many runs with something due are looked for at once.
-const DUE_MAX: usize = 256;
 
 /// What the shell works with.
 pub(crate) struct Shell {

@@ -209,6 +209,14 @@ pub struct Task {
     pub child: Option<RunNo>,
 }
 
+impl Task {
+    /// The task in its present holder's hands.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held { task: self.id.clone(), attempt: self.attempt }
+    }
+}
+
 /// A task that was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {

@@ -19,7 +19,8 @@ use crate::run::{Fan, Run};
 use crate::time::Timestamp;
 
 /// The attribute that keeps the items of a state's fan-out while it goes on. Only the kernel and the engine see it.
-fn items_of(state: &StateId) -> AttributeName {
+#[must_use]
+pub fn items_of(state: &StateId) -> AttributeName {
     AttributeName::from(format!("$items.{state}"))
 }
 

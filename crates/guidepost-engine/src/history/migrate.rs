@@ -319,11 +319,10 @@ impl Mapping<'_> {
     fn rename_items(&self, run: &mut Run) {
         for (state, _) in self.run.active.iter().filter(|(_, active)| active.fan.is_some()) {
             let new = self.renamed(state);
-            let name = |state: &StateId| AttributeName::from(format!("$items.{state}"));
-            let items = self.run.data.get(name(state).as_str());
+            let items = self.run.data.get(kernel::items_of(state).as_str());
             if let (true, Some(items)) = (new != *state, items) {
                 let items = serde_json::to_value(items).unwrap_or_default();
-                run.data = run.data.with(name(&new).as_str(), &items);
+                run.data = run.data.with(kernel::items_of(&new).as_str(), &items);
             }
         }
     }

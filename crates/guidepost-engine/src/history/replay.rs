@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use guidepost_core::data::Change;
+use guidepost_core::data::{Change, Pointer};
 use guidepost_core::id::{Branch, Rev, StateId, TimerId, Visit};
 use guidepost_core::input::{
     AttemptFailed, By, Control, Event, Evidence, FanOut, Input, Restore, Start, WorkDone,
@@ -212,7 +212,7 @@ impl<'a> Player<'a> {
             Record::FannedOut(fanned) => Input::FanOut(FanOut {
                 state: fanned.state.clone(),
                 visit: fanned.visit,
-                items: items_in(&fanned.changes),
+                items: items_in(&fanned.changes, &fanned.state),
                 at: fanned.at,
             }),
             Record::BranchEnded(ended) => self.input_of_branch(ended, machine),
@@ -451,9 +451,10 @@ fn set_by(changes: &[Change]) -> Map<String, Json> {
 }
 
 /// The items of a fan-out: the kernel keeps them under a name of its own.
-fn items_in(changes: &[Change]) -> Vec<Json> {
+fn items_in(changes: &[Change], state: &StateId) -> Vec<Json> {
+    let place = Pointer::attribute(kernel::items_of(state).as_str());
     let items = changes.iter().find_map(|change| match change {
-        Change::Set(at, Json::Array(items)) if at.as_str().starts_with("/$items.") => Some(items),
+        Change::Set(at, Json::Array(items)) if *at == place => Some(items),
         Change::Set(..) | Change::Unset(_) | Change::Append(..) => None,
     });
     items.cloned().unwrap_or_default()

@@ -7,8 +7,8 @@ use guidepost_core::time::{Span, Timestamp};
 use super::Fixture;
 use super::fixture::{Step, at, begin, done, new_run};
 use crate::{
-    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewRun, NewTask, RequestDigest, StoreError,
-    Task, TaskChange, TaskChanges, TaskFilter, TaskId,
+    CANCEL_QUEUE, Claim, Claimed, Lease, NEVER, NewRun, NewTask, RequestDigest, StoreError, Task,
+    TaskChange, TaskChanges, TaskFilter, TaskId,
 };
 
 fn score(branch: u32) -> NewTask {
@@ -30,10 +30,6 @@ fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
 
 fn id(run: RunNo, branch: u32) -> TaskId {
     TaskId { run, state: StateId::from("Score"), visit: Visit(1), branch: Branch(branch) }
-}
-
-fn held(task: &Task) -> Held {
-    Held { task: task.id.clone(), attempt: task.attempt }
 }
 
 impl Fixture {
@@ -117,7 +113,7 @@ pub async fn of_two_attempts_only_the_present_one_counts(on: Fixture) {
     let second = on.claim("b", at(40)).await.remove(0).task;
     assert_eq!((second.attempt, second.lost, second.owner.as_deref()), (2, 1, Some("b")));
     let takes = |task: &Task| TaskChanges {
-        fence: Some(held(task)),
+        fence: Some(task.held()),
         changes: vec![TaskChange::End {
             state: task.id.state.clone(),
             visit: Visit(1),
@@ -140,12 +136,12 @@ pub async fn a_lease_is_extended_up_to_the_deadline(on: Fixture) {
     let task = on.claim("a", at(10)).await.remove(0).task;
     assert_eq!((task.ready_at, task.deadline), (at(40), Some(at(70))));
     let extend = |owner: &'static str, until| {
-        let (on, held) = (on.clone(), vec![held(&task)]);
+        let (on, held) = (on.clone(), vec![task.held()]);
         async move { done(on.store.extend(&on.tenant, owner, &held, until).await) }
     };
     assert_eq!(extend("a", at(60)).await, []);
     assert_eq!(on.tasks().await[0].ready_at, at(60));
-    assert_eq!(extend("b", at(65)).await, [held(&task)]);
+    assert_eq!(extend("b", at(65)).await, [task.held()]);
     assert_eq!(extend("a", at(90)).await, []);
     assert_eq!(on.tasks().await[0].ready_at, at(70));
 }
@@ -164,9 +160,9 @@ pub async fn an_attempt_past_its_deadline_is_told(on: Fixture) {
 pub async fn a_released_task_is_ready_at_once(on: Fixture) {
     on.with_tasks([score(0)]).await;
     let task = on.claim("a", at(10)).await.remove(0).task;
-    done(on.store.release(&on.tenant, "b", &[held(&task)], at(11)).await);
+    done(on.store.release(&on.tenant, "b", &[task.held()], at(11)).await);
     assert_eq!(on.claim("b", at(11)).await, []);
-    done(on.store.release(&on.tenant, "a", &[held(&task)], at(11)).await);
+    done(on.store.release(&on.tenant, "a", &[task.held()], at(11)).await);
     let again = on.claim("b", at(11)).await.remove(0).task;
     assert_eq!((again.attempt, again.lost), (2, 0));
 }
@@ -192,7 +188,7 @@ pub async fn an_attempt_gives_one_result(on: Fixture) {
     let run = on.with_tasks([score(1), score(2)]).await;
     let claimed = on.claim("a", at(10)).await;
     let fails = |branch: u32| TaskChanges {
-        fence: Some(held(&claimed[branch as usize - 1].task)),
+        fence: Some(claimed[branch as usize - 1].task.held()),
         changes: vec![TaskChange::Retry {
             state: StateId::from("Score"),
             visit: Visit(1),
@@ -205,7 +201,7 @@ pub async fn an_attempt_gives_one_result(on: Fixture) {
         Err(StoreError::LeaseLost { task }) => assert_eq!(task, id(run, 1)),
         other => panic!("{other:?}"),
     }
-    done(on.store.release(&on.tenant, "a", &[held(&claimed[1].task)], at(11)).await);
+    done(on.store.release(&on.tenant, "a", &[claimed[1].task.held()], at(11)).await);
     match on.try_step_with(run, "Score", fails(2)).await {
         Err(StoreError::LeaseLost { task }) => assert_eq!(task, id(run, 2)),
         other => panic!("{other:?}"),
@@ -236,7 +232,7 @@ pub async fn a_parked_task_is_ready_when_the_run_it_launched_ends(on: Fixture) {
     let task = on.claim("a", at(10)).await.remove(0).task;
     let launch = NewRun { parent: Some(run), ..new_run("child") };
     let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
-    done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+    done(on.store.park(&on.tenant, &task.held(), child, at(12)).await);
     let parked = on.tasks().await.remove(0);
     assert_eq!((parked.child, parked.ready_at, parked.owner), (Some(child), NEVER, None));
     assert_eq!(on.claim("a", at(1_000_000)).await, []);
@@ -244,9 +240,9 @@ pub async fn a_parked_task_is_ready_when_the_run_it_launched_ends(on: Fixture) {
     done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
     let again = on.claim("a", at(1_000_000)).await.remove(0).task;
     assert_eq!((again.attempt, again.child), (2, Some(child)));
-    done(on.store.park(&on.tenant, &held(&again), child, at(20)).await);
+    done(on.store.park(&on.tenant, &again.held(), child, at(20)).await);
     assert_eq!(on.tasks().await[0].ready_at, at(20), "it ended before");
-    match on.store.park(&on.tenant, &held(&task), child, at(20)).await {
+    match on.store.park(&on.tenant, &task.held(), child, at(20)).await {
         Err(StoreError::LeaseLost { .. }) => {}
         other => panic!("{other:?}"),
     }
@@ -259,7 +255,7 @@ pub async fn a_run_is_launched_by_a_task_that_is_held(on: Fixture) {
     let second = on.claim("b", at(40)).await.remove(0).task;
     let launch = |task: &Task| {
         let key = Some(("launch".to_owned(), RequestDigest::default()));
-        let launched_by = Some(held(task));
+        let launched_by = Some(task.held());
         NewRun { parent: Some(run), launched_by, key, ..new_run("child") }
     };
     let create = |new| on.store.create(&on.tenant, new, begin(at(41), vec![]));
@@ -284,12 +280,12 @@ pub async fn what_was_launched_in_vain_is_left_to_be_cancelled(on: Fixture) {
     let task = on.claim("a", at(10)).await.remove(0).task;
     let launch = NewRun { parent: Some(run), ..new_run("child") };
     let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
-    done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+    done(on.store.park(&on.tenant, &task.held(), child, at(12)).await);
     let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch: None };
     on.step_with(run, "Ingest", TaskChanges { fence: None, changes: vec![ends] }).await;
     let left = on.claim_from("a", at(1_000_000), &[CANCEL_QUEUE]).await.remove(0).task;
     assert_eq!(left.child, Some(child));
-    done(on.store.drop_task(&on.tenant, &held(&left)).await);
+    done(on.store.drop_task(&on.tenant, &left.held()).await);
     assert_eq!(on.tasks().await, []);
 
     on.step_with(run, "Score", TaskChanges::default()).await;
@@ -305,7 +301,7 @@ pub async fn only_what_the_ended_branch_launched_is_cancelled(on: Fixture) {
     for Claimed { task, .. } in on.claim("a", at(10)).await.into_iter().take(2) {
         let launch = NewRun { parent: Some(run), ..new_run("child") };
         let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
-        done(on.store.park(&on.tenant, &held(&task), child, at(12)).await);
+        done(on.store.park(&on.tenant, &task.held(), child, at(12)).await);
     }
     let ends = |branch| {
         let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch };
