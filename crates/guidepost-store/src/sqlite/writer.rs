@@ -1,19 +1,20 @@
-//! Group commit: one thread that puts all waiting writes into one durable transaction.
+//! Group commit: one thread that puts all waiting writes into one durable transaction. A caller who is alone, and may block
+//! its thread, writes without it, which saves two switches between threads.
 //!
 //! Each caller awaits its own outcome. Jobs look before they write, so that one that is told no leaves nothing behind and
 //! hurts nobody in its group; should a statement fail midway nevertheless, the group is undone and its jobs are tried
 //! anew, one by one.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
+use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::sync::oneshot;
+use tokio::task::block_in_place;
 
 use super::Location;
 use super::fault::{Fault, tell};
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     /// `None` only while the handle is dropped.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    desk: Arc<Mutex<Desk>>,
     callers: Arc<AtomicUsize>,
     is_read_only: Arc<AtomicBool>,
     location: Location,
@@ -58,19 +60,22 @@ impl Writer {
         let (jobs, queue) = mpsc::channel();
         let is_read_only = Arc::new(AtomicBool::new(false));
         let callers = Arc::new(AtomicUsize::new(0));
-        let desk = Desk {
+        let desk = Arc::new(Mutex::new(Desk {
             connection,
             location: location.clone(),
             is_read_only: Arc::clone(&is_read_only),
             callers: Arc::clone(&callers),
-            crowd: Cell::new(0),
-            sync: Cell::new(Duration::ZERO),
-        };
+            crowd: 0,
+            sync: Duration::ZERO,
+        }));
         let thread = std::thread::Builder::new()
             .name("guidepost-writer".to_owned())
-            .spawn(move || desk.work(&queue))
+            .spawn({
+                let desk = Arc::clone(&desk);
+                move || work(&desk, &queue)
+            })
             .inspect_err(|reason| tracing::error!(%reason, "the writer thread cannot be started"));
-        Self { jobs: Some(jobs), thread: thread.ok(), callers, is_read_only, location }
+        Self { jobs: Some(jobs), thread: thread.ok(), desk, callers, is_read_only, location }
     }
 
     /// Writes in a transaction of the writer's choice, and waits until it is durable.
@@ -90,10 +95,28 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send(job).map_err(|_| stopped())?;
+        match self.desk_for_one() {
+            Some(mut desk) => block_in_place(|| desk.serve(job, None)),
+            None => {
+                let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+                jobs.send(job).map_err(|_| stopped())?;
+            }
+        }
         let (outcome, _write) = outcome.await.map_err(|_| stopped())?;
         outcome
+    }
+
+    /// The desk, for a caller who finds nobody else there, now and at the last commit, and whose thread may block: it belongs
+    /// to a runtime that goes on with other threads meanwhile.
+    fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
+        let may_block = worker_index().is_some()
+            && Handle::try_current()
+                .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if may_block && self.callers.load(Ordering::Relaxed) == 1 {
+            self.desk.try_lock().ok().filter(|desk| desk.crowd <= 1)
+        } else {
+            None
+        }
     }
 }
 
@@ -162,7 +185,15 @@ where
     }
 }
 
-/// What the writer thread works with.
+/// What the writer thread does.
+fn work(desk: &Mutex<Desk>, queue: &mpsc::Receiver<Box<dyn Job>>) {
+    while let Ok(first) = queue.recv() {
+        desk.lock().unwrap_or_else(PoisonError::into_inner).serve(first, Some(queue));
+    }
+}
+
+/// Where jobs are done, by the writer thread or by a caller who is alone.
+#[derive(Debug)]
 struct Desk {
     connection: Connection,
     location: Location,
@@ -170,26 +201,19 @@ struct Desk {
     /// How many callers wait now.
     callers: Arc<AtomicUsize>,
     /// How many waited when the last commit ended: its own, and those it kept waiting.
-    crowd: Cell<usize>,
+    crowd: usize,
     /// How long the last commit took.
-    sync: Cell<Duration>,
+    sync: Duration,
 }
 
 impl Desk {
-    fn work(self, queue: &mpsc::Receiver<Box<dyn Job>>) {
-        while let Ok(first) = queue.recv() {
-            self.serve(first, queue);
-        }
-    }
-
     /// Writes all jobs that wait in one transaction; should that not do, each in one of its own.
-    fn serve(&self, first: Box<dyn Job>, queue: &mpsc::Receiver<Box<dyn Job>>) {
-        let mut group = vec![first];
-        group.extend(queue.try_iter().take(GROUP_MAX - 1));
-        let until = Instant::now() + self.sync.get() / 2;
-        if let Err(group) = self.attempt(group, |count| self.next(count, until, queue)) {
+    fn serve(&mut self, first: Box<dyn Job>, queue: Option<&mpsc::Receiver<Box<dyn Job>>>) {
+        let mut patience = self.sync / 2;
+        let next = |desk: &Self, count| desk.next(count, &mut patience, queue?);
+        if let Err(group) = self.attempt(vec![first], next) {
             for job in group {
-                if let Err(alone) = self.attempt(vec![job], |_| None) {
+                if let Err(alone) = self.attempt(vec![job], |_, _| None) {
                     alone.into_iter().for_each(|job| job.reply(&self.location));
                 }
             }
@@ -198,28 +222,33 @@ impl Desk {
 
     /// One more job for the present transaction, which has so many: one that has come meanwhile, or that of a caller who was
     /// here a moment ago and will be back at once. Without waiting for them, callers fall into two halves that commit in
-    /// turn, each at the price of all.
+    /// turn, each at the price of all. `patience` is how long a transaction idles for them, all in all.
     fn next(
         &self,
         count: usize,
-        until: Instant,
+        patience: &mut Duration,
         queue: &mpsc::Receiver<Box<dyn Job>>,
     ) -> Option<Box<dyn Job>> {
         if count >= GROUP_MAX {
-            None
-        } else if count < self.crowd.get() {
-            queue.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
-        } else {
-            queue.try_recv().ok()
+            return None;
         }
+        queue.try_recv().ok().or_else(|| {
+            if count >= self.crowd {
+                return None;
+            }
+            let begun = Instant::now();
+            let job = queue.recv_timeout(*patience).ok();
+            *patience = patience.saturating_sub(begun.elapsed());
+            job
+        })
     }
 
     /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone. Whatever `next`
     /// gives joins the group, so that the first jobs are written while the last are still on their way.
     fn attempt(
-        &self,
+        &mut self,
         mut group: Vec<Box<dyn Job>>,
-        mut next: impl FnMut(usize) -> Option<Box<dyn Job>>,
+        mut next: impl FnMut(&Self, usize) -> Option<Box<dyn Job>>,
     ) -> Result<(), Vec<Box<dyn Job>>> {
         if self.is_read_only.load(Ordering::Acquire) {
             self.refuse(group, || StoreError::ReadOnly { url: self.location.url() });
@@ -238,15 +267,15 @@ impl Desk {
                 }
                 done += 1;
             }
-            match next(done) {
+            match next(self, done) {
                 Some(job) => group.push(job),
                 None => break,
             }
         }
         let begun = Instant::now();
         let committed = self.connection.execute_batch("COMMIT");
-        self.sync.set(begun.elapsed());
-        self.crowd.set(self.callers.load(Ordering::Relaxed));
+        self.sync = begun.elapsed();
+        self.crowd = self.callers.load(Ordering::Relaxed);
         match committed {
             Ok(()) => group.into_iter().for_each(|job| job.reply(&self.location)),
             Err(error) => self.give_up(group, error),
