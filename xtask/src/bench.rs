@@ -7,6 +7,7 @@
 
 mod clean;
 mod measures;
+mod peers;
 mod statistics;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Measures also how long it takes from the sources to the end of the demo.
     pub(crate) clean_build: bool,
+    /// Measures also engines that others make.
+    pub(crate) peers: bool,
 }
 
 /// Measures, and shows or writes the results.
@@ -60,7 +63,7 @@ pub(crate) struct Options {
 ///
 /// If a target cannot be built, prints nothing that can be read, or measures less than it is to.
 pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
-    let Options { quick, json, clean_build } = options;
+    let Options { quick, json, clean_build, peers } = options;
     let targets = targets(&project.metadata()?);
     for target in &targets {
         measure(project, target, quick, true)?;
@@ -75,15 +78,19 @@ pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
         let least = if quick { 1 } else { PAIRS };
         ensure!(pairs >= least, "`{name}` was measured {pairs} times, and is to be {least} times");
     }
+    let compared = if peers { peers::compare(project)? } else { Vec::new() };
     let clean = clean_build.then(|| clean::seconds(project)).transpose()?;
     if json {
         results.iter().for_each(|(name, samples)| println!("{}", line(name, samples)));
+        for (name, samples) in &compared {
+            println!("{}", line(&format!("engine-next-to-{name}"), samples));
+        }
         clean.iter().for_each(|seconds| println!("{}", clean::line(*seconds)));
         return Ok(true);
     }
     let table = table(&results);
     if !quick {
-        let document = document(&table, &machine(project), clean);
+        let document = document(&table, &machine(project), clean, &compared);
         std::fs::write(project.root.join(DOCUMENT), document)
             .with_context(|| format!("{DOCUMENT} cannot be written"))?;
         eprintln!("wrote {DOCUMENT}");
@@ -209,12 +216,13 @@ fn table(results: &Results) -> String {
     text
 }
 
-fn document(table: &str, machine: &str, clean: Option<f64>) -> String {
+fn document(table: &str, machine: &str, clean: Option<f64>, compared: &peers::Compared) -> String {
     let mut meanings = String::new();
     for Measure { name, what, .. } in MEASURES {
         let _ = writeln!(meanings, "- `{name}`: {what}");
     }
     let clean = clean.map(clean::sentence).unwrap_or_default();
+    let others = if compared.is_empty() { String::new() } else { peers::section(compared) };
     format!(
         "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
          Each measure is taken in pairs: Guidepost, and next to it, in turn, the least that could do the same on the same \
@@ -222,11 +230,11 @@ fn document(table: &str, machine: &str, clean: Option<f64>) -> String {
          is what the target speaks of; the interval runs between two order statistics, holds the true median with a \
          probability of at least 95 %, and assumes nothing about the distribution. Where the floor is a promise, it is the \
          same in every pair.\n\n\
-         {table}\n{clean}Measured on {machine}.\n\n\
+         {table}\n{clean}Measured on {machine}.\n\n{others}\
          ## What the lines mean\n\n{meanings}\n\
          ## To repeat this\n\n\
          `cargo xtask bench` measures all of it and writes this page; leave the machine alone meanwhile. `--clean-build` \
-         adds a build from nothing, which takes minutes. `cargo xtask bench --quick --json` takes fewer pairs and prints one \
+         adds a build from nothing, which takes minutes, `--peers` the other engines. `cargo xtask bench --quick --json` takes fewer pairs and prints one \
          line of JSON for each measure. Temporary files, and with them the disk that is measured, are where `TMPDIR` says.\n"
     )
 }
@@ -330,6 +338,6 @@ mod tests {
         let row = "| `durable-64-full` | steps/s | 48000 | 100000 | 0.480 | 0.440 to 0.520 | 15 | at least 0.5 | no |";
         let table = table(&results(&output));
         assert!(table.contains(row), "{table}");
-        assert!(document(&table, "a machine", None).contains(row));
+        assert!(document(&table, "a machine", None, &Vec::new()).contains(row));
     }
 }

@@ -27,10 +27,11 @@ Tasks of the project. Usage: cargo xtask <task>
   tidy                    check the rules that no compiler checks
   codegen [--check]       write the generated documents, or say which are stale
   snippets                check that what documents show works
-  bench [--quick] [--json] [--clean-build]
+  bench [--quick] [--json] [--clean-build] [--peers]
                           measure what docs/benchmarks.md promises, and write the figures there; takes about 15 minutes
                           --quick: fewer pairs, two minutes, writes nothing; --json: one line of JSON for each measure;
-                          --clean-build: also a build from nothing up to the end of the demo.
+                          --clean-build: also a build from nothing up to the end of the demo;
+                          --peers: also LangGraph and DBOS, from PyPI, next to the engine.
                           Compiling what is measured comes on top of these times
   nightly <minutes>       simulate crashes, delays and failures from fresh seeds for so long
   requirements            list which tests name which requirement
@@ -64,7 +65,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
     }
     let known: &[&str] = match *task {
         "codegen" => &["--check"],
-        "bench" => &["--quick", "--json", "--clean-build"],
+        "bench" => &["--quick", "--json", "--clean-build", "--peers"],
         _ => &[],
     };
     if let Some(unknown) = options.iter().find(|option| !known.contains(option)) {
@@ -81,11 +82,14 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         "snippets" => snippets::check(&project)?,
         "bench" => {
             let (quick, json) = (has("--quick"), has("--json"));
-            if quick && has("--clean-build") {
-                eprintln!("error: `--clean-build` takes minutes; leave `--quick` out\n\n{HELP}");
+            let (clean_build, peers) = (has("--clean-build"), has("--peers"));
+            if quick && (clean_build || peers) {
+                eprintln!(
+                    "error: `--clean-build` and `--peers` take minutes; leave `--quick` out\n\n{HELP}"
+                );
                 return Ok(ExitCode::from(64));
             }
-            bench::run(&project, bench::Options { quick, json, clean_build: has("--clean-build") })?
+            bench::run(&project, bench::Options { quick, json, clean_build, peers })?
         }
         "requirements" => tidy::requirements::list(&project)?,
         "help" | "--help" | "-h" => {

@@ -136,7 +136,11 @@ fn install(project: &Project, packages: &[&str]) -> Result<()> {
 }
 
 /// The interpreter of an environment that has these packages, made anew when their versions change.
-fn python(project: &Project, requirements: &[&str], imports: &str) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// If there is no Python, or the packages cannot be installed.
+pub(crate) fn python(project: &Project, requirements: &[&str], imports: &str) -> Result<PathBuf> {
     let environment = project.target.join("xtask").join(environment_name(requirements));
     let interpreter = environment.join("bin").join("python");
     let interpreter_text = interpreter.display().to_string();

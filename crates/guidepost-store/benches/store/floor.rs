@@ -7,11 +7,12 @@ use rusqlite::Connection;
 
 use crate::RUNS;
 
-/// Two tables with nothing but what a step needs.
+/// Tables with nothing but what a step needs.
 pub(crate) struct Floor {
     connection: Connection,
     steps: u32,
     revs: Vec<i64>,
+    has_tasks: bool,
 }
 
 /// What fills a row.
@@ -33,7 +34,16 @@ impl Floor {
             connection.execute("INSERT INTO run VALUES (?, 0, ?)", (run, ROW)).unwrap();
         }
         connection.execute_batch("COMMIT").unwrap();
-        Self { connection, steps: 0, revs: vec![0; RUNS as usize] }
+        Self { connection, steps: 0, revs: vec![0; RUNS as usize], has_tasks: false }
+    }
+
+    /// The same with a row for the work of each run, which each step deletes and inserts anew.
+    pub(crate) fn with_tasks(self) -> Self {
+        let table =
+            "CREATE TABLE task (run INTEGER NOT NULL, rev INTEGER NOT NULL, row TEXT NOT NULL);
+                     CREATE UNIQUE INDEX task_run ON task (run, rev);";
+        self.connection.execute_batch(table).unwrap();
+        Self { has_tasks: true, ..self }
     }
 
     /// Steps per second, so many to a transaction.
@@ -65,6 +75,12 @@ impl Floor {
             .unwrap()
             .execute((run, *rev, ROW))
             .unwrap();
+        if self.has_tasks {
+            let done = "DELETE FROM task WHERE run = ? AND rev = ?";
+            self.connection.prepare_cached(done).unwrap().execute((run, *rev - 1)).unwrap();
+            let next = "INSERT INTO task VALUES (?, ?, ?)";
+            self.connection.prepare_cached(next).unwrap().execute((run, *rev, ROW)).unwrap();
+        }
         self.steps += 1;
     }
 }

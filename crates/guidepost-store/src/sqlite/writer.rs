@@ -379,4 +379,54 @@ mod tests {
         });
         assert_eq!(count.await.unwrap(), 4);
     }
+
+    /// A caller in a task of a runtime with several threads, which writes without the writer's thread when it is alone.
+    async fn in_a_task<T: Send + 'static>(
+        writer: &Arc<Writer>,
+        write: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let writer = Arc::clone(writer);
+        tokio::spawn(async move { writer.write(write).await }).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_caller_who_is_alone_writes_on_its_own_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let writer = Arc::new(Writer::start(schema::open(&location).unwrap(), location));
+        let insert = |name: &'static str| {
+            move |db: &Connection| {
+                db.execute("INSERT INTO workflow (name) VALUES (?)", [name])?;
+                Ok(std::thread::current().name().map(ToOwned::to_owned))
+            }
+        };
+        let thread = in_a_task(&writer, insert("a")).await.unwrap();
+        assert_ne!(thread.as_deref(), Some("guidepost-writer"));
+        // Whatever goes wrong there goes wrong for that caller only.
+        let broken = in_a_task(&writer, |db| {
+            db.execute("INSERT INTO workflow (name) VALUES ('lost')", [])?;
+            assert!(db.is_autocommit(), "as bugs do");
+            Ok(())
+        });
+        assert!(matches!(broken.await, Err(StoreError::Unavailable { .. })));
+        assert!(in_a_task(&writer, insert("a")).await.is_err(), "the name is taken");
+        in_a_task(&writer, insert("b")).await.unwrap();
+        let names = in_a_task(&writer, |db| {
+            let names =
+                db.query_row("SELECT group_concat(name) FROM workflow", [], |row| row.get(0))?;
+            Ok::<String, Fault>(names)
+        });
+        assert_eq!(names.await.unwrap(), "a,b");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_thread_that_must_not_block_hands_its_write_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let writer = Writer::start(schema::open(&location).unwrap(), location);
+        let whose = || writer.write(|_| Ok(std::thread::current().name().map(ToOwned::to_owned)));
+        let local = tokio::task::LocalSet::new();
+        let thread = local.run_until(whose()).await.unwrap();
+        assert_eq!(thread.as_deref(), Some("guidepost-writer"));
+    }
 }
