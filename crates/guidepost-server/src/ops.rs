@@ -73,6 +73,7 @@ mod migrate;
 mod observed;
 mod packet;
 mod past;
+mod path;
 mod read_run;
 mod refusal;
 mod replay;

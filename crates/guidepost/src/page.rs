@@ -110,6 +110,10 @@ fn reference(workflow: &WorkflowView) -> String {
 /// What the run did, by its history.
 pub(crate) fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
     let mut trail = Trail::default();
+    for item in history.iter().filter(|item| item.kind == "restored") {
+        let restored = item.body["active"].as_object().into_iter().flatten();
+        trail.visited.extend(restored.map(|(state, _)| state.clone()));
+    }
     for item in history.iter().filter(|item| item.kind == "transitioned") {
         let names = |key: &str| -> Vec<String> {
             let listed = item.body[key].as_array().into_iter().flatten();
