@@ -15,6 +15,8 @@ use guidepost_core::testing::machine;
 use guidepost_core::time::{Span, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
+use crate::random::Breadth;
+
 /// How many machines, and how many inputs each.
 const MACHINES: u64 = 2_000;
 const INPUTS: usize = 12;
@@ -60,7 +62,7 @@ fn states(observed: &Json) -> &[Json] {
 
 /// A machine and what happens to it.
 fn game(seed: u64) -> Json {
-    json!({ "machine": random::machine(seed), "inputs": inputs(seed) })
+    json!({ "machine": random::machine(seed, Breadth::Shared), "inputs": inputs(seed) })
 }
 
 /// Random inputs: names of events, and numbers of milliseconds that pass.

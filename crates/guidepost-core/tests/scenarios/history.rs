@@ -23,6 +23,35 @@ states:
   pause: { on: { SHALLOW: work.shallow, DEEP: work.deep } }
 "#;
 
+/// In one region a state is to stay as history says; from another region a transition leads both anew.
+#[test]
+fn what_history_would_keep_is_entered_once_if_another_region_leaves_it() {
+    check(
+        r##"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    states:
+      left: { on: { GO: { target: [p.left, p.right.b] } } }
+      right:
+        initial: a
+        states:
+          a: { on: { GO: { target: p.right.back, actions: { log: stays } } } }
+          b: { entry: { log: here } }
+          back: { type: history }
+---
+start
+send GO
+"##,
+        expect![[r#"
+            start -> in p.left, p.right.a; next: GO
+            send GO -> in p.left, p.right.b; log "stays"; log "here"; next: GO
+        "#]],
+    );
+}
+
 #[test]
 fn shallow_history_restores_the_child_and_deep_history_all_levels() {
     check(
@@ -89,7 +118,7 @@ send A
 "#,
         expect![[r#"
             start -> in out; next: A
-            send A -> in work.first; next: NEXT, OUT, AGAIN
+            send A -> in work.first; next: OUT, AGAIN, NEXT
             send NEXT -> in work.second; next: OUT, AGAIN
             send OUT -> in out; next: A
             send A -> in work.second; next: OUT, AGAIN
