@@ -190,8 +190,8 @@ fn now(html: &mut String, run: &Standing, machine: Option<&Machine>) {
                 legal.targets.iter().map(|target| where_to(machine, target.as_str())).collect();
             let needs: Vec<String> =
                 legal.requires.iter().map(|fact| format!("needs {fact}")).collect();
-            let meaning =
-                legal.description.iter().cloned().chain(needs).collect::<Vec<_>>().join("; ");
+            let told = legal.description.iter().map(|told| told.text.clone());
+            let meaning = told.chain(needs).collect::<Vec<_>>().join("; ");
             let _ = write!(
                 html,
                 "<tr><td><code>{}</code><td>{}<td>{}</tr>",

@@ -118,7 +118,7 @@ send A
 "#,
         expect![[r#"
             start -> in out; next: A
-            send A -> in work.first; next: OUT, AGAIN, NEXT
+            send A -> in work.first; next: NEXT, OUT, AGAIN
             send NEXT -> in work.second; next: OUT, AGAIN
             send OUT -> in out; next: A
             send A -> in work.second; next: OUT, AGAIN
@@ -148,10 +148,10 @@ send OUT
 send BACK
 "#,
         expect![[r#"
-            start -> in p.a.a1, p.b.b1; next: A, OUT, B
-            send A -> in p.a.a2, p.b.b1; next: OUT, B
+            start -> in p.a.a1, p.b.b1; next: A, B, OUT
+            send A -> in p.a.a2, p.b.b1; next: B, OUT
             send OUT -> in out; next: BACK
-            send BACK -> in p.a.a2, p.b.b1; next: OUT, B
+            send BACK -> in p.a.a2, p.b.b1; next: B, OUT
         "#]],
     );
 }
@@ -266,9 +266,9 @@ send AGAIN
 "#,
         expect![[r#"
             start -> in out; next: A
-            send A -> in work.both.left.b, work.both.right.x; next: OUT, AGAIN, NEXT
+            send A -> in work.both.left.b, work.both.right.x; next: NEXT, OUT, AGAIN
             send NEXT -> in work.both.left.b, work.both.right.y; next: OUT, AGAIN
-            send AGAIN -> in work.both.left.a, work.both.right.x; next: OUT, AGAIN, NEXT
+            send AGAIN -> in work.both.left.a, work.both.right.x; next: NEXT, OUT, AGAIN
         "#]],
     );
 }
