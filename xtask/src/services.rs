@@ -2,7 +2,8 @@
 //! to get it, and what the tests are told about it.
 //!
 //! A test that needs one asks for it by its variable, or finds the program on the path, and says so in its name or its
-//! first line. To add PostgreSQL, Redis, NATS or a browser, add an entry.
+//! first line. It fails without it, unless the variable says [`SKIP`]: only this list leaves tests out, and tells which.
+//! To add PostgreSQL, Redis, NATS or a browser, add an entry.
 
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,9 @@ pub(crate) struct Found {
     pub(crate) missing: Vec<(&'static Service, String)>,
 }
 
+/// What a variable says in place of a service that is to be left out.
+const SKIP: &str = "skip";
+
 /// Makes sure that every service is there, as far as that is possible here.
 pub(crate) fn provide(project: &Project) -> Found {
     let mut found = Found::default();
@@ -82,11 +86,18 @@ pub(crate) fn provide(project: &Project) -> Found {
             }
             Err(error) => {
                 println!("  {}: missing ({error:#})", service.name);
-                found.missing.push((service, format!("{error:#}")));
+                found.leave_out(service, format!("{error:#}"));
             }
         }
     }
     found
+}
+
+impl Found {
+    fn leave_out(&mut self, service: &'static Service, why: String) {
+        self.variables.extend(service.variable.map(|variable| (variable, SKIP.into())));
+        self.missing.push((service, why));
+    }
 }
 
 impl Source {
@@ -218,6 +229,15 @@ fn last_line(output: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tests_of_what_is_missing_are_told_to_be_left_out() {
+        let mut found = Found::default();
+        SERVICES.iter().for_each(|service| found.leave_out(service, "no network".to_owned()));
+        assert_eq!(found.missing.len(), SERVICES.len());
+        let told = |variable| found.variables.contains(&(variable, PathBuf::from("skip")));
+        assert!(SERVICES.iter().filter_map(|service| service.variable).all(told));
+    }
 
     #[test]
     fn another_version_gets_another_environment() {

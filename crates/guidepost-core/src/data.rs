@@ -41,8 +41,8 @@ impl Pointer {
         &self.0
     }
 
-    /// Its segments, unescaped.
-    fn segments(&self) -> impl Iterator<Item = String> {
+    /// Its segments, unescaped: the attribute's name, then the names of fields on the way. None if it is empty.
+    pub fn segments(&self) -> impl Iterator<Item = String> {
         self.0.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"))
     }
 }

@@ -78,6 +78,15 @@ text_id! {
     TimerId
 }
 
+/// A workflow as people name it, and what they say behind an `@`, which should be a version: `bugfix`, `bugfix@3`.
+#[must_use]
+pub fn name_and_version(reference: &str) -> (&str, Option<&str>) {
+    match reference.rsplit_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (reference, None),
+    }
+}
+
 impl StateId {
     /// The machine's root, which every run is always in.
     #[must_use]

@@ -188,6 +188,16 @@ impl Descriptor {
             Self::Any => true,
         }
     }
+
+    /// Whether it answers every event that another one answers.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match other {
+            Self::Exact(name) => self.matches(name.as_str()),
+            Self::Prefix(name) => !matches!(self, Self::Exact(_)) && self.matches(name.as_str()),
+            Self::Any => matches!(self, Self::Any),
+        }
+    }
 }
 
 impl std::fmt::Display for Descriptor {
@@ -529,8 +539,17 @@ impl State {
 impl Action {
     /// The event it raises or sends, if it does.
     fn sends(&self) -> Option<&EventName> {
+        self.sending().map(|send| &send.event)
+    }
+
+    /// The event it raises or sends with a delay, if it does.
+    fn delays(&self) -> Option<&EventName> {
+        self.sending().filter(|send| send.delay.is_some()).map(|send| &send.event)
+    }
+
+    fn sending(&self) -> Option<&Send> {
         match self {
-            Self::Raise(send) | Self::Send(send) => Some(&send.event),
+            Self::Raise(send) | Self::Send(send) => Some(send),
             Self::Assign(_)
             | Self::Append(_)
             | Self::Cancel(_)
@@ -577,6 +596,11 @@ impl Machine {
     #[must_use]
     pub fn sends_any(&self, descriptor: &Descriptor) -> bool {
         self.sent.iter().any(|event| descriptor.matches(event.as_str()))
+    }
+
+    /// The events that actions raise or send with a delay.
+    pub(crate) fn delayed(&self) -> impl Iterator<Item = &EventName> {
+        self.states.iter().flat_map(State::actions).filter_map(Action::delays)
     }
 
     /// The root's number.

@@ -392,6 +392,31 @@ fn several_invokes_of_a_state_with_inner_states_are_refused_with_what_to_do() {
     check(advised, expect![[""]]);
 }
 
+/// Facts are counted for who sends an event; an event that comes with a time comes from nobody.
+#[test]
+fn what_comes_with_a_time_proves_nothing() {
+    check(
+        "
+initial: A
+states:
+  A:
+    entry: [{ send: { event: Remind, delay: 1h } }, { send: { event: order.late, delay: 2h } }, { send: { event: Now } }]
+    on:
+      Remind: [{ target: B, guard: 'event.sure', requires: { action: call } }, B]
+      order.*: { target: B, requires: { action: call } }
+      Now: { target: B, requires: { action: call } }
+      Later: { target: B, requires: { action: call } }
+  B: { type: final }
+",
+        expect![[r#"
+            warning[GP0120] 7:16: `Remind` is also sent with a delay, and then nothing proves what this transition requires: it is not taken
+              hint: send it without a delay, or let somebody send it who can show the facts
+            warning[GP0120] 8:16: `order.late` is also sent with a delay, and then nothing proves what this transition requires: it is not taken
+              hint: send it without a delay, or let somebody send it who can show the facts
+        "#]],
+    );
+}
+
 #[test]
 fn contradictions_are_found() {
     check(

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use guidepost_core::id::Rev;
 use guidepost_core::input::Control;
 use guidepost_core::kernel::{Rejected, legal};
+use guidepost_core::machine::Machine;
 use guidepost_core::run::Driver;
 use guidepost_core::simulator::{Failure, Simulator};
 use guidepost_core::testing::{assert_folds, assert_legal_configuration, machine};
@@ -17,19 +18,19 @@ use guidepost_core::time::{Span, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
-use crate::random::EVENTS;
+use crate::random::{Breadth, EVENTS};
 
 /// One random input, and whether it was taken.
 fn step(simulator: &mut Simulator, input: u8) -> Result<bool, TestCaseError> {
     let before = simulator.run.clone();
     let outcome = match input {
-        0..=3 => {
+        0..=5 => {
             let data = Map::from_iter([("x".to_owned(), json!(2))]);
             simulator.send(EVENTS[usize::from(input)], data, None)
         }
-        4 => simulator.send("A", Map::new(), Some(Rev(before.rev.0.saturating_sub(1)))),
+        6 => simulator.send("A", Map::new(), Some(Rev(before.rev.0.saturating_sub(1)))),
         // Halfway back: also where the run was in the middle of a step, or already over.
-        6 => simulator.roll_back(Rev(before.rev.0.div_ceil(2))),
+        8 => simulator.roll_back(Rev(before.rev.0.div_ceil(2))),
         _ => simulator.advance(Span(7_000_000_000)),
     };
     match outcome {
@@ -42,8 +43,12 @@ fn step(simulator: &mut Simulator, input: u8) -> Result<bool, TestCaseError> {
     }
 }
 
+fn whole(seed: u64) -> Machine {
+    machine(&random::machine(seed, Breadth::Whole).to_string())
+}
+
 fn play(seed: u64, inputs: &[u8]) -> Result<Simulator, TestCaseError> {
-    let mut simulator = Simulator::new(machine(&random::machine(seed).to_string()), Timestamp(0));
+    let mut simulator = Simulator::new(whole(seed), Timestamp(0));
     match simulator.start(Driver::Agent, Map::new()) {
         // A machine that never comes to rest cannot be started, and that is all there is to say.
         Err(Failure::Rejected(Rejected::Livelock { .. })) => return Ok(simulator),
@@ -79,11 +84,18 @@ fn resume(simulator: &mut Simulator) {
     }
 }
 
+/// Whether a descriptor names an event.
+fn answers(descriptor: &str, event: &str) -> bool {
+    let prefix = descriptor.strip_suffix('*');
+    descriptor == event
+        || prefix.is_some_and(|prefix| prefix.is_empty() || format!("{event}.").starts_with(prefix))
+}
+
 proptest! {
     #[test]
     fn live_state_is_the_folded_history(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..7, 0..30),
+        inputs in prop::collection::vec(0_u8..9, 0..30),
     ) {
         assert_folds(&play(seed, &inputs)?);
     }
@@ -91,7 +103,7 @@ proptest! {
     #[test]
     fn the_order_of_inputs_alone_decides_the_outcome(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..7, 0..30),
+        inputs in prop::collection::vec(0_u8..9, 0..30),
     ) {
         let (first, second) = (play(seed, &inputs)?, play(seed, &inputs)?);
         prop_assert_eq!(&first.history, &second.history);
@@ -101,8 +113,8 @@ proptest! {
     #[test]
     fn going_back_twice_to_one_place_gives_one_state_but_for_visits(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..6, 1..20),
-        later in prop::collection::vec(0_u8..6, 0..10),
+        inputs in prop::collection::vec(0_u8..8, 1..20),
+        later in prop::collection::vec(0_u8..8, 0..10),
         part in 1_u64..=4,
     ) {
         let mut simulator = play(seed, &inputs)?;
@@ -129,12 +141,12 @@ proptest! {
     #[test]
     fn what_is_listed_as_legal_is_what_is_taken(
         seed: u64,
-        inputs in prop::collection::vec(0_u8..6, 0..20),
+        inputs in prop::collection::vec(0_u8..8, 0..20),
     ) {
         let mut simulator = play(seed, &inputs)?;
         for event in EVENTS {
             let listed = legal(&simulator.machine, &simulator.run);
-            let mut listed = listed.iter().filter(|legal| [event, "*"].contains(&legal.event.as_str()));
+            let mut listed = listed.iter().filter(|legal| answers(legal.event.as_str(), event));
             let is_sure = listed.clone().any(|legal| !legal.is_guarded);
             let is_listed = listed.next().is_some();
             match simulator.send(event, Map::new(), None) {

@@ -66,6 +66,34 @@ pub fn batch(
     }
 }
 
+/// The tasks that are filed for a run as long as its work goes on: one for a state's work, or for each branch of it that
+/// has begun, in no order.
+#[must_use]
+pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
+    if run.status.is_ended() {
+        return Vec::new();
+    }
+    let mut tasks = Vec::new();
+    for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
+        let ix = machine.find(state.as_str());
+        let work = ix.and_then(|ix| Some((ix, machine.state(ix).work.as_ref()?)));
+        if !work.is_some_and(|(ix, work)| is_filed(machine, run, ix, work)) {
+            continue;
+        }
+        let branches: Vec<Branch> = match &active.fan {
+            None => vec![Branch::WHOLE],
+            Some(fan) => fan.open.keys().copied().collect(),
+        };
+        tasks.extend(branches.into_iter().map(|branch| (state.clone(), active.visit, branch)));
+    }
+    tasks
+}
+
+/// Whether work is filed as a task: what the engine does, and questions, which people find in the list.
+fn is_filed(machine: &Machine, run: &Run, ix: StateIx, work: &Work) -> bool {
+    work.kind == WorkKind::Ask || kernel::is_engines(machine, run, ix)
+}
+
 /// The end of a task that a record is.
 fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
     let (state, visit, branch) = match record {
@@ -118,10 +146,10 @@ fn new_task(
 ) -> Option<NewTask> {
     let ix = machine.find(state.as_str())?;
     let work = machine.state(ix).work.as_ref()?;
-    let is_question = work.kind == WorkKind::Ask;
-    if !is_question && !kernel::is_engines(machine, run, ix) {
+    if !is_filed(machine, run, ix, work) {
         return None;
     }
+    let is_question = work.kind == WorkKind::Ask;
     let queue = queue_of(machine, work);
     Some(NewTask {
         state: state.clone(),

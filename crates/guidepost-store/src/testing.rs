@@ -4,3 +4,6 @@ pub mod careless;
 pub mod conformance;
 #[cfg(feature = "sqlite")]
 pub mod disk;
+mod layer;
+
+pub use self::layer::Layer;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use guidepost_core::id::{RunNo, Tenant};
+use guidepost_core::id::{RunNo, Tenant, name_and_version};
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
 use guidepost_core::workflow::{self, OpenWorkflow};
@@ -121,7 +121,7 @@ impl Door {
     ///
     /// If the store fails.
     pub(crate) async fn has_workflow(&self, reference: &str) -> Result<bool, Failure> {
-        let name = reference.rsplit_once('@').map_or(reference, |(name, _)| name);
+        let (name, _) = name_and_version(reference);
         let store = self.ops.store();
         Ok(store.workflow(&Tenant::default(), name, Wanted::Current).await?.is_some())
     }

@@ -110,6 +110,10 @@ fn reference(workflow: &WorkflowView) -> String {
 /// What the run did, by its history.
 pub(crate) fn trail(standing: &Standing, history: &[HistoryItem]) -> Trail {
     let mut trail = Trail::default();
+    for item in history.iter().filter(|item| item.kind == "restored") {
+        let restored = item.body["active"].as_object().into_iter().flatten();
+        trail.visited.extend(restored.map(|(state, _)| state.clone()));
+    }
     for item in history.iter().filter(|item| item.kind == "transitioned") {
         let names = |key: &str| -> Vec<String> {
             let listed = item.body[key].as_array().into_iter().flatten();
@@ -186,8 +190,8 @@ fn now(html: &mut String, run: &Standing, machine: Option<&Machine>) {
                 legal.targets.iter().map(|target| where_to(machine, target.as_str())).collect();
             let needs: Vec<String> =
                 legal.requires.iter().map(|fact| format!("needs {fact}")).collect();
-            let meaning =
-                legal.description.iter().cloned().chain(needs).collect::<Vec<_>>().join("; ");
+            let told = legal.description.iter().map(|told| told.text.clone());
+            let meaning = told.chain(needs).collect::<Vec<_>>().join("; ");
             let _ = write!(
                 html,
                 "<tr><td><code>{}</code><td>{}<td>{}</tr>",

@@ -253,6 +253,12 @@ impl Entering {
         entering
     }
 
+    /// Leaves out what is not to be kept.
+    pub(super) fn retain(&mut self, keep: impl Fn(StateIx) -> bool) {
+        self.states.retain(&keep);
+        self.by_default.retain(&keep);
+    }
+
     /// Both.
     pub(super) fn and(self, other: Self) -> Self {
         let join = |a: &StateSet, b: &StateSet| a.iter().chain(b.iter()).collect();

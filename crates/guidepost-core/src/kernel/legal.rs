@@ -99,7 +99,8 @@ impl fmt::Display for Requirement {
     }
 }
 
-/// Every event that is legal now: inner states first, regions in document order, each event once.
+/// Every event that is legal now: inner states first, regions in document order, each event once. What an inner state is
+/// sure to take, by its name, a prefix or `*`, is not listed for the states around it.
 ///
 /// A transition whose guard looks only at the run's data is listed if that guard holds now; one whose guard looks at the
 /// event is listed, and marked. A run that takes no events has none.
@@ -114,42 +115,69 @@ pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
         event: minijinja::Value::UNDEFINED,
         active: run.active.keys().cloned().collect(),
     };
-    let mut found: IndexMap<String, Legal> = IndexMap::new();
-    for leaf in active.leaves(machine) {
-        // In a region, an event that an inner state is sure to take never reaches the states around it.
+    let mut listing = Listing { machine, active: &active, scope, found: IndexMap::new() };
+    listing.list(Machine::ROOT);
+    let offers = work_offers(machine, run, &active);
+    offers.into_iter().chain(listing.found.into_values()).collect()
+}
+
+/// The events listed so far, by their descriptors.
+struct Listing<'a> {
+    machine: &'a Machine,
+    active: &'a StateSet,
+    scope: Scope,
+    found: IndexMap<String, Legal>,
+}
+
+impl<'a> Listing<'a> {
+    /// Lists what an active state and those inside it take, and gives what they are sure to take: that never reaches the
+    /// states around them. Recurses as deep as states nest, which reading bounded.
+    fn list(&mut self, ix: StateIx) -> Vec<&'a Descriptor> {
+        let machine = self.machine;
         let mut taken: Vec<&Descriptor> = Vec::new();
-        for ix in std::iter::once(leaf).chain(machine.ancestors(leaf)) {
-            let state = machine.state(ix);
-            let mut sure: Vec<&Descriptor> = Vec::new();
-            for transition in &state.transitions {
-                let Trigger::Event(descriptor) = &transition.trigger else { continue };
-                if is_internal(descriptor) {
-                    continue;
-                }
-                let is_shadowed = taken.iter().chain(&sure).any(|known| *known == descriptor);
-                let truth = transition
-                    .guard
-                    .as_ref()
-                    .map_or(Truth::Yes, |g| truth(g, &active, &scope, machine));
-                if is_shadowed || matches!(truth, Truth::No | Truth::Broken) {
-                    continue;
-                }
-                if truth == Truth::Yes {
-                    sure.push(descriptor);
-                }
-                let entry = found.entry(descriptor.to_string());
-                let entry = entry.or_insert_with(|| of_descriptor(machine, ix, descriptor));
-                add(entry, machine, transition, truth);
-                if !machine.events.contains_key(descriptor.to_string().as_str()) {
-                    let around = machine.ancestors(leaf).take_while(|outer| *outer >= ix);
-                    std::iter::once(leaf).chain(around).for_each(|ix| add_kept(entry, machine, ix));
-                }
+        let mut inside = self.active.inside(machine, ix);
+        while let Some((child, _)) = inside.split_first() {
+            taken.extend(self.list(*child));
+            let next = inside.partition_point(|inner| *inner <= machine.state(*child).last);
+            inside = &inside[next..];
+        }
+        let mut sure: Vec<&Descriptor> = Vec::new();
+        for transition in &machine.state(ix).transitions {
+            let Trigger::Event(descriptor) = &transition.trigger else { continue };
+            let is_shadowed =
+                sure.contains(&descriptor) || taken.iter().any(|inner| inner.covers(descriptor));
+            if is_internal(descriptor) || is_shadowed {
+                continue;
             }
-            taken.extend(sure);
+            let truth = transition
+                .guard
+                .as_ref()
+                .map_or(Truth::Yes, |g| truth(g, self.active, &self.scope, machine));
+            match truth {
+                Truth::No | Truth::Broken => continue,
+                Truth::Yes => sure.push(descriptor),
+                Truth::Open => {}
+            }
+            self.add(ix, descriptor, transition, truth);
+        }
+        taken.extend(sure);
+        taken
+    }
+
+    fn add(&mut self, ix: StateIx, descriptor: &Descriptor, transition: &Transition, truth: Truth) {
+        let machine = self.machine;
+        let entry = self.found.entry(descriptor.to_string());
+        let entry = entry.or_insert_with(|| of_descriptor(machine, ix, descriptor));
+        add(entry, machine, transition, truth);
+        if machine.events.contains_key(descriptor.to_string().as_str()) {
+            return;
+        }
+        let is_within = |leaf: &StateIx| *leaf == ix || machine.is_inside(*leaf, ix);
+        for leaf in self.active.leaves(machine).filter(is_within) {
+            let around = machine.ancestors(leaf).take_while(|outer| *outer >= ix);
+            std::iter::once(leaf).chain(around).for_each(|ix| add_kept(entry, machine, ix));
         }
     }
-    let offers = work_offers(machine, run, &active);
-    offers.into_iter().chain(found.into_values()).collect()
 }
 
 /// Whether only the machine itself raises what a descriptor names.

@@ -380,18 +380,21 @@ impl<'a> Macrostep<'a> {
             step.exited = self.ids(taken.left.iter().rev());
             steps.push(step);
         }
-        let left = taken.iter().flat_map(|taken| taken.left.iter()).collect();
+        let left: StateSet = taken.iter().flat_map(|taken| taken.left.iter()).collect();
         self.exit(&left, &mut steps);
         for taken in &taken {
             self.act(&taken.transition.actions);
         }
         // What is entered is known only now: leaving is what history states remember.
         let mut entering = Entering::default();
-        for (Taken { source, transition, domain, .. }, step) in taken.iter().zip(&mut steps) {
+        for (Taken { source, transition, domain, left: own }, step) in taken.iter().zip(&mut steps)
+        {
             let mut enters =
                 Entering::by_transition(self.machine, *source, transition, *domain, &self.memory);
-            // History may lead back to a state that is not left: it simply stays.
-            enters.states.retain(|ix| !self.active.contains(ix));
+            // History may lead back to a state that the transition does not leave: it simply stays, and if another one
+            // leaves it, that one says what comes after.
+            let was_active = |ix| self.active.contains(ix) || left.contains(ix);
+            enters.retain(|ix| own.contains(ix) || !was_active(ix));
             step.entered = self.ids(enters.states.iter());
             entering = entering.and(enters);
         }

@@ -2,10 +2,13 @@
 //! reads. Those are warnings: the workflow runs, though perhaps not as meant. History states that lead round in a circle are
 //! errors: a run would have nowhere to go.
 
+use indexmap::IndexSet;
+
 use super::problems::{Problems, code};
 use super::read::Draft;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
+use crate::id::EventName;
+use crate::machine::{Descriptor, Machine, State, StateIx, StateKind, Transition, Trigger};
 
 /// States of a circle that are named.
 const CIRCLE_NAMES_MAX: usize = 8;
@@ -82,9 +85,11 @@ fn report_circle(draft: &Draft<'_>, circle: &[StateIx], problems: &mut Problems)
 
 /// Checks what needs no way through the states.
 pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
+    let delayed: IndexSet<&EventName> = draft.machine.delayed().collect();
     for ((ix, state), places) in (0..).zip(&draft.machine.states).zip(&draft.places) {
         check_dead(state, &state.transitions, &places.transitions, problems);
         check_dead(state, &state.always, &places.always, problems);
+        check_proof(state, &places.transitions, &delayed, problems);
         check_expiry(state, draft.outline.get(ix).at, problems);
         for (name, at) in state.output.iter().zip(&places.outputs) {
             let is_read = draft.read.contains(name.as_str());
@@ -110,6 +115,32 @@ fn check_expiry(state: &State, at: Position, problems: &mut Problems) {
             Diagnostic::warning(code::WORK, at, message)
                 .with_hint("say by `onError` where that leads"),
         );
+    }
+}
+
+/// A transition that requires facts and answers an event which also comes with a time: a time proves nothing.
+fn check_proof(
+    state: &State,
+    places: &[Position],
+    delayed: &IndexSet<&EventName>,
+    problems: &mut Problems,
+) {
+    for (transition, at) in state.transitions.iter().zip(places) {
+        let Trigger::Event(descriptor) = &transition.trigger else { continue };
+        let event = match descriptor {
+            Descriptor::Exact(name) => delayed.get(name),
+            Descriptor::Prefix(_) | Descriptor::Any => {
+                delayed.iter().find(|event| descriptor.matches(event.as_str()))
+            }
+        };
+        if let Some(event) = event.filter(|_| !transition.requires.is_empty()) {
+            let message = format!(
+                "`{event}` is also sent with a delay, and then nothing proves what this transition requires: it is not taken"
+            );
+            problems.add(Diagnostic::warning(code::REQUIRES, *at, message).with_hint(
+                "send it without a delay, or let somebody send it who can show the facts",
+            ));
+        }
     }
 }
 

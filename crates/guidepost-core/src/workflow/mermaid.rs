@@ -58,15 +58,17 @@ pub struct Taken<'a> {
 }
 
 /// The way a run went, as a `stateDiagram-v2`: each way it took once, in the order of the first time. A way back to a
-/// state it had been in before is marked as a retry; a run that is over leads to the end. `first` is where it began.
+/// state it had been in before is marked as a retry.
+///
+/// - `first`: where it began, one state for each region; empty if what came before is not known.
+/// - `steps`: the ways of each step. One into or out of regions has several.
+/// - `last`: where it ended, likewise; empty if it goes on.
 #[must_use]
-pub fn path_diagram(first: &str, taken: &[Taken<'_>], is_over: bool) -> String {
+pub fn path_diagram(first: &[&str], steps: &[Vec<Taken<'_>>], last: &[&str]) -> String {
     let mut out = "stateDiagram-v2\n".to_owned();
-    if first.is_empty() {
-        return out;
-    }
-    let mut names: Vec<&str> = vec![first];
-    for name in taken.iter().flat_map(|step| [step.from, step.to]) {
+    let mut names: Vec<&str> = Vec::new();
+    let ways = steps.iter().flatten().flat_map(|way| [way.from, way.to]);
+    for name in first.iter().copied().chain(ways).chain(last.iter().copied()) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -76,29 +78,37 @@ pub fn path_diagram(first: &str, taken: &[Taken<'_>], is_over: bool) -> String {
         let at = names.iter().position(|known| *known == name).unwrap_or_default();
         ids[at].as_str()
     };
+    if first.is_empty() && !steps.is_empty() {
+        out.push_str("    %% what came before is left out\n");
+    }
     for (name, id) in names.iter().zip(&ids).filter(|(name, id)| name != id) {
         let _ = writeln!(out, "    state \"{}\" as {id}", escaped(name));
     }
-    let _ = writeln!(out, "    [*] --> {}", id(first));
-    let mut been = vec![first];
+    for name in first {
+        let _ = writeln!(out, "    [*] --> {}", id(name));
+    }
+    let mut been = first.to_vec();
     let mut drawn: Vec<&Taken<'_>> = Vec::new();
-    for step in taken {
+    for ways in steps {
+        been.extend(ways.iter().map(|way| way.from));
         // The first time a way is taken says whether it led back.
-        if !drawn.contains(&step) {
-            let label = match (step.label, been.contains(&step.to)) {
+        for way in ways {
+            if drawn.contains(&way) {
+                continue;
+            }
+            let label = match (way.label, been.contains(&way.to)) {
                 ("", false) => String::new(),
                 ("", true) => ": (retry)".to_owned(),
                 (label, false) => format!(": {}", escaped(label)),
                 (label, true) => format!(": {} (retry)", escaped(label)),
             };
-            let _ = writeln!(out, "    {} --> {}{label}", id(step.from), id(step.to));
-            drawn.push(step);
+            let _ = writeln!(out, "    {} --> {}{label}", id(way.from), id(way.to));
+            drawn.push(way);
         }
-        been.push(step.to);
+        been.extend(ways.iter().map(|way| way.to));
     }
-    if is_over {
-        let last = taken.last().map_or(first, |step| step.to);
-        let _ = writeln!(out, "    {} --> [*]", id(last));
+    for name in last {
+        let _ = writeln!(out, "    {} --> [*]", id(name));
     }
     out
 }
@@ -371,7 +381,7 @@ states:
     fn the_way_of_a_run_is_drawn_from_its_transitions() {
         let way = |steps: &[(&'static str, &'static str, &'static str)]| {
             let steps = steps.iter().map(|(from, to, label)| Taken { from, to, label });
-            steps.collect::<Vec<_>>()
+            steps.map(|way| vec![way]).collect::<Vec<_>>()
         };
         let taken = way(&[
             ("initializing", "planning", ""),
@@ -391,7 +401,7 @@ states:
                 validating --> completed: quality_passed
                 completed --> [*]
         "#]];
-        expected.assert_eq(&path_diagram("initializing", &taken, true));
+        expected.assert_eq(&path_diagram(&["initializing"], &taken, &["completed"]));
         let expected = expect![[r#"
             stateDiagram-v2
                 state "a b" as s_0
@@ -399,7 +409,15 @@ states:
                 [*] --> s_0
                 s_0 --> s_1: x#58; y
         "#]];
-        expected.assert_eq(&path_diagram("a b", &way(&[("a b", "end", "x: y")]), false));
-        assert_eq!(path_diagram("", &[], true), "stateDiagram-v2\n");
+        expected.assert_eq(&path_diagram(&["a b"], &way(&[("a b", "end", "x: y")]), &[]));
+        assert_eq!(path_diagram(&[], &[], &[]), "stateDiagram-v2\n");
+        let expected = expect![[r#"
+            stateDiagram-v2
+                %% what came before is left out
+                Left --> Left: failed (retry)
+                Left --> Right
+        "#]];
+        let known = way(&[("Left", "Left", "failed"), ("Left", "Right", "")]);
+        expected.assert_eq(&path_diagram(&[], &known, &[]));
     }
 }

@@ -29,6 +29,43 @@ send Approve
     );
 }
 
+/// A state around others is asked only for what nothing inside it takes, in any of its regions.
+#[test]
+fn what_an_inner_state_is_sure_to_take_is_not_listed_for_those_around_it() {
+    check(
+        r#"
+name: t
+initial: p
+on: { Stop: end, order.paid: end, order.*: end, parcel.sent: end, "*": end }
+states:
+  p:
+    type: parallel
+    states:
+      left:
+        initial: a
+        states:
+          a: { on: { order.*: b, parcel.*: { target: b, guard: event.late }, Next: c } }
+          b: { on: { Next: { target: c } } }
+          c: { on: { "*": { actions: { log: took it } } } }
+      right:
+        initial: x
+        states: { x: { on: { Turn: y } }, y: {} }
+  end: { type: final }
+---
+start
+send order.paid
+send Next
+send Stop
+"#,
+        expect![[r#"
+            start -> in p.left.a, p.right.x; next: order.*, parcel.*, Next, Turn, Stop, parcel.sent, *
+            send order.paid -> in p.left.b, p.right.x; next: Next, Turn, Stop, order.paid, order.*, parcel.sent, *
+            send Next -> in p.left.c, p.right.x; next: *, Turn
+            send Stop -> in p.left.c, p.right.x; log "took it"; next: *, Turn
+        "#]],
+    );
+}
+
 #[test]
 fn a_prefix_answers_the_name_and_everything_below_it_and_a_star_everything() {
     check(

@@ -23,6 +23,35 @@ states:
   pause: { on: { SHALLOW: work.shallow, DEEP: work.deep } }
 "#;
 
+/// In one region a state is to stay as history says; from another region a transition leads both anew.
+#[test]
+fn what_history_would_keep_is_entered_once_if_another_region_leaves_it() {
+    check(
+        r##"
+name: t
+initial: p
+states:
+  p:
+    type: parallel
+    states:
+      left: { on: { GO: { target: [p.left, p.right.b] } } }
+      right:
+        initial: a
+        states:
+          a: { on: { GO: { target: p.right.back, actions: { log: stays } } } }
+          b: { entry: { log: here } }
+          back: { type: history }
+---
+start
+send GO
+"##,
+        expect![[r#"
+            start -> in p.left, p.right.a; next: GO
+            send GO -> in p.left, p.right.b; log "stays"; log "here"; next: GO
+        "#]],
+    );
+}
+
 #[test]
 fn shallow_history_restores_the_child_and_deep_history_all_levels() {
     check(
@@ -119,10 +148,10 @@ send OUT
 send BACK
 "#,
         expect![[r#"
-            start -> in p.a.a1, p.b.b1; next: A, OUT, B
-            send A -> in p.a.a2, p.b.b1; next: OUT, B
+            start -> in p.a.a1, p.b.b1; next: A, B, OUT
+            send A -> in p.a.a2, p.b.b1; next: B, OUT
             send OUT -> in out; next: BACK
-            send BACK -> in p.a.a2, p.b.b1; next: OUT, B
+            send BACK -> in p.a.a2, p.b.b1; next: B, OUT
         "#]],
     );
 }
@@ -237,9 +266,9 @@ send AGAIN
 "#,
         expect![[r#"
             start -> in out; next: A
-            send A -> in work.both.left.b, work.both.right.x; next: OUT, AGAIN, NEXT
+            send A -> in work.both.left.b, work.both.right.x; next: NEXT, OUT, AGAIN
             send NEXT -> in work.both.left.b, work.both.right.y; next: OUT, AGAIN
-            send AGAIN -> in work.both.left.a, work.both.right.x; next: OUT, AGAIN, NEXT
+            send AGAIN -> in work.both.left.a, work.both.right.x; next: NEXT, OUT, AGAIN
         "#]],
     );
 }

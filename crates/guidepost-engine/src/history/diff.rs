@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use guidepost_core::data::Pointer;
 use guidepost_core::id::{Rev, RunId, StateId};
 use guidepost_core::record::{Record, Restoration, Restored};
 use guidepost_core::run::{Run, Status, Unfoldable};
@@ -105,7 +106,7 @@ pub fn diff(a: (RunId, &[Entry]), b: (RunId, &[Entry])) -> Result<Difference, Un
     let (at_a, at_b) = (from_a + same, from_b + same);
     let mut data = Vec::new();
     let (data_a, data_b) = (told_a.run.data.to_json(), told_b.run.data.to_json());
-    differences("", Some(&data_a), Some(&data_b), &mut data);
+    differences(&Pointer::from(""), Some(&data_a), Some(&data_b), &mut data);
     Ok(Difference {
         common: at_a.max(at_b) as u64,
         common_path: told_a.places.iter().take(at_a).flatten().cloned().collect(),
@@ -201,7 +202,7 @@ fn comparable(record: &Record) -> Json {
 }
 
 /// Values that are not equal, at the smallest places that say so.
-fn differences(at: &str, a: Option<&Json>, b: Option<&Json>, found: &mut Vec<Differing>) {
+fn differences(at: &Pointer, a: Option<&Json>, b: Option<&Json>, found: &mut Vec<Differing>) {
     match (a, b) {
         (a, b) if a == b => {}
         (Some(Json::Object(a)), Some(Json::Object(b))) => {
@@ -209,12 +210,11 @@ fn differences(at: &str, a: Option<&Json>, b: Option<&Json>, found: &mut Vec<Dif
             let names: BTreeMap<String, ()> =
                 both(a).into_iter().chain(both(b)).map(|name| (name, ())).collect();
             for name in names.keys() {
-                let inside = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-                differences(&inside, a.get(name), b.get(name), found);
+                differences(&at.inside(name), a.get(name), b.get(name), found);
             }
         }
         (a, b) => {
-            found.push(Differing { at: at.to_owned(), a: a.cloned(), b: b.cloned() });
+            found.push(Differing { at: at.to_string(), a: a.cloned(), b: b.cloned() });
         }
     }
 }

@@ -441,10 +441,7 @@ fn noted(text: &str) -> Option<String> {
 /// The attributes that changes set as a whole.
 fn set_by(changes: &[Change]) -> Map<String, Json> {
     let set = changes.iter().filter_map(|change| match change {
-        Change::Set(at, value) => {
-            let name = at.as_str().strip_prefix('/')?;
-            Some((name.replace("~1", "/").replace("~0", "~"), value.clone()))
-        }
+        Change::Set(at, value) => Some((at.segments().next()?, value.clone())),
         Change::Unset(_) | Change::Append(..) => None,
     });
     set.collect()

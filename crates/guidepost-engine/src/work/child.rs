@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use guidepost_core::id::{RunNo, RunRef, Tenant, Version};
+use guidepost_core::id::{RunNo, RunRef, Tenant, Version, name_and_version};
 use guidepost_core::input::{By, Control, Input, Start};
 use guidepost_core::kernel::{self, Decision, Refused};
 use guidepost_core::limits::RUN_DEPTH_MAX;
@@ -65,9 +65,11 @@ impl Handler for Launch {
 
 /// A workflow, or a version of it: `bugfix`, `bugfix@3`.
 fn version_meant(reference: &str) -> (&str, Wanted<'_>) {
-    match reference.rsplit_once('@').and_then(|(name, no)| Some((name, no.parse().ok()?))) {
-        Some((name, no)) => (name, Wanted::Version(Version(no))),
-        None => (reference, Wanted::Current),
+    let (name, version) = name_and_version(reference);
+    match version.map(str::parse) {
+        None => (name, Wanted::Current),
+        Some(Ok(no)) => (name, Wanted::Version(Version(no))),
+        Some(Err(_)) => (reference, Wanted::Current),
     }
 }
 

@@ -6,17 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant};
-use guidepost_core::input::Evidence;
-use guidepost_core::machine::Requirement;
-use guidepost_core::recorded::Fact;
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::memory::Memory;
+use guidepost_store::testing::Layer;
 use guidepost_store::{
-    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
-    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter, TaskId, Verified,
-    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
+    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Entry, Held, HistoryPage, Loaded,
+    NewRun, Page, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter, TaskId,
+    Wanted, Workflow,
 };
 
 use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
@@ -365,13 +362,9 @@ impl guidepost_engine::world::World for NodeWorld {
 }
 
 #[async_trait]
-impl Store for SimStore {
-    fn describe(&self) -> Description {
-        self.real.describe()
-    }
-
-    async fn define(&self, tenant: &Tenant, new: NewVersion) -> Result<Defined, StoreError> {
-        self.real.define(tenant, new).await
+impl Layer for SimStore {
+    fn inner(&self) -> &dyn Store {
+        &self.real
     }
 
     async fn workflow(
@@ -381,22 +374,6 @@ impl Store for SimStore {
         version: Wanted<'_>,
     ) -> Result<Option<Workflow>, StoreError> {
         self.call("workflow", self.real.workflow(tenant, name, version)).await
-    }
-
-    async fn workflows(
-        &self,
-        tenant: &Tenant,
-        filter: &WorkflowFilter,
-    ) -> Result<Page<WorkflowSummary>, StoreError> {
-        self.real.workflows(tenant, filter).await
-    }
-
-    async fn versions(
-        &self,
-        tenant: &Tenant,
-        name: &str,
-    ) -> Result<Vec<VersionSummary>, StoreError> {
-        self.real.versions(tenant, name).await
     }
 
     async fn create(
@@ -428,34 +405,6 @@ impl Store for SimStore {
         batch: Batch,
     ) -> Result<Committed, StoreError> {
         self.call("commit", self.commit_it(tenant, run, expected, batch)).await
-    }
-
-    async fn record(
-        &self,
-        tenant: &Tenant,
-        run: RunNo,
-        facts: Vec<Fact>,
-    ) -> Result<Recorded, StoreError> {
-        self.real.record(tenant, run, facts).await
-    }
-
-    async fn outcome(
-        &self,
-        tenant: &Tenant,
-        run: RunNo,
-        since: Rev,
-        request: &RequestDigest,
-    ) -> Result<Option<Outcome>, StoreError> {
-        self.real.outcome(tenant, run, since, request).await
-    }
-
-    async fn evidence(
-        &self,
-        tenant: &Tenant,
-        run: RunNo,
-        needs: &[(Requirement, Rev)],
-    ) -> Result<Vec<Evidence>, StoreError> {
-        self.real.evidence(tenant, run, needs).await
     }
 
     async fn history(
@@ -516,57 +465,13 @@ impl Store for SimStore {
         self.call("release", self.real.release(tenant, owner, held, now)).await
     }
 
-    async fn park(
-        &self,
-        tenant: &Tenant,
-        held: &Held,
-        child: RunNo,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.real.park(tenant, held, child, now).await
-    }
-
     async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError> {
         self.call("drop_task", self.real.drop_task(tenant, held)).await
-    }
-
-    async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
-        self.real.tasks(tenant, filter).await
-    }
-
-    async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {
-        self.real.verify(tenant, run).await
-    }
-
-    async fn started(
-        &self,
-        tenant: &Tenant,
-        key: &str,
-        digest: &RequestDigest,
-    ) -> Result<Option<Created>, StoreError> {
-        self.real.started(tenant, key, digest).await
-    }
-
-    async fn record_with_hash(
-        &self,
-        tenant: &Tenant,
-        run: RunNo,
-        hash: &str,
-    ) -> Result<Option<Seq>, StoreError> {
-        self.real.record_with_hash(tenant, run, hash).await
-    }
-
-    async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {
-        self.real.reword(tenant, edit).await
-    }
-
-    async fn wording(&self, tenant: &Tenant, workflow: &str) -> Result<Wording, StoreError> {
-        self.real.wording(tenant, workflow).await
     }
 }
 
 /// All of a run's history, as the store shows it.
 pub(crate) fn history(store: &SimStore, run: RunNo) -> Vec<Entry> {
     let page = HistoryPage { newest_first: false, kinds: Vec::new(), beyond: None, limit: 1_000 };
-    store.ask(store.history(&Tenant::default(), run, &page)).items
+    store.ask(Store::history(store, &Tenant::default(), run, &page)).items
 }

@@ -122,7 +122,7 @@ impl Ops {
             run: current.name(),
             rev: current.run.rev,
             states: leaf_ids(&current.machine, &current.run),
-            next: kernel::legal(&current.machine, &current.run),
+            next: current.next(),
             sent: request.sent.clone(),
             moved: if is_stale { self.last_move(current).await? } else { None },
             refusal,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guidepost_core::diagnostic::closest;
-use guidepost_core::id::Version;
+use guidepost_core::id::{Version, name_and_version};
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
 use guidepost_engine::{Found, NoMachine};
@@ -38,10 +38,7 @@ impl Ops {
 
     /// A workflow by name, or by name and version: `bugfix`, `bugfix@3`.
     pub(super) async fn find_workflow(&self, reference: &str) -> Result<Found, OpError> {
-        let (name, version) = match reference.rsplit_once('@') {
-            Some((name, version)) => (name, Some(version)),
-            None => (reference, None),
-        };
+        let (name, version) = name_and_version(reference);
         let Some(version) = version else { return self.ready(name, Wanted::Current).await };
         match version.parse() {
             Ok(number) => self.ready(name, Wanted::Version(Version(number))).await,

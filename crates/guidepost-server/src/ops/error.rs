@@ -2,12 +2,12 @@
 
 use guidepost_core::diagnostic::{Diagnostic, Explain};
 use guidepost_core::id::{Rev, StateId, Version};
-use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::kernel::Rejected;
 use guidepost_store::StoreError;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{NotDone, Refusal};
+use super::{Next, NotDone, Refusal};
 use crate::words::Words;
 
 /// Why an operation did not do what it was asked. Nothing was changed, unless the message says otherwise.
@@ -159,7 +159,7 @@ pub struct Problem {
     pub states: Vec<StateId>,
     /// What is legal now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub next: Vec<Legal>,
+    pub next: Vec<Next>,
     /// Problems in a definition or in data, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Json>,

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{Rev, RunRef, Seq};
-use guidepost_core::kernel::{self, Legal};
 use guidepost_core::limits::{FACTS_MAX, PAYLOAD_BYTES_MAX};
 use guidepost_core::recorded::{
     Action, ActionEnded, Artifact, Decision, Fact, FactBody, Message, Note,
@@ -16,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use super::current::Current;
-use super::{OpError, Ops, bounds};
+use super::{Next, OpError, Ops, bounds};
 
 /// How far back the begin of an action that ended is looked for: pages, and actions of a page.
 const ACTION_PAGES_MAX: usize = 50;
@@ -60,7 +59,7 @@ pub struct Logged {
     /// The run's rev, which recording did not change.
     pub rev: Rev,
     /// What is legal now.
-    pub next: Vec<Legal>,
+    pub next: Vec<Next>,
 }
 
 impl Ops {
@@ -89,7 +88,7 @@ impl Ops {
             first: recorded.first,
             last: recorded.last,
             rev: recorded.rev,
-            next: kernel::legal(&current.machine, &current.run),
+            next: current.next(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guidepost_core::id::{Rev, RunNo, RunRef, Version};
+use guidepost_core::id::{Rev, RunNo, RunRef, Version, name_and_version};
 use guidepost_core::input::{By, Input, Restore};
 use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
@@ -190,15 +190,15 @@ impl Ops {
 
     /// A version of a run's workflow.
     async fn target(&self, workflow: &str, to: &str) -> Result<(Arc<Machine>, Version), OpError> {
-        let reference = match to.rsplit_once('@') {
-            Some((name, _)) if name != workflow => {
+        let reference = match name_and_version(to) {
+            (name, Some(_)) if name != workflow => {
                 return Err(OpError::BadArgument {
                     what: format!("the run is in workflow `{workflow}`, and `{to}` is of another"),
                     hint: Some(format!("name a version of its own: `{workflow}@N`")),
                 });
             }
-            Some(_) => to.to_owned(),
-            None => format!("{workflow}@{to}"),
+            (_, Some(_)) => to.to_owned(),
+            (number, None) => format!("{workflow}@{number}"),
         };
         let found = self.find_workflow(&reference).await?;
         let no_version = || OpError::BadArgument {

@@ -1,19 +1,15 @@
 //! Reading a part of a run's record.
 
-use guidepost_core::id::{RunRef, StateId};
-use guidepost_core::record::{Cause, Transitioned};
-use guidepost_core::workflow::{Taken, path_diagram, to_mermaid};
+use guidepost_core::id::RunRef;
+use guidepost_core::workflow::to_mermaid;
 use guidepost_store::{HistoryPage, Page};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::{Current, leaf_ids};
-use super::history::{record_number, transition_of};
+use super::history::record_number;
 use super::standing::shown_data;
 use super::{HistoryItem, OpError, Ops, ReadHistory};
-
-/// Transitions that a diagram of a run's way shows at most. More are no longer a picture.
-const WAY_RECORDS_MAX: usize = 500;
 
 /// A part of a run's record to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +90,7 @@ impl Ops {
                     None | Some("") => {
                         to_mermaid(&current.machine, &leaf_ids(&current.machine, &current.run))
                     }
-                    Some("path") => self.way_taken(&current).await?,
+                    Some("path") => self.path_taken(&current).await?,
                     Some(other) => {
                         return Err(OpError::BadArgument {
                             what: format!("`{other}` is no diagram of a run"),
@@ -105,21 +101,6 @@ impl Ops {
                 Ok(Reading::Diagram { diagram })
             }
         }
-    }
-
-    /// The way a run went, as a diagram: its last transitions, at most [`WAY_RECORDS_MAX`].
-    async fn way_taken(&self, current: &Current) -> Result<String, OpError> {
-        let page = HistoryPage {
-            newest_first: true,
-            kinds: vec!["transitioned".to_owned()],
-            beyond: None,
-            limit: WAY_RECORDS_MAX,
-        };
-        let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
-        let steps: Vec<&Transitioned> = found.iter().rev().filter_map(transition_of).collect();
-        let taken: Vec<Taken<'_>> = steps.iter().filter_map(|step| way_of(step)).collect();
-        let first = steps.first().and_then(|step| step.entered.last());
-        Ok(path_diagram(first.map_or("", StateId::as_str), &taken, current.run.status.is_ended()))
     }
 
     async fn page(&self, read: &ReadRun, kinds: &[&str]) -> Result<Reading, OpError> {
@@ -167,17 +148,6 @@ fn check(read: &ReadRun) -> Result<(), OpError> {
         (None, _) => return Ok(()),
     };
     Err(OpError::BadArgument { what, hint: Some(hint.to_owned()) })
-}
-
-/// The way a transition led: from the innermost state it left to the innermost it entered. None if it left none, as when
-/// the run began, or entered none.
-fn way_of(step: &Transitioned) -> Option<Taken<'_>> {
-    let (from, to) = (step.exited.first()?.as_str(), step.entered.last()?.as_str());
-    let label = match step.cause {
-        Cause::Event | Cause::Placed => step.event.as_str(),
-        Cause::Initial | Cause::Always | Cause::After | Cause::Done | Cause::Error => "",
-    };
-    Some(Taken { from, to, label })
 }
 
 /// The data at a place, also if it is sensitive: whoever names a place means it.

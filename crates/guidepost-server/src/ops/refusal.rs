@@ -2,12 +2,13 @@
 
 use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::{Rev, StateId};
-use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::kernel::Rejected;
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::Next;
 use super::error::as_json;
 use crate::words::Words;
 
@@ -24,7 +25,7 @@ pub struct NotDone {
     /// The innermost states it is in.
     pub states: Vec<StateId>,
     /// What is legal now.
-    pub next: Vec<Legal>,
+    pub next: Vec<Next>,
     /// The names of the fields that were sent.
     pub sent: Vec<String>,
     /// What moved the run last, if the sender's rev was old.

@@ -132,7 +132,7 @@ pub(super) fn restored(
                 run: current.name(),
                 rev: current.run.rev,
                 states: leaf_ids(&current.machine, &current.run),
-                next: kernel::legal(&current.machine, &current.run),
+                next: current.next(),
                 sent: Vec::new(),
                 moved: None,
             })),

@@ -2,6 +2,7 @@
 //!
 //! They are hidden wherever a run's data or history is shown as a whole. Whoever names one by its path gets it.
 
+use guidepost_core::data::Pointer;
 use guidepost_core::machine::Machine;
 use serde_json::Value as Json;
 
@@ -39,7 +40,6 @@ fn hide_named(names: &[&str], value: &mut Json) {
 
 /// Whether a place in the data lies in one of the attributes.
 fn is_at(names: &[&str], place: &str) -> bool {
-    let Some(path) = place.strip_prefix('/') else { return false };
-    let attribute = path.split('/').next().unwrap_or_default();
-    names.contains(&attribute.replace("~1", "/").replace("~0", "~").as_str())
+    let attribute = Pointer::from(place).segments().next();
+    place.starts_with('/') && attribute.is_some_and(|name| names.contains(&name.as_str()))
 }

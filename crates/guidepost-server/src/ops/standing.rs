@@ -1,17 +1,18 @@
 //! How a run stands: the part of every answer that says where it is and what may come next.
 
 use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit};
-use guidepost_core::kernel::{self, Legal};
+use guidepost_core::kernel;
 use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Durability, StateWording, TransitionWording};
+use guidepost_store::{Durability, StateWording};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::Current;
-use super::{OpError, Ops, Packet, Told, sensitive};
+use super::next::{next, scope};
+use super::{Next, OpError, Ops, Packet, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,7 +56,7 @@ pub struct Standing {
     /// Its data, without what is sensitive.
     pub data: Map<String, Json>,
     /// What is legal now. Empty when the run is over, paused, or in the engine's hands.
-    pub next: Vec<Legal>,
+    pub next: Vec<Next>,
     /// What it gave back, or why it failed.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -121,33 +122,13 @@ impl Ops {
             goal: head.goal.clone(),
             states: states_now(machine, run, &wording.states),
             data: shown_data(machine, run),
-            next: reworded(kernel::legal(machine, run), head.version, &wording.transitions),
+            next: next(machine, run, head.version, &wording.transitions),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
             packet: None,
         })
     }
-}
-
-/// What is legal, in the words of today.
-fn reworded(
-    mut next: Vec<Legal>,
-    version: Option<Version>,
-    wording: &[TransitionWording],
-) -> Vec<Legal> {
-    for legal in &mut next {
-        let from = Some(legal.state.as_str()).filter(|path| !path.is_empty());
-        let worded = wording.iter().find(|worded| {
-            Some(worded.version) == version
-                && worded.from.as_deref() == from
-                && worded.name == legal.event.as_str()
-        });
-        if let Some(worded) = worded {
-            legal.description.clone_from(&worded.description);
-        }
-    }
-    next
 }
 
 /// A run's data as everybody may see it.
@@ -166,11 +147,7 @@ fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<Sta
         .filter(|(_, state)| is_innermost(state))
         .map(|(ix, _)| ix)
         .collect();
-    let scope = Scope {
-        data: run.data.clone(),
-        event: minijinja::Value::UNDEFINED,
-        active: run.active.keys().cloned().collect(),
-    };
+    let scope = scope(run);
     let leaves = kernel::leaves(machine, run).into_iter();
     leaves
         .map(|ix| {

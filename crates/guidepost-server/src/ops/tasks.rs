@@ -214,7 +214,7 @@ impl Ops {
             run: current.name(),
             rev: current.run.rev,
             states: super::current::leaf_ids(&current.machine, &current.run),
-            next: kernel::legal(&current.machine, &current.run),
+            next: current.next(),
             sent: sent.unwrap_or_default(),
             moved: None,
         }))

@@ -105,11 +105,16 @@ fn of_delay(state: &StateId, delay: u32, machine: &Machine) -> String {
 
 /// Those of the states that contain none of the others.
 pub(super) fn innermost(states: &[StateId]) -> Vec<StateId> {
-    let contains = |outer: &StateId, inner: &StateId| {
-        inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('.'))
-    };
-    let is_innermost = |state: &&StateId| !states.iter().any(|other| contains(state, other));
+    let is_innermost = |state: &&StateId| !states.iter().any(|other| is_inside(other, state));
     let mut found: Vec<StateId> = states.iter().filter(is_innermost).cloned().collect();
     found.dedup();
     found
+}
+
+/// Whether a state is inside another, at any depth. Every other one is inside the root.
+pub(super) fn is_inside(inner: &StateId, outer: &StateId) -> bool {
+    let rest = inner.as_str().strip_prefix(outer.as_str());
+    rest.is_some_and(|rest| {
+        rest.starts_with('.') || (outer.as_str().is_empty() && !rest.is_empty())
+    })
 }

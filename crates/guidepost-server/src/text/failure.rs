@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::kernel::{Legal, Rejected};
+use guidepost_core::kernel::Rejected;
 use guidepost_core::machine::schema::Mismatch;
 
 use super::budget::{REPLY_MAX, capped};
@@ -10,7 +10,7 @@ use super::definition::problems;
 use super::foreign::{line, name, sentence, word};
 use super::names::states;
 use super::next::{EVENT_MAX, legal_line};
-use crate::ops::{LastMove, NotDone, OpError, Refusal};
+use crate::ops::{LastMove, Next, NotDone, OpError, Refusal};
 use crate::words::Words;
 
 /// Letters of one sentence.
@@ -171,8 +171,8 @@ fn example(not_done: &NotDone) -> String {
         Refusal::Rejected(Rejected::BadData { expected, .. }) => expected.as_deref(),
         Refusal::Rejected(_) | Refusal::RevAhead { .. } => None,
     };
-    let must_carry = |legal: &&Legal| legal.arguments.iter().any(|argument| argument.required);
-    match meant.or_else(|| not_done.next.iter().find(must_carry)) {
+    let must_carry = |next: &&Next| next.arguments.iter().any(|argument| argument.required);
+    match meant.or_else(|| not_done.next.iter().find(must_carry).map(|next| &next.legal)) {
         Some(legal) => {
             format!(
                 " Example: {} {}.",

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::kernel::Legal;
 use guidepost_core::run::{Driver, Status};
 
 use super::budget::fitting;
-use super::foreign::line;
+use super::foreign::{line, told};
 use super::names::listed;
-use crate::ops::Standing;
+use crate::ops::{Next, Standing};
 use crate::words::Words;
 
 /// The size of the list of legal events. A state with more has them in the diagram.
@@ -54,10 +53,11 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
 }
 
 /// A legal event on a line of its own, with what its author says about it.
-fn event(legal: &Legal) -> String {
+fn event(legal: &Next) -> String {
     let mut text = format!("- {}", line(&legal.to_string(), EVENT_MAX));
-    if let Some(description) = legal.description.as_deref().filter(|text| !text.trim().is_empty()) {
-        let _ = write!(text, ": {}", line(description, DESCRIPTION_MAX));
+    let description = legal.description.as_ref().filter(|told| !told.text.trim().is_empty());
+    if let Some(description) = description {
+        let _ = write!(text, ": {}", told(description, DESCRIPTION_MAX).replace("\n  ", " "));
     }
     if !legal.requires.is_empty() {
         let facts: Vec<String> =
@@ -77,6 +77,6 @@ pub fn legal_now(standing: &Standing, words: Words) -> String {
 }
 
 /// Legal events on one line: `approve {comment?}, reject {reason!}`.
-pub(super) fn legal_line(next: &[Legal]) -> String {
+pub(super) fn legal_line(next: &[Next]) -> String {
     listed(next.iter().map(|legal| line(&legal.to_string(), EVENT_MAX)), "nothing")
 }

@@ -4,19 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant};
-use guidepost_core::input::Evidence;
-use guidepost_core::machine::Requirement;
-use guidepost_core::recorded::Fact;
-use guidepost_core::time::Timestamp;
+use guidepost_core::id::{Rev, RunNo, Tenant};
 use guidepost_server::ops::{Kind, Ops};
 use guidepost_server::text;
-use guidepost_store::{
-    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
-    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
-    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
-    Workflow, WorkflowFilter, WorkflowSummary,
-};
+use guidepost_store::testing::Layer;
+use guidepost_store::{Batch, Committed, Store, StoreError};
 use serde_json::json;
 
 use crate::support::{BUGFIX, Fixture, event_of};
@@ -37,71 +29,29 @@ impl Flaky {
     }
 }
 
-/// Passes calls on.
-macro_rules! pass_on {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl Store for Flaky {
-            fn describe(&self) -> Description {
-                self.inner.describe()
-            }
+#[async_trait]
+impl Layer for Flaky {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
 
-            async fn workflow(
-                &self,
-                tenant: &Tenant,
-                name: &str,
-                version: Wanted<'_>,
-            ) -> Result<Option<Workflow>, StoreError> {
-                self.inner.workflow(tenant, name, version).await
-            }
-
-            async fn commit(
-                &self,
-                tenant: &Tenant,
-                run: RunNo,
-                expected: Rev,
-                batch: Batch,
-            ) -> Result<Committed, StoreError> {
-                let left = self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-                if left.is_err() {
-                    return self.inner.commit(tenant, run, expected, batch).await;
-                }
-                if self.is_done {
-                    self.inner.commit(tenant, run, expected, batch).await?;
-                }
-                Err(StoreError::Unavailable { url: "flaky:".to_owned(), what: "the answer was lost".to_owned(), source: None })
-            }
-
-            $(async fn $name(&self, tenant: &Tenant, $($argument: $kind),*) -> Result<$answer, StoreError> {
-                self.inner.$name(tenant, $($argument),*).await
-            })*
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError> {
+        let lost = |left: usize| left.checked_sub(1);
+        if self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lost).is_err() {
+            return self.inner.commit(tenant, run, expected, batch).await;
         }
-    };
-}
-
-pass_on! {
-    define(new: NewVersion) -> Defined;
-    workflows(filter: &WorkflowFilter) -> Page<WorkflowSummary>;
-    versions(name: &str) -> Vec<VersionSummary>;
-    create(new: NewRun, batch: Batch) -> Created;
-    started(key: &str, digest: &RequestDigest) -> Option<Created>;
-    load(run: &RunRef) -> Option<Loaded>;
-    record(run: RunNo, facts: Vec<Fact>) -> Recorded;
-    outcome(run: RunNo, since: Rev, request: &RequestDigest) -> Option<Outcome>;
-    evidence(run: RunNo, needs: &[(Requirement, Rev)]) -> Vec<Evidence>;
-    history(run: RunNo, page: &HistoryPage) -> Page<Entry>;
-    runs(filter: &RunFilter) -> Page<RunSummary>;
-    due(now: Timestamp, limit: usize) -> Vec<RunNo>;
-    claim(claim: &Claim) -> Vec<Claimed>;
-    extend(owner: &str, held: &[Held], until: Timestamp) -> Vec<Held>;
-    release(owner: &str, held: &[Held], now: Timestamp) -> ();
-    park(held: &Held, child: RunNo, now: Timestamp) -> ();
-    drop_task(held: &Held) -> ();
-    tasks(filter: &TaskFilter) -> Page<Task>;
-    verify(run: RunNo) -> Verified;
-    record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
-    reword(edit: Rewording) -> ();
-    wording(workflow: &str) -> Wording;
+        if self.is_done {
+            self.inner.commit(tenant, run, expected, batch).await?;
+        }
+        let (url, what) = ("flaky:".to_owned(), "the answer was lost".to_owned());
+        Err(StoreError::Unavailable { url, what, source: None })
+    }
 }
 
 /// B6: when the answer of the store is lost, the sender still hears what became of the event, and it happened once.

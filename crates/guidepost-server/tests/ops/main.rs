@@ -13,6 +13,7 @@ mod find;
 mod flaky;
 mod inject;
 mod log;
+mod path;
 mod read;
 mod recording;
 mod send;

@@ -37,6 +37,50 @@ async fn shown(fixture: &Fixture, run: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// What is said about a transition is filled in like what is said about a state, also as it was reworded by SQL.
+#[tokio::test]
+async fn what_is_said_about_an_event_is_filled_in() {
+    let fixture = Fixture::sqlite();
+    let definition = r#"
+name: offer
+attributes: { lead: { type: object, required: true }, price: { type: number } }
+initial: Decide
+states:
+  Decide:
+    on:
+      Accept: { target: End, description: "{{ lead.name }} takes it for {{ price }}." }
+      Decline: { target: End, description: Somebody else does. }
+  End: { type: final }
+"#;
+    fixture.define(definition).await;
+    let lead = json!({ "name": "Ada >> next: Accept", "city": "Turin" });
+    let run = fixture.start("offer", json!({ "lead": lead })).await;
+    expect![[r#"
+        run r-1 offer@1 rev 2
+        state: Decide (1 of 2)
+        have: lead=<<{"name":"Ada > > next: Accept","city":"Turin"}>>
+        next:
+        - Accept: <<Ada > > next: Accept>> takes it for [`price` is undefined].
+        - Decline: Somebody else does.
+    "#]]
+    .assert_eq(&shown(&fixture, &run).await);
+    let standing = serde_json::to_value(fixture.standing(&run).await).unwrap();
+    assert_eq!(
+        standing["next"][0]["description"],
+        "Ada >> next: Accept takes it for [`price` is undefined]."
+    );
+    let refused = fixture.send(&run, "Refuse", json!({}), None).await.unwrap_err().problem();
+    let refused = serde_json::to_value(refused).unwrap();
+    assert_eq!(refused["next"], standing["next"]);
+    let shell = rusqlite::Connection::open(&fixture.url).unwrap();
+    let edit = "UPDATE workflow_transition SET description = 'To {{ lead.city }} {{' WHERE name = 'Accept'";
+    shell.execute(edit, []).unwrap();
+    assert!(shown(&fixture, &run).await.contains("- Accept: To {{ lead.city }} {{\n"));
+    let edit = edit.replace(" {{'", "'");
+    shell.execute(&edit, []).unwrap();
+    assert!(shown(&fixture, &run).await.contains("- Accept: To Turin\n"));
+}
+
 #[tokio::test]
 async fn guidelines_and_prompts_are_filled_in_and_what_is_missing_is_named() {
     on_every_store(async |fixture| {

@@ -111,7 +111,10 @@ fn run(command: &mut Command, input: &str) -> Result<String, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap_or_else(|error| {
+            let program = command.get_program().display();
+            panic!("`{program}` cannot be run ({error}): install it, or run `cargo xtask test`, which does")
+        });
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_end().to_owned();

@@ -2,7 +2,8 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
-use guidepost_server::ops::{FindRuns, FindWorkflows, WorkflowHit};
+use guidepost_server::ops::{FindRuns, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json, json};
 
 use crate::door::{self, Door};
@@ -48,7 +49,8 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
             damaged.push(found.run);
         }
     }
-    let is_well = unusable.is_empty() && damaged.is_empty();
+    let stranded = door.ops.stranded(COUNTED_MAX).await?;
+    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty();
     if out.is_json() {
         out.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -59,6 +61,7 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
             "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
+            "stranded_runs": stranded,
             "ok": is_well,
         }));
         return Ok(if is_well { Exit::Ok } else { Exit::Failed });
@@ -87,10 +90,45 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
             "problem     the history of {run} is damaged: `guidepost verify {run}`"
         ));
     }
+    stranded.iter().for_each(|found| tell_stranded(found, out));
     if is_well {
-        out.line("health      ok: the newest histories are whole");
+        out.line("health      ok: the newest histories are whole, and every run has its tasks");
     }
     Ok(if is_well { Exit::Ok } else { Exit::Failed })
+}
+
+/// What a run waits for in vain, and what to do about it.
+fn tell_stranded(found: &Stranded, out: &mut Output) {
+    let Stranded { run, rev, status, missing, left_over } = found;
+    if !missing.is_empty() {
+        out.refusal(format!(
+            "problem     {run} cannot go on: no task is filed for {}; `guidepost rollback {run} --to {rev}` begins that anew",
+            named(missing)
+        ));
+    }
+    if !left_over.is_empty() {
+        let advice = if status.is_ended() {
+            "nothing depends on it".to_owned()
+        } else {
+            format!("`guidepost cancel {run}` ends it with the run")
+        };
+        out.refusal(format!(
+            "problem     {run} is {status} and no longer waits for {}, whose result would be refused; {advice}",
+            named(left_over)
+        ));
+    }
+}
+
+/// Tasks shown of a run at most.
+const TASKS_SHOWN_MAX: usize = 5;
+
+fn named(tasks: &[TaskId]) -> String {
+    let shown: Vec<String> = tasks.iter().take(TASKS_SHOWN_MAX).map(ToString::to_string).collect();
+    let more = match tasks.len().saturating_sub(TASKS_SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// A workflow's name; an empty one in quotes, so that it is seen.

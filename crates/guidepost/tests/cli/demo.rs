@@ -96,14 +96,14 @@ fn the_demo_tells_its_story() {
             do in Review.Docs.Reading: Read the notes as a user would.
             next:
             - ScanClean
-            - Rejected {reason!}: Back to the beginning
             - NotesApproved
+            - Rejected {reason!}: Back to the beginning
           > guidepost_do run="r-2" event="ScanClean" rev=5
             ok rev 6: Review.Security.Scanning -> Review.Security.Clean
             do in Review.Docs.Reading: Read the notes as a user would.
             next:
-            - Rejected {reason!}: Back to the beginning
             - NotesApproved
+            - Rejected {reason!}: Back to the beginning
 
         One side is done, the other is not; events of the states around are legal too:
           > guidepost_where run="r-2"
@@ -112,8 +112,8 @@ fn the_demo_tells_its_story() {
             do in Review.Docs.Reading: Read the notes as a user would.
             have: tag=v1.0
             next:
-            - Rejected {reason!}: Back to the beginning
             - NotesApproved
+            - Rejected {reason!}: Back to the beginning
 
         4. Plain SQL tells the story
           sqlite> SELECT agent_name, workflow, current_state, next_transition, next_state, transition_description

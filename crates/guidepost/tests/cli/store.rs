@@ -56,10 +56,10 @@ fn doctor_tells_how_the_store_is() {
         durability  disk: what was acknowledged survives loss of power
         workflows   1
         runs        1 running
-        health      ok: the newest histories are whole
+        health      ok: the newest histories are whole, and every run has its tasks
 
         $ guidepost doctor --json
-        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"ok":true}
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[],"ok":true}
 
         $ guidepost doctor --store memory:
         guidepost   0.1.0
@@ -68,7 +68,7 @@ fn doctor_tells_how_the_store_is() {
         durability  none: everything is gone with the process
         workflows   0
         runs        none
-        health      ok: the newest histories are whole
+        health      ok: the newest histories are whole, and every run has its tasks
 
     "#]]);
 }
@@ -84,6 +84,89 @@ fn doctor_takes_note_of_a_workflow_that_is_being_written() {
     assert!(answer.stdout.contains("note        workflow begun has no states yet"));
     let answer = talk.run(&["doctor", "--json"]);
     assert!(answer.stdout.contains(r#""unfinished_workflows":["begun"]"#), "{}", answer.stdout);
+}
+
+const PAY: &str = "
+name: pay
+initial: Charge
+states:
+  Charge: { task: charge, onDone: END }
+  END: { type: final }
+";
+
+/// Does to the tasks what no statement may: the triggers that refuse it are away for that long.
+fn tamper_with_tasks(talk: &Conversation, sql: &str) {
+    let shell = rusqlite::Connection::open(talk.path().join("guidepost.db")).unwrap();
+    let triggers =
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'task'";
+    let mut triggers = shell.prepare(triggers).unwrap();
+    let triggers = triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let triggers: Vec<(String, String)> = triggers.map(Result::unwrap).collect();
+    for (name, _) in &triggers {
+        shell.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    assert_eq!(shell.execute(sql, []).unwrap(), 1);
+    triggers.iter().for_each(|(_, sql)| shell.execute_batch(sql).unwrap());
+}
+
+/// Work without a task is done by nobody, and a task without work in vain: both are found, and what is told helps.
+#[test]
+fn doctor_finds_runs_that_cannot_go_on_by_themselves() {
+    let mut talk = Conversation::new();
+    talk.file("pay.yaml", PAY).file("guidepost.db", "");
+    assert!(talk.run(&["run", "pay.yaml"]).stdout.contains("state: Charge"));
+    assert_eq!(talk.run(&["doctor"]).exit, 0);
+    tamper_with_tasks(&talk, "DELETE FROM task");
+    talk.type_("doctor").type_("doctor --json").type_("rollback r-1 --to 2");
+    assert_eq!(talk.run(&["doctor"]).exit, 0);
+    tamper_with_tasks(&talk, "UPDATE task SET visit = 7");
+    talk.type_("doctor").type_("cancel r-1").type_("doctor");
+    talk.expect(&expect![[r#"
+        $ guidepost doctor
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 running
+        problem     r-1 cannot go on: no task is filed for r-1:Charge#1; `guidepost rollback r-1 --to 2` begins that anew
+        exit 1
+
+        $ guidepost doctor --json
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[{"run":"r-1","rev":2,"status":"running","missing":["r-1:Charge#1"],"left_over":[]}],"ok":false}
+        exit 1
+
+        $ guidepost rollback r-1 --to 2
+        went back to rev 2, 0 steps
+        run r-1 pay@1 rev 3
+        state: Charge (1 of 2)
+        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+
+        $ guidepost doctor
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 running
+        problem     r-1 cannot go on: no task is filed for r-1:Charge#2; `guidepost rollback r-1 --to 3` begins that anew
+        problem     r-1 is running and no longer waits for r-1:Charge#7, whose result would be refused; `guidepost cancel r-1` ends it with the run
+        exit 1
+
+        $ guidepost cancel r-1
+        ok rev 4: still in Charge; run cancelled
+        next: nothing, the run is cancelled
+
+        $ guidepost doctor
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 cancelled
+        health      ok: the newest histories are whole, and every run has its tasks
+
+    "#]]);
 }
 
 #[test]
