@@ -53,7 +53,7 @@ fn main() {
 fn pair(part: u32) {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);
-    let mut floor = floor::Floor::new(&file("floor.db")).with_tasks();
+    let mut floor = floor::Floor::new(&file("floor.db"), true);
     let lasting = Duration::from_secs(2) / part;
     let per_second = floor.per_second(AT_ONCE, lasting);
     line("engine-64-full", engine(&file("many.db"), RUNS / part, AT_ONCE), per_second);

@@ -20,13 +20,16 @@ const ROW: &str = ".............................................................
                    ................................................................................................";
 
 impl Floor {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// With tasks, there is also a row for the work of each run, which each step deletes and inserts anew.
+    pub(crate) fn new(path: &Path, has_tasks: bool) -> Self {
         let connection = open(path);
         connection
             .execute_batch(
                 "CREATE TABLE run (id INTEGER PRIMARY KEY, rev INTEGER NOT NULL, row TEXT NOT NULL);
                  CREATE TABLE record (run INTEGER NOT NULL, seq INTEGER NOT NULL, row TEXT NOT NULL);
-                 CREATE UNIQUE INDEX record_seq ON record (run, seq);",
+                 CREATE UNIQUE INDEX record_seq ON record (run, seq);
+                 CREATE TABLE task (run INTEGER NOT NULL, rev INTEGER NOT NULL, row TEXT NOT NULL);
+                 CREATE UNIQUE INDEX task_run ON task (run, rev);",
             )
             .unwrap();
         connection.execute_batch("BEGIN").unwrap();
@@ -34,16 +37,7 @@ impl Floor {
             connection.execute("INSERT INTO run VALUES (?, 0, ?)", (run, ROW)).unwrap();
         }
         connection.execute_batch("COMMIT").unwrap();
-        Self { connection, steps: 0, revs: vec![0; RUNS as usize], has_tasks: false }
-    }
-
-    /// The same with a row for the work of each run, which each step deletes and inserts anew.
-    pub(crate) fn with_tasks(self) -> Self {
-        let table =
-            "CREATE TABLE task (run INTEGER NOT NULL, rev INTEGER NOT NULL, row TEXT NOT NULL);
-                     CREATE UNIQUE INDEX task_run ON task (run, rev);";
-        self.connection.execute_batch(table).unwrap();
-        Self { has_tasks: true, ..self }
+        Self { connection, steps: 0, revs: vec![0; RUNS as usize], has_tasks }
     }
 
     /// Steps per second, so many to a transaction.

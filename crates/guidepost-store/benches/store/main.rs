@@ -37,7 +37,7 @@ fn main() {
 
 /// Measures one pair of each kind.
 fn measure(floor: &Path, store: &Path, lasting: Duration) {
-    let mut floor = floor::Floor::new(floor);
+    let mut floor = floor::Floor::new(floor, false);
     let store = steps::Steps::new(store);
     let per_second = floor.per_second(AT_ONCE, lasting);
     line("durable-64-full", store.per_second(AT_ONCE, lasting), per_second);
