@@ -11,6 +11,7 @@ use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use smallvec::SmallVec;
 
 use self::expr::{Expr, Template};
 use self::schema::Schema;
@@ -78,7 +79,7 @@ pub struct State {
     /// Actions on exit.
     pub exit: Vec<Action>,
     /// The work of an atomic state.
-    pub work: Option<Work>,
+    pub work: Option<Box<Work>>,
     /// Event data of these names is kept as attributes when the state takes the event.
     pub output: Vec<AttributeName>,
     /// What a final state gives to the state around it; on the root, what the whole machine gives back.
@@ -137,7 +138,7 @@ pub struct Transition {
     /// Facts that must be on record since the state was entered.
     pub requires: Vec<Requirement>,
     /// Where it leads; empty if it only does its actions.
-    pub targets: Vec<StateIx>,
+    pub targets: Targets,
     /// Whether the source is left and entered again when the targets lie inside it.
     pub reenter: bool,
     /// What is done on the way.
@@ -147,6 +148,9 @@ pub struct Transition {
     /// Anything the author keeps with it.
     pub meta: Json,
 }
+
+/// Where a transition leads. Few have more than one target, and one needs no memory of its own.
+pub type Targets = SmallVec<[StateIx; 2]>;
 
 /// What makes a transition a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -331,7 +331,7 @@ fn working<'a>(
     active.iter().filter_map(|ix| {
         let state = machine.state(ix);
         let is_going_on = run.active.get(&state.id).is_some_and(|active| !active.work_ended);
-        state.work.as_ref().filter(|_| is_going_on).map(|work| (ix, state, work))
+        state.work.as_deref().filter(|_| is_going_on).map(|work| (ix, state, work))
     })
 }
 

@@ -45,7 +45,7 @@ fn move_of<'a>(machine: &'a Machine, placed: &Placed) -> Option<Candidate<'a>> {
     let source = machine.find(placed.from.as_ref()?.as_str())?;
     let mut transitions = machine.state(source).transitions.iter();
     let transition = transitions.find(|transition| {
-        transition.targets == [target]
+        *transition.targets == [target]
             && matches!(&transition.trigger, Trigger::Event(name) if name.matches(event.as_str()))
     })?;
     Some(Candidate { source, transition })

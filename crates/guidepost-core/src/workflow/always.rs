@@ -86,7 +86,7 @@ fn check_selves(draft: &Draft<'_>, problems: &mut Problems) {
     for ((ix, state), places) in (0..).zip(&draft.machine.states).zip(&draft.places) {
         for (transition, at) in state.always.iter().zip(&places.always) {
             let is_bare = transition.guard.is_none() && transition.actions.is_empty();
-            if transition.targets == [ix] && is_bare && matches!(state.kind, StateKind::Atomic) {
+            if *transition.targets == [ix] && is_bare && matches!(state.kind, StateKind::Atomic) {
                 let message = format!("the eventless transition of `{}` leads to itself", state.id);
                 problems.add(
                     Diagnostic::warning(code::LIVELOCK, *at, message)

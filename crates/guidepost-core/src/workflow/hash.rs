@@ -122,7 +122,7 @@ impl Encoder {
         self.list(&state.delays, Self::delay);
         self.list(&state.entry, Self::action);
         self.list(&state.exit, Self::action);
-        self.maybe(state.work.as_ref(), Self::work);
+        self.maybe(state.work.as_deref(), Self::work);
         self.list(&state.output, |encoder, name| encoder.text(name.as_str()));
         self.maybe(state.result.as_ref(), Self::computed);
         self.json(&serde_json::to_value(state.by).unwrap_or_default());

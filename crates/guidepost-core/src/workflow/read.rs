@@ -26,6 +26,7 @@ use super::Dialect;
 use super::problems::{Problems, code};
 use super::tree::{Entry, Tree};
 use crate::diagnostic::{Diagnostic, Position};
+use crate::id::EventName;
 use crate::machine::Machine;
 
 /// A machine as read, with what checking it needs.
@@ -61,6 +62,8 @@ pub(super) struct Reader<'t, 'p> {
     definitions: BTreeMap<(&'t str, &'t str), &'t Tree>,
     /// How many named guards, actions or delays deep we are.
     nesting: usize,
+    /// The names of events met so far, so that equal ones share their text.
+    events: BTreeSet<EventName>,
     /// How many names were replaced by what they mean.
     expanded: usize,
 }
@@ -84,6 +87,7 @@ pub(super) fn read<'t>(
         unbound_actions: IndexSet::new(),
         definitions: definitions(root),
         nesting: 0,
+        events: BTreeSet::new(),
         expanded: 0,
     };
     let attributes = reader.attributes();

@@ -223,7 +223,7 @@ fn each_effect_counts_once(world: &World) -> Vec<String> {
 /// The work of a state of a run.
 fn work_of(run: &Run, state: &StateId) -> Option<&'static Work> {
     let machine = &crate::workflows::known(&run.workflow).machine;
-    machine.state(machine.find(state.as_str())?).work.as_ref()
+    machine.state(machine.find(state.as_str())?).work.as_deref()
 }
 
 /// A good end of a piece of work that somebody outside did.

@@ -69,7 +69,7 @@ impl<'t> Reader<'t, '_> {
             delays,
             entry: self.state_actions(tree, "entry"),
             exit: self.state_actions(tree, "exit"),
-            work,
+            work: work.map(Box::new),
             output,
             result: self.state_result(tree, shape, ix),
             by: tree.get("by").and_then(|by| self.worker(by)),
@@ -226,7 +226,7 @@ impl<'t> Reader<'t, '_> {
             self.error(code::HISTORY, at, "a history state needs states beside it to remember");
         }
         let default = match tree.get("target") {
-            Some(target) => self.targets(ix, target),
+            Some(target) => self.targets(ix, target).into_vec(),
             None => Vec::new(),
         };
         for target in &default {

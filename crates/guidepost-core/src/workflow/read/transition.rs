@@ -11,7 +11,9 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
 use crate::kernel::is_reserved;
 use crate::limits::NAME_BYTES_MAX;
-use crate::machine::{Delay, Descriptor, FactKind, Requirement, StateIx, Transition, Trigger};
+use crate::machine::{
+    Delay, Descriptor, FactKind, Requirement, StateIx, Targets, Transition, Trigger,
+};
 
 /// The sorts of facts `requires` can ask for, by the key that names them.
 const FACTS: [(&str, FactKind); 4] = [
@@ -101,8 +103,18 @@ impl<'t> Reader<'t, '_> {
         if !self.check_event_name(prefix, entry.at) {
             return None;
         }
-        let event = EventName::from(prefix);
+        let event = self.event_name(prefix);
         Some(if is_prefix { Descriptor::Prefix(event) } else { Descriptor::Exact(event) })
+    }
+
+    /// The name of an event. A machine compares names all the time, and those of few events stay at hand.
+    fn event_name(&mut self, name: &str) -> EventName {
+        if let Some(known) = self.events.get(name) {
+            return known.clone();
+        }
+        let event = EventName::from(name);
+        self.events.insert(event.clone());
+        event
     }
 
     pub(super) fn check_event_name(&mut self, name: &str, at: Position) -> bool {
@@ -188,7 +200,7 @@ impl<'t> Reader<'t, '_> {
             trigger: trigger.clone(),
             guard: None,
             requires: Vec::new(),
-            targets: Vec::new(),
+            targets: Targets::new(),
             reenter: false,
             actions: Vec::new(),
             description: None,
@@ -241,8 +253,8 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// The states a target names; more than one only if they lie in different regions.
-    pub(super) fn targets(&mut self, source: StateIx, tree: &'t Tree) -> Vec<StateIx> {
-        let mut targets: Vec<StateIx> = Vec::new();
+    pub(super) fn targets(&mut self, source: StateIx, tree: &'t Tree) -> Targets {
+        let mut targets = Targets::new();
         for (name, at) in self.texts(tree, "target") {
             let Some(ix) = self.target(source, name, at) else { continue };
             let conflict = targets.iter().find(|other| !are_apart(&self.outline, ix, **other));
