@@ -59,7 +59,7 @@ fn doctor_tells_how_the_store_is() {
         health      ok: the newest histories are whole, and every run has its tasks
 
         $ guidepost doctor --json
-        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[],"ok":true}
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[],"tool_servers":[],"ok":true}
 
         $ guidepost doctor --store memory:
         guidepost   0.1.0
