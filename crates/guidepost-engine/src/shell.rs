@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
+use crate::plan;
 use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
 use crate::work::{Handler, Handlers};
 use crate::world::World;
@@ -102,6 +103,12 @@ impl Shell {
                     }
                     return;
                 }
+                Effect::Quarantine { run, why } => {
+                    if let Err(error) = quarantine(&*store, &tenant, run, &why, now).await {
+                        tracing::warn!(%run, %error, "a run could not be held back yet");
+                    }
+                    return;
+                }
                 Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return,
             };
             answer.give(message);
@@ -183,7 +190,11 @@ fn broken_off(effect: &Effect) -> Option<Message> {
         Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
         Effect::Extend { .. } => Some(Message::Extended(Err(error()))),
-        Effect::Release(_) | Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => None,
+        Effect::Release(_)
+        | Effect::Quarantine { .. }
+        | Effect::Perform { .. }
+        | Effect::Abort(_)
+        | Effect::Stopped => None,
     }
 }
 
@@ -196,6 +207,20 @@ async fn load(
     let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(None) };
     let machine = machines.of(store, tenant, &loaded.head, &loaded.run).await?;
     Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
+}
+
+/// Pauses a run without its machine. If it moved meanwhile, it is looked at again.
+async fn quarantine(
+    store: &dyn Store,
+    tenant: &Tenant,
+    run: RunNo,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(()) };
+    let Some(batch) = plan::quarantine(&loaded.run, why, now) else { return Ok(()) };
+    store.commit(tenant, run, loaded.run.rev, batch).await?;
+    Ok(())
 }
 
 fn pause_until(wake: Timestamp, now: Timestamp) -> Duration {

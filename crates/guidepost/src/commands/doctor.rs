@@ -64,8 +64,7 @@ pub(crate) async fn run(
     }
     let stranded = door.ops.stranded(COUNTED_MAX).await?;
     let are_reached = servers.iter().all(|server| server.tools.is_ok());
-    let is_well =
-        unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
+    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
     if out.is_json() {
         out.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),

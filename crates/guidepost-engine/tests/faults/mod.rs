@@ -1,0 +1,151 @@
+//! What an engine does while its surroundings fail: it loses nothing, says why it does nothing, and goes on by itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use guidepost_core::id::Tenant;
+use guidepost_core::input::Control;
+use guidepost_core::run::{PauseReason, Status};
+use guidepost_core::time::Span;
+use guidepost_engine::{Call, Engine, Handlers};
+use guidepost_store::Durability;
+use guidepost_store::sqlite::{Location, Sqlite};
+use guidepost_store::testing::disk::{Disk, Failure, Plan};
+use serde_json::json;
+
+use crate::{Bench, data};
+
+const CHAIN: &str = "
+name: chain
+attributes: { a: { type: string }, b: { type: string }, c: { type: string } }
+steps:
+  - { name: A, task: work, output: [a] }
+  - { name: B, task: work, output: [b] }
+  - { name: C, task: work, output: [c] }
+";
+
+/// How soon another engine may take over: short, so that leases run out while the disk is full.
+const LEASE: Span = Span(300_000_000);
+
+/// A store on a disk that fills up on command.
+fn on_disk() -> (Bench, Disk) {
+    let keep = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let location = Location {
+        durability: Durability::Process,
+        vfs: Some(disk.vfs()),
+        ..Location::new(keep.path().join("guidepost.db"))
+    };
+    let store = Arc::new(Sqlite::open(&location).unwrap());
+    (Bench { store, tenant: Tenant::default(), keep }, disk)
+}
+
+fn fill(disk: Disk) {
+    disk.plan(Some(Plan { call: 1, failure: Failure::Full, is_lasting: true }));
+}
+
+/// How often work was begun, by its key.
+type Begun = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// Handlers whose work takes a moment, and is counted.
+fn counting(begun: &Begun) -> Handlers {
+    let begun = Arc::clone(begun);
+    Handlers::new().task("work", move |call: Call| {
+        *begun.lock().unwrap().entry(call.key.clone()).or_default() += 1;
+        async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(json!(call.key))
+        }
+    })
+}
+
+fn count(begun: &Begun) -> u32 {
+    begun.lock().unwrap().values().sum()
+}
+
+/// R3: the disk fills up in the middle of the work, and is freed.
+#[tokio::test]
+async fn a_full_disk_stops_new_work_and_once_it_is_freed_everything_goes_on() {
+    let (bench, disk) = on_disk();
+    let mut runs = Vec::new();
+    for _ in 0..20 {
+        runs.push(bench.start(CHAIN, json!({})).await);
+    }
+    let begun = Begun::default();
+    let engine = Engine::new(Arc::clone(&bench.store)).with_handlers(counting(&begun));
+    let running = engine.with_lease(LEASE).with_slots(4).start();
+    while count(&begun) < 10 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    fill(disk);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let at_rest = count(&begun);
+    assert!(at_rest < 60, "the disk was full too late");
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(count(&begun), at_rest, "work was begun that cannot be kept");
+    disk.plan(None);
+    for run in &runs {
+        let ended = bench.until(*run, |run| run.status.is_ended()).await;
+        assert_eq!(ended.status, Status::Completed);
+        assert_eq!(bench.store.verify(&bench.tenant, *run).await.unwrap().problems, []);
+    }
+    running.stop().await;
+    assert_eq!(
+        begun.lock().unwrap().len(),
+        60,
+        "every step has one key, however often it was begun"
+    );
+}
+
+#[tokio::test]
+async fn an_engine_stops_also_while_its_store_is_down_and_what_was_not_kept_is_done_anew() {
+    let (bench, disk) = on_disk();
+    let run = bench.start(CHAIN, json!({})).await;
+    let begun = Begun::default();
+    let engine = Engine::new(Arc::clone(&bench.store)).with_lease(LEASE);
+    let running = engine.clone().with_handlers(counting(&begun)).start();
+    while count(&begun) < 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    fill(disk);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let told = Instant::now();
+    tokio::time::timeout(Duration::from_secs(20), running.stop()).await.unwrap();
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    disk.plan(None);
+    let running = engine.with_handlers(counting(&begun)).start();
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    running.stop().await;
+    assert_eq!(ended.status, Status::Completed);
+    let keys = begun.lock().unwrap().clone();
+    assert_eq!(keys.len(), 3, "what was done anew had the same key: {keys:?}");
+    assert_eq!(keys.values().copied().max(), Some(2), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_run_whose_workflow_is_damaged_is_held_back_until_it_is_mended() {
+    let bench = Bench::new();
+    let run = bench.start(CHAIN, json!({})).await;
+    let file = rusqlite::Connection::open(bench.keep.path().join("guidepost.db")).unwrap();
+    let sql = |sql: &str| file.execute_batch(sql).unwrap();
+    sql(
+        "DROP TRIGGER workflow_version_edit_refuse; UPDATE workflow_version SET source = '- ' || source",
+    );
+    let begun = Begun::default();
+    let engine = Engine::new(Arc::clone(&bench.store)).with_handlers(counting(&begun));
+    let running = engine.with_lease(LEASE).start();
+    let held = bench.until(run, |run| run.status == Status::Paused).await;
+    let (reason, detail) = held.paused.clone().unwrap();
+    assert_eq!(reason, PauseReason::Quarantined);
+    assert!(detail.starts_with("the workflow `chain` does not compile: "), "{detail}");
+    assert!(detail.ends_with("then resume the run to go on with it"), "{detail}");
+    assert!(held.active.contains_key("A"), "it is where it was");
+    sql("UPDATE workflow_version SET source = substr(source, 3)");
+    bench.control(run, Control::Resume).await;
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    running.stop().await;
+    assert_eq!(ended.status, Status::Completed);
+    assert_eq!(data(&ended).as_object().unwrap().len(), 3);
+    assert_eq!(bench.store.verify(&bench.tenant, run).await.unwrap().problems, []);
+}
