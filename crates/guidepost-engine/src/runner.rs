@@ -196,6 +196,12 @@ impl Runner {
         self.in_hand.len()
     }
 
+    /// Why no new work is taken: what failed at the store, and how; `None` if all is well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.what()
+    }
+
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let poll = self.trouble.rest(self.config.poll);
         // What lies further ahead than it was set is from before the clock was set back.

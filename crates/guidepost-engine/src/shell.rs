@@ -28,6 +28,8 @@ pub(crate) struct Shell {
     pub(crate) world: Arc<dyn World>,
     /// Counts what this engine committed.
     pub(crate) commits: watch::Sender<u64>,
+    /// Why no new work is taken, if that is so.
+    pub(crate) trouble: watch::Sender<Option<String>>,
 }
 
 impl Shell {
@@ -48,6 +50,13 @@ impl Shell {
                 self.commits.send_modify(|count| *count += 1);
             }
             runner.handle(message, self.world.now(), &mut effects);
+            self.trouble.send_if_modified(|told| {
+                let is_new = told.as_deref() != runner.trouble();
+                if is_new {
+                    *told = runner.trouble().map(str::to_owned);
+                }
+                is_new
+            });
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Stopped => return,

@@ -22,6 +22,8 @@ pub(super) struct Trouble {
     failures: u32,
     /// Whether a write was among them: a disk that is full can still be read.
     is_writing: bool,
+    /// What failed first, and why.
+    what: Option<String>,
 }
 
 impl Trouble {
@@ -29,10 +31,9 @@ impl Trouble {
     pub(super) fn failed(&mut self, what: &str, is_write: bool, error: &StoreError) {
         let error = chain(error);
         if self.failures == 0 {
-            tracing::error!(
-                error,
-                "{what} failed: no new work is taken until the store works again"
-            );
+            let what = format!("{what} failed: {error}");
+            tracing::error!("{what}; no new work is taken until the store works again");
+            self.what = Some(what);
         } else {
             tracing::debug!(error, "{what} failed again");
         }
@@ -46,6 +47,11 @@ impl Trouble {
             tracing::info!("the store works again");
             *self = Self::default();
         }
+    }
+
+    /// What failed first, and why; `None` if all is well.
+    pub(super) fn what(&self) -> Option<&str> {
+        self.what.as_deref()
     }
 
     /// How long to wait before the next call, where `poll` is usual.
@@ -120,13 +126,15 @@ mod tests {
         }
         assert_eq!(rests, [2, 2, 4, 8, 16, 32, 50]);
         trouble.worked(false);
+        let what = "a commit failed: the store `` is unavailable: full";
+        assert_eq!(trouble.what(), Some(what));
         assert_eq!(
             trouble.rest(poll),
             REST_MAX,
             "that it can be read does not say that it can be written"
         );
         trouble.worked(true);
-        assert_eq!(trouble.rest(poll), poll);
+        assert_eq!((trouble.rest(poll), trouble.what()), (poll, None));
     }
 
     #[test]

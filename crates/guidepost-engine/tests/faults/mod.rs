@@ -81,6 +81,8 @@ async fn a_full_disk_stops_new_work_and_once_it_is_freed_everything_goes_on() {
     fill(disk);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let at_rest = count(&begun);
+    let why = running.trouble().borrow().clone().unwrap();
+    assert!(why.contains("database or disk is full"), "{why}");
     assert!(at_rest < 60, "the disk was full too late");
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(count(&begun), at_rest, "work was begun that cannot be kept");
@@ -90,6 +92,7 @@ async fn a_full_disk_stops_new_work_and_once_it_is_freed_everything_goes_on() {
         assert_eq!(ended.status, Status::Completed);
         assert_eq!(bench.store.verify(&bench.tenant, *run).await.unwrap().problems, []);
     }
+    assert_eq!(*running.trouble().borrow(), None);
     running.stop().await;
     assert_eq!(
         begun.lock().unwrap().len(),

@@ -257,6 +257,7 @@ async fn a_call_that_is_never_answered_ends_in_time_and_a_slow_server_is_kept() 
     assert_eq!(told, (expected.to_owned(), true));
     assert!(begun.elapsed() < Duration::from_secs(5));
     tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(value(&tools, "cancelled", json!({})).await, json!("1"), "it was told");
     assert_eq!(value(&tools, "pid", Json::Null).await, pid, "it answers a ping, so it stays");
 }
 
@@ -283,6 +284,22 @@ async fn a_server_may_talk_as_much_as_it_likes() {
 }
 
 #[tokio::test]
+async fn a_tool_that_a_server_got_later_is_found() {
+    let tools = tools(server::place());
+    let (reason, _) = failure(&tools, "grown", json!({})).await;
+    assert!(reason.contains("has no tool `grown`"), "{reason}");
+    assert_eq!(value(&tools, "grow", json!({})).await, json!("done"));
+    // That the list changed is told beside the answer, not before it.
+    for _ in 0..100 {
+        if tools.perform(asked("grown", json!({}))).await == Outcome::Done(json!("new")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is not found");
+}
+
+#[tokio::test]
 async fn a_server_ends_with_whoever_started_it() {
     let tools = tools(server::place());
     let pid = value(&tools, "pid", Json::Null).await;
@@ -301,7 +318,7 @@ async fn a_server_ends_with_whoever_started_it() {
 #[tokio::test]
 async fn the_tools_of_a_server_are_counted_in_bounded_time() {
     let second = Duration::from_secs(1);
-    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(20));
+    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(22));
     let begun = Instant::now();
     let mute = tools(server::program("sleep", &["60"]));
     assert!(mute.count("desk", second).await.unwrap_err().reason.contains("within 1s"));

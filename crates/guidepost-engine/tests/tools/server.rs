@@ -1,6 +1,7 @@
 //! A tool server with every fault a server can have, one for each of its tools. It is this very test program, started again.
 
 use std::io::{BufRead as _, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use guidepost_engine::work::tool::ToolServer;
@@ -8,6 +9,12 @@ use serde_json::{Value as Json, json};
 
 /// The variable that makes this program a server.
 const IS_SERVER: &str = "GUIDEPOST_TEST_IS_TOOL_SERVER";
+
+/// Whether it got one more tool.
+static HAS_GROWN: AtomicBool = AtomicBool::new(false);
+
+/// How many calls nobody waits for any more.
+static CANCELLED: AtomicU32 = AtomicU32::new(0);
 
 /// The server as a step's handler starts it.
 pub(crate) fn place() -> ToolServer {
@@ -40,7 +47,9 @@ pub(crate) fn serve() {
     let mut calls = 0;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let asked: Json = serde_json::from_str(&line).unwrap();
-        if asked["method"] == "tools/call" {
+        if asked["method"] == "notifications/cancelled" {
+            CANCELLED.fetch_add(1, Ordering::Relaxed);
+        } else if asked["method"] == "tools/call" {
             calls += 1;
             std::thread::spawn(move || call(&asked, calls));
         } else if let Some(result) = answer(&asked) {
@@ -97,6 +106,8 @@ fn tools(cursor: &Json) -> Json {
         "loud",
         "picture",
         "calls",
+        "cancelled",
+        "grow",
     ];
     let mut tools: Vec<Json> = names
         .iter()
@@ -106,6 +117,9 @@ fn tools(cursor: &Json) -> Json {
         tools.push(
             json!({ "name": name, "inputSchema": { "type": "object" }, "outputSchema": sum }),
         );
+    }
+    if HAS_GROWN.load(Ordering::Relaxed) {
+        tools.push(json!({ "name": "grown", "inputSchema": { "type": "object" } }));
     }
     json!({ "tools": tools })
 }
@@ -126,6 +140,13 @@ fn call(asked: &Json, calls: u32) {
         "meta" => reply(id, &structured(&asked["params"]["_meta"])),
         "pid" => reply(id, &text(&std::process::id().to_string())),
         "calls" => reply(id, &text(&calls.to_string())),
+        "cancelled" => reply(id, &text(&CANCELLED.load(Ordering::Relaxed).to_string())),
+        "grow" => {
+            HAS_GROWN.store(true, Ordering::Relaxed);
+            say(r#"{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}"#);
+            reply(id, &text("done"));
+        }
+        "grown" => reply(id, &text("new")),
         "nap" => {
             std::thread::sleep(Duration::from_millis(200));
             reply(id, &text(&given.to_string()));

@@ -52,6 +52,7 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
         .start();
     let mut show = Show { cursor: None, no };
     let mut commits = running.commits();
+    let mut trouble = running.trouble();
     let mut idle_since: Option<tokio::time::Instant> = None;
     let why = loop {
         show.news(door, out).await?;
@@ -72,6 +73,11 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
         }
         tokio::select! {
             changed = commits.changed() => if changed.is_err() { break Why::Interrupted },
+            Ok(()) = trouble.changed() => {
+                if let Some(what) = trouble.borrow_and_update().as_deref() {
+                    out.aside_failure(&held_up(what));
+                }
+            }
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
             _ = tokio::signal::ctrl_c() => break Why::Interrupted,
         }
@@ -79,6 +85,13 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     running.stop().await;
     show.news(door, out).await?;
     end(door, no, &why, out).await
+}
+
+/// The store fails, which only somebody else can mend.
+fn held_up(what: &str) -> Failure {
+    Failure::new(Exit::Failed, "GP0307", "nothing new is begun, because the store fails")
+        .caused_by_text(what)
+        .hint("if the disk is full, make room; the run goes on by itself as soon as the store works again")
 }
 
 /// Why the command ends.

@@ -169,6 +169,7 @@ impl Connection {
         {
             return Ok(Arc::clone(known));
         }
+        *listing = None;
         let mut tools = Listing::new();
         let mut cursor = None;
         loop {
