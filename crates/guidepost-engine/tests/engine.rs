@@ -113,6 +113,12 @@ impl Bench {
     }
 }
 
+/// A tool server, in a process of its own.
+#[test]
+fn child() {
+    faults::serve_tools();
+}
+
 fn now() -> Timestamp {
     use guidepost_engine::world::{System, World as _};
     System.now()

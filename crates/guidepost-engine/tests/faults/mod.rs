@@ -1,5 +1,8 @@
 //! What an engine does while its surroundings fail: it loses nothing, says why it does nothing, and goes on by itself.
 
+#[path = "../tools/server.rs"]
+mod server;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,6 +11,7 @@ use guidepost_core::id::Tenant;
 use guidepost_core::input::Control;
 use guidepost_core::run::{PauseReason, Status};
 use guidepost_core::time::Span;
+use guidepost_engine::work::tool::Tools;
 use guidepost_engine::{Call, Engine, Handlers};
 use guidepost_store::Durability;
 use guidepost_store::sqlite::{Location, Sqlite};
@@ -15,6 +19,8 @@ use guidepost_store::testing::disk::{Disk, Failure, Plan};
 use serde_json::json;
 
 use crate::{Bench, data};
+
+pub(crate) use self::server::serve as serve_tools;
 
 const CHAIN: &str = "
 name: chain
@@ -151,4 +157,81 @@ async fn a_run_whose_workflow_is_damaged_is_held_back_until_it_is_mended() {
     assert_eq!(ended.status, Status::Completed);
     assert_eq!(data(&ended).as_object().unwrap().len(), 3);
     assert_eq!(bench.store.verify(&bench.tenant, run).await.unwrap().problems, []);
+}
+
+/// An engine with the tools of a server that has every fault.
+fn with_tools(bench: &Bench) -> Engine {
+    let tools = Tools::new(BTreeMap::from([("desk".to_owned(), server::place())]), false);
+    let handlers = Handlers::new().with("tool", Arc::new(tools));
+    Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).with_slots(100)
+}
+
+/// S4.3: whatever a tool server does, the run ends up in the state its workflow names, and knows why.
+#[tokio::test]
+async fn every_fault_of_a_tool_server_ends_in_a_named_state_with_a_sentence() {
+    let bench = Bench::new();
+    let mut runs = Vec::new();
+    for (tool, why) in [
+        ("exit", "was lost during the call of `exit`: it ended with exit status: 3"),
+        ("garbage", "was lost during the call of `garbage`: it sent "),
+        ("wrong_id", "it answered the request `9999`, which nobody made"),
+        ("hang", "did not answer the call of `hang` within 3s"),
+        ("giant", "the answer has more than 4194304 bytes"),
+        ("large", "has more than 1048576 bytes"),
+        ("fail", "the tool `fail` of `desk` failed: no ink"),
+        ("lie", "gave what its own description forbids: `/sum` "),
+        ("ecko", "did you mean `echo`?"),
+    ] {
+        let definition = format!(
+            "
+name: {tool}
+attributes: {{ why: {{ type: string }} }}
+initial: Call
+states:
+  Call:
+    tool: desk/{tool}
+    timeout: 3s
+    onDone: Fine
+    onError: {{ target: Broken, actions: {{ assign: {{ why: event.error }} }} }}
+  Broken: {{ type: final }}
+  Fine: {{ type: final }}
+"
+        );
+        // One after another, since a server that dies takes down every call.
+        let run = bench.start(&definition, json!({})).await;
+        let running = with_tools(&bench).for_run(run).start();
+        bench.until(run, |run| run.status.is_ended()).await;
+        running.stop().await;
+        runs.push((tool, why, run));
+    }
+    for (tool, why, run) in runs {
+        let ended = bench.load(run).await.run;
+        assert!(ended.active.contains_key("Broken"), "{tool}: {ended:#?}");
+        let told = data(&ended)["why"].as_str().unwrap_or_default().to_owned();
+        assert!(told.contains(why), "{tool}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_steps_at_once_share_one_server_and_a_crash_of_it_costs_only_attempts() {
+    let bench = Bench::new();
+    let items: Vec<u32> = (0..100).collect();
+    let definition = "
+name: many
+attributes: { items: { type: number, is_array: true }, said: { type: string, is_array: true } }
+steps:
+  - { name: Nap, for_each: items, concurrency: 100, tool: desk/nap, input: { number: '{{ item }}' }, output: [said] }
+  - { name: Crash, tool: desk/exit_once, retry: { max_attempts: 3, delay: 10ms } }
+";
+    let run = bench.start(definition, json!({ "items": items })).await;
+    let running = with_tools(&bench).start();
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    running.stop().await;
+    assert_eq!(ended.status, Status::Completed, "{ended:#?}");
+    let said = data(&ended)["said"].clone();
+    let expected: Vec<String> =
+        items.iter().map(|item| json!({ "number": item }).to_string()).collect();
+    assert_eq!(said, json!(expected), "each its own, in order");
+    let kinds = bench.kinds(run).await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "attempt_failed").count(), 1, "{kinds:?}");
 }

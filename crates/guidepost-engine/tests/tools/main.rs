@@ -1,7 +1,7 @@
 //! Tools of MCP servers, over real child processes and a real HTTP server: what a call carries and gives, and every way a
 //! server can fail. Each failure says which server, what happened, and whether trying again may help.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod server;
 mod web;
@@ -45,6 +45,16 @@ fn asked(tool: &str, input: Json) -> Call {
         attempt: 2,
         timeout: Some(Duration::from_secs(20)),
         child: None,
+    }
+}
+
+/// A program as a tool server.
+fn program(command: &str, arguments: &[&str]) -> ToolServer {
+    ToolServer::Stdio {
+        command: command.to_owned(),
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        env: BTreeMap::new(),
+        directory: None,
     }
 }
 
@@ -162,10 +172,10 @@ async fn a_tool_that_fails_says_why() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told() {
-    let told = failure(&tools(server::program("no-such-program", &[])), "x", json!({})).await;
+    let told = failure(&tools(program("no-such-program", &[])), "x", json!({})).await;
     let expected = "the tool server `desk` cannot be started: `no-such-program`: No such file or directory (os error 2)";
     assert_eq!(told, (expected.to_owned(), false));
-    let dies = server::program("sh", &["-c", "echo no licence >&2; exit 3"]);
+    let dies = program("sh", &["-c", "echo no licence >&2; exit 3"]);
     let (reason, may_retry) = failure(&tools(dies), "x", json!({})).await;
     assert!(may_retry, "{reason}");
     let expected = "the tool server `desk` did not begin to speak MCP: it ended with exit status: 3; the end of its \
@@ -175,7 +185,7 @@ async fn a_server_that_is_not_there_is_told() {
 
 #[tokio::test]
 async fn what_is_no_tool_server_is_found_out() {
-    let (reason, _) = failure(&tools(server::program("yes", &[])), "x", json!({})).await;
+    let (reason, _) = failure(&tools(program("yes", &[])), "x", json!({})).await;
     assert!(
         reason.contains("it wrote more than 1000 lines that are no messages of MCP"),
         "{reason}"
@@ -183,7 +193,7 @@ async fn what_is_no_tool_server_is_found_out() {
     assert!(reason.contains("on its stdout stood `y`"), "{reason}");
     let mut call = asked("x", json!({}));
     call.timeout = Some(Duration::from_millis(500));
-    let mute = tools(server::program("sleep", &["60"]));
+    let mute = tools(program("sleep", &["60"]));
     let (reason, may_retry) = failed(mute.perform(call).await);
     let expected = "the tool server `desk` did not begin to speak MCP within 500ms";
     assert_eq!((reason.as_str(), may_retry), (expected, true));
@@ -318,9 +328,9 @@ async fn a_server_ends_with_whoever_started_it() {
 #[tokio::test]
 async fn the_tools_of_a_server_are_counted_in_bounded_time() {
     let second = Duration::from_secs(1);
-    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(22));
+    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(23));
     let begun = Instant::now();
-    let mute = tools(server::program("sleep", &["60"]));
+    let mute = tools(program("sleep", &["60"]));
     assert!(mute.count("desk", second).await.unwrap_err().reason.contains("within 1s"));
     assert!(begun.elapsed() < Duration::from_secs(10));
 }

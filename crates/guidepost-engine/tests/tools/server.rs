@@ -1,5 +1,7 @@
 //! A tool server with every fault a server can have, one for each of its tools. It is this very test program, started again.
 
+#![expect(clippy::print_stderr, reason = "servers complain there")]
+
 use std::io::{BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,16 +27,6 @@ pub(crate) fn place() -> ToolServer {
             .map(str::to_owned)
             .into(),
         env: [(IS_SERVER.to_owned(), "1".to_owned())].into(),
-        directory: None,
-    }
-}
-
-/// A program as a tool server.
-pub(crate) fn program(command: &str, arguments: &[&str]) -> ToolServer {
-    ToolServer::Stdio {
-        command: command.to_owned(),
-        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-        env: std::collections::BTreeMap::new(),
         directory: None,
     }
 }
@@ -108,6 +100,7 @@ fn tools(cursor: &Json) -> Json {
         "calls",
         "cancelled",
         "grow",
+        "exit_once",
     ];
     let mut tools: Vec<Json> = names
         .iter()
@@ -146,6 +139,10 @@ fn call(asked: &Json, calls: u32) {
             say(r#"{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}"#);
             reply(id, &text("done"));
         }
+        "exit_once" if asked["params"]["_meta"]["io.github.guidepost/attempt"] == 1 => {
+            std::process::exit(3)
+        }
+        "exit_once" => reply(id, &text("at last")),
         "grown" => reply(id, &text("new")),
         "nap" => {
             std::thread::sleep(Duration::from_millis(200));
@@ -171,7 +168,7 @@ fn call(asked: &Json, calls: u32) {
         "lie" => reply(id, &structured(&json!({ "sum": "many" }))),
         "promise" => reply(id, &text("7")),
         "large" => reply(id, &text(&"x".repeat(2 * 1024 * 1024))),
-        "giant" => reply(id, &text(&"x".repeat(40 * 1024 * 1024))),
+        "giant" => reply(id, &text(&"x".repeat(6 * 1024 * 1024))),
         "loud" => {
             for number in 0..20_000 {
                 eprintln!("a word of no use, number {number}");
