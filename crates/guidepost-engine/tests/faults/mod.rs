@@ -98,7 +98,9 @@ async fn a_full_disk_stops_new_work_and_once_it_is_freed_everything_goes_on() {
         assert_eq!(ended.status, Status::Completed);
         assert_eq!(bench.store.verify(&bench.tenant, *run).await.unwrap().problems, []);
     }
-    assert_eq!(*running.trouble().borrow(), None);
+    let mut trouble = running.trouble();
+    let is_over = trouble.wait_for(Option::is_none);
+    tokio::time::timeout(Duration::from_secs(10), is_over).await.unwrap().unwrap();
     running.stop().await;
     assert_eq!(
         begun.lock().unwrap().len(),
@@ -182,6 +184,7 @@ async fn every_fault_of_a_tool_server_ends_in_a_named_state_with_a_sentence() {
         ("lie", "gave what its own description forbids: `/sum` "),
         ("ecko", "did you mean `echo`?"),
     ] {
+        let timeout = if tool == "hang" { "3s" } else { "30s" };
         let definition = format!(
             "
 name: {tool}
@@ -190,7 +193,7 @@ initial: Call
 states:
   Call:
     tool: desk/{tool}
-    timeout: 3s
+    timeout: {timeout}
     onDone: Fine
     onError: {{ target: Broken, actions: {{ assign: {{ why: event.error }} }} }}
   Broken: {{ type: final }}
