@@ -47,6 +47,12 @@ pub const LIST_ITEMS_MAX: usize = 10_000;
 /// Bytes of an event's data, or of one recorded fact, as JSON.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of one message of a tool server: a result of the largest size as a value and once more as text, with escapes.
+pub const TOOL_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Tools of one server. The largest have some hundreds; a list that never ends is a fault.
+pub const TOOLS_MAX: usize = 10_000;
+
 /// Bytes of a run's whole data, as JSON.
 pub const DATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 

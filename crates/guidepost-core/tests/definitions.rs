@@ -32,6 +32,7 @@ fn the_examples_have_no_problems() {
     for text in [
         include_str!("../../../examples/lead-qualification.yaml"),
         include_str!("../../../examples/release.yaml"),
+        include_str!("../../../examples/tool.yaml"),
     ] {
         check(text, expect![""]);
     }

@@ -192,3 +192,15 @@ pub(crate) fn outputs(names: &[String], value: Json) -> Result<Map<String, Json>
         (names, _) => Err(Failure::passing(format!("the result is no object with {names:?}"))),
     }
 }
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

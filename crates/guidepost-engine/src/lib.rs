@@ -155,6 +155,7 @@ impl Engine {
             root: self.root,
         };
         let (commits, committed) = watch::channel(0);
+        let (trouble, troubled) = watch::channel(None);
         let shell = Shell {
             store: self.store,
             tenant: self.tenant,
@@ -163,9 +164,10 @@ impl Engine {
             cancel,
             world: self.world,
             commits,
+            trouble,
         };
         let (stop, stopped) = watch::channel(false);
-        Running { stop, committed, task: tokio::spawn(shell.run(config, stopped)) }
+        Running { stop, committed, troubled, task: tokio::spawn(shell.run(config, stopped)) }
     }
 }
 
@@ -176,6 +178,7 @@ impl Engine {
 pub struct Running {
     stop: watch::Sender<bool>,
     committed: watch::Receiver<u64>,
+    troubled: watch::Receiver<Option<String>>,
     task: JoinHandle<()>,
 }
 
@@ -186,7 +189,15 @@ impl Running {
         self.committed.clone()
     }
 
-    /// Takes nothing new, keeps results that are there, gives back everything else, and waits until that is done.
+    /// Why the engine begins nothing new: what failed at the store, and how. `None` while all is well; the engine goes on
+    /// by itself as soon as the store works again.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.troubled.clone()
+    }
+
+    /// Takes nothing new, keeps results that are there, gives back everything else, and waits until that is done; while the
+    /// store is down, for one lease at most.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         if let Err(error) = self.task.await {

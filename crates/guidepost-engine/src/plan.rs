@@ -4,8 +4,8 @@ use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
 use guidepost_core::kernel::{self, Decision};
 use guidepost_core::machine::{Agent, Machine, StateIx, Work, WorkKind};
-use guidepost_core::record::Record;
-use guidepost_core::run::Run;
+use guidepost_core::record::{Paused, Record};
+use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
 
@@ -92,6 +92,53 @@ pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
 /// Whether work is filed as a task: what the engine does, and questions, which people find in the list.
 fn is_filed(machine: &Machine, run: &Run, ix: StateIx, work: &Work) -> bool {
     work.kind == WorkKind::Ask || kernel::is_engines(machine, run, ix)
+}
+
+/// A pause that needs no machine, for a run whose machine cannot be had; `None` if it does not go on anyway.
+pub(crate) fn quarantine(run: &Run, why: &str, at: Timestamp) -> Option<Batch> {
+    if !matches!(run.status, Status::Running | Status::Waiting) {
+        return None;
+    }
+    let detail =
+        format!("{why}; save the workflow as it was, then resume the run to go on with it");
+    let paused = Paused { reason: PauseReason::Quarantined, detail, by: String::new(), at };
+    let records = vec![Record::from(paused)];
+    let mut after = run.clone();
+    after.apply_all(&records).ok()?;
+    let leaves = leaves_by_name(&after);
+    Some(Batch {
+        records,
+        current_state: common_by_name(&leaves),
+        leaves,
+        run: after,
+        request: None,
+        recorded_at: at,
+        tasks: TaskChanges { fence: None, changes: Vec::new() },
+    })
+}
+
+/// The innermost active states, as their names tell it: a state's name begins with that of what it is in.
+fn leaves_by_name(run: &Run) -> Vec<String> {
+    let names = || run.active.keys().map(StateId::as_str).filter(|name| !name.is_empty());
+    let is_leaf = |name: &&str| !names().any(|other| is_below(other, name));
+    names().filter(is_leaf).map(str::to_owned).collect()
+}
+
+fn is_below(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The innermost state that contains all of these, as their names tell it; the root's name is empty.
+fn common_by_name(leaves: &[String]) -> String {
+    let Some((first, others)) = leaves.split_first() else { return String::new() };
+    let mut outer = first.as_str();
+    while !others.iter().all(|leaf| leaf == outer || is_below(leaf, outer)) {
+        outer = outer.rsplit_once('.').map_or("", |(outer, _)| outer);
+        if outer.is_empty() {
+            break;
+        }
+    }
+    outer.to_owned()
 }
 
 /// The end of a task that a record is.

@@ -6,6 +6,7 @@
 
 mod message;
 mod next;
+mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +21,7 @@ use guidepost_store::{
 
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
+use self::trouble::{Aside, Trouble, is_general};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
 use crate::plan;
@@ -63,7 +65,11 @@ pub struct Runner {
     /// The last claim got all it asked for, so there may be more.
     has_backlog: bool,
     is_finding: bool,
+    trouble: Trouble,
+    aside: Aside,
     is_stopping: bool,
+    /// When it stops, whatever is left to do: later its leases have run out anyway.
+    stop_by: Timestamp,
     has_stopped: bool,
 }
 
@@ -149,7 +155,10 @@ impl Runner {
             claiming: None,
             has_backlog: false,
             is_finding: false,
+            trouble: Trouble::default(),
+            aside: Aside::default(),
             is_stopping: false,
+            stop_by: Timestamp(i64::MAX),
             has_stopped: false,
         }
     }
@@ -165,7 +174,7 @@ impl Runner {
             Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),
             Message::Ended { held, outcome } => self.ended(&held, outcome, now, effects),
             Message::Extended(lost) => self.extended(lost, effects),
-            Message::Stop => self.stop(effects),
+            Message::Stop => self.stop(now, effects),
         }
         self.tick(now, effects);
     }
@@ -178,7 +187,7 @@ impl Runner {
             Stage::Idle | Stage::Loading | Stage::Committing(_) => None,
         });
         let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
-        resting.fold(self.next_poll.min(beat), Timestamp::min)
+        resting.fold(self.next_poll.min(beat).min(self.stop_by), Timestamp::min)
     }
 
     /// How many tasks it holds.
@@ -187,8 +196,14 @@ impl Runner {
         self.in_hand.len()
     }
 
+    /// Why no new work is taken: what failed at the store, and how; `None` if all is well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.what()
+    }
+
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let poll = self.config.poll;
+        let poll = self.trouble.rest(self.config.poll);
         // What lies further ahead than it was set is from before the clock was set back.
         let has_come = |at: Timestamp, after: Span| at <= now || at > now.after(after);
         let has_rested = |tracked: &Tracked| matches!(tracked.stage, Stage::Resting(until) if has_come(until, poll));
@@ -199,7 +214,8 @@ impl Runner {
             self.advance(run, now, effects);
         }
         if self.is_stopping {
-            self.finish_stopping(effects);
+            let is_late = has_come(self.stop_by, self.config.lease);
+            self.finish_stopping(is_late, effects);
             return;
         }
         if self.has_backlog {
@@ -272,10 +288,12 @@ impl Runner {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::warn!(%error, "claiming tasks failed");
+                self.trouble.failed("claiming tasks", false, &error);
                 return;
             }
         };
+        // With nothing in hand, nothing else would show that the store can be written again.
+        self.trouble.worked(!claimed.is_empty() || self.in_hand.is_empty() && self.runs.is_empty());
         self.has_backlog = claimed.len() >= limit && limit > 0;
         for Claimed { task, timed_out } in claimed {
             let run = task.id.run;
@@ -310,10 +328,11 @@ impl Runner {
         let due = match due {
             Ok(due) => due,
             Err(error) => {
-                tracing::warn!(%error, "looking for due timers failed");
+                self.trouble.failed("looking for due timers", false, &error);
                 return;
             }
         };
+        self.trouble.worked(false);
         if self.is_stopping {
             return;
         }
@@ -321,6 +340,9 @@ impl Runner {
             self.next_poll = now;
         }
         for run in due {
+            if self.aside.has(run, now) {
+                continue;
+            }
             let tracked = self.tracked(run);
             if matches!(tracked.stage, Stage::Idle)
                 && tracked.known.as_ref().is_some_and(|known| !has_due(known, now))
@@ -342,7 +364,6 @@ impl Runner {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        let rest = now.after(self.config.poll);
         let tracked = self.runs.get_mut(&run);
         let tracked = tracked.filter(|tracked| matches!(tracked.stage, Stage::Loading));
         let Some(tracked) = tracked else { return };
@@ -353,14 +374,17 @@ impl Runner {
                 self.forget(run, effects);
                 return;
             }
-            Err(NoMachine::Store(error)) if !matches!(error, StoreError::Damaged { .. }) => {
-                tracing::warn!(%run, %error, "loading a run failed; trying again");
-                tracked.stage = Stage::Resting(rest);
+            Err(NoMachine::Store(error)) if is_general(&error) => {
+                self.trouble.failed("loading a run", false, &error);
+                tracked.stage = Stage::Resting(now.after(self.trouble.rest(self.config.poll)));
                 return;
             }
             Err(error) => {
                 tracing::error!(%run, %error, "a run cannot be worked on");
-                self.forget(run, effects);
+                self.set_aside(run, now, effects);
+                if !matches!(error, NoMachine::Store(_)) {
+                    effects.push(Effect::Quarantine { run, why: error.to_string() });
+                }
                 return;
             }
         }
@@ -374,12 +398,20 @@ impl Runner {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        let rest = now.after(self.config.poll);
         let tracked = self.runs.get_mut(&run);
         let tracked = tracked.filter(|tracked| matches!(tracked.stage, Stage::Committing(_)));
         let Some(tracked) = tracked else { return };
         let Stage::Committing(in_flight) = std::mem::take(&mut tracked.stage) else { return };
         self.keep_promise(&in_flight.filed);
+        match &outcome {
+            Ok(_) => {
+                self.trouble.worked(true);
+                self.aside.take_up(run);
+            }
+            Err(error) if is_general(error) => self.trouble.failed("a commit", true, error),
+            Err(_) => {}
+        }
+        let rest = now.after(self.trouble.rest(self.config.poll));
         let tracked = self.tracked(run);
         match outcome {
             Ok(committed) => {
@@ -419,9 +451,23 @@ impl Runner {
                 tracked.known = None;
                 tracked.todo.push_front(in_flight.todo);
             }
-            Err(error) => {
+            Err(error) if !is_general(&error) => {
+                // Nothing was written, and it would be refused again.
+                tracing::error!(%run, %error, "a commit is refused");
+                match in_flight.todo {
+                    Todo::End(task, Ok(_)) => {
+                        let failure =
+                            Failure::lasting(format!("the store refuses the result: {error}"));
+                        tracked.todo.push_front(Todo::End(task, Err(failure)));
+                    }
+                    _ => {
+                        self.set_aside(run, now, effects);
+                        return;
+                    }
+                }
+            }
+            Err(_) => {
                 // Whether it happened is unknown. Decided again on what is there, it is taken once at most.
-                tracing::warn!(%run, %error, "a commit failed; looking again");
                 tracked.known = None;
                 tracked.todo.push_front(in_flight.todo);
                 tracked.stage = Stage::Resting(rest);
@@ -493,6 +539,7 @@ impl Runner {
     fn extended(&mut self, lost: Result<Vec<Held>, StoreError>, effects: &mut Vec<Effect>) {
         match lost {
             Ok(lost) => {
+                self.trouble.worked(true);
                 for held in lost {
                     let is_own = self
                         .in_hand
@@ -509,12 +556,13 @@ impl Runner {
                     }
                 }
             }
-            Err(error) => tracing::warn!(%error, "extending leases failed"),
+            Err(error) => self.trouble.failed("extending leases", true, &error),
         }
     }
 
-    fn stop(&mut self, effects: &mut Vec<Effect>) {
+    fn stop(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.is_stopping = true;
+        self.stop_by = now.after(self.config.lease);
         for tracked in self.runs.values_mut() {
             // Results that are there are kept; what has not begun is given back.
             tracked.todo.retain(|todo| matches!(todo, Todo::End(..)));
@@ -536,14 +584,19 @@ impl Runner {
         }
     }
 
-    fn finish_stopping(&mut self, effects: &mut Vec<Effect>) {
+    fn finish_stopping(&mut self, is_late: bool, effects: &mut Vec<Effect>) {
         let is_busy = self.claiming.is_some()
             || self
                 .runs
                 .values()
                 .any(|tracked| !matches!(tracked.stage, Stage::Idle) || !tracked.todo.is_empty());
-        if is_busy || self.has_stopped {
+        if is_busy && !is_late || self.has_stopped {
             return;
+        }
+        if is_busy {
+            tracing::error!(
+                "the store did not take what was to be kept; it is done anew by whoever comes next"
+            );
         }
         let held: Vec<Held> = self.in_hand.values().map(|own| own.task.held()).collect();
         self.in_hand.clear();
@@ -566,6 +619,12 @@ impl Runner {
         for task in own {
             self.unhold(&task, effects);
         }
+    }
+
+    /// Nothing can be done about a run, and that will hardly change by itself.
+    fn set_aside(&mut self, run: RunNo, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.aside.put(run, self.config.poll, now);
+        self.forget(run, effects);
     }
 
     /// Lets go of an attempt that is nobody's business any more, or whose task is somebody else's.

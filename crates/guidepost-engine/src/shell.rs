@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
+use crate::plan;
 use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
 use crate::work::{Handler, Handlers};
 use crate::world::World;
@@ -27,6 +28,8 @@ pub(crate) struct Shell {
     pub(crate) world: Arc<dyn World>,
     /// Counts what this engine committed.
     pub(crate) commits: watch::Sender<u64>,
+    /// Why no new work is taken, if that is so.
+    pub(crate) trouble: watch::Sender<Option<String>>,
 }
 
 impl Shell {
@@ -47,6 +50,13 @@ impl Shell {
                 self.commits.send_modify(|count| *count += 1);
             }
             runner.handle(message, self.world.now(), &mut effects);
+            self.trouble.send_if_modified(|told| {
+                let is_new = told.as_deref() != runner.trouble();
+                if is_new {
+                    *told = runner.trouble().map(str::to_owned);
+                }
+                is_new
+            });
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Stopped => return,
@@ -99,6 +109,12 @@ impl Shell {
                 Effect::Release(held) => {
                     if let Err(error) = store.release(&tenant, &owner, &held, now).await {
                         tracing::warn!(%error, "tasks could not be given back; their leases run out");
+                    }
+                    return;
+                }
+                Effect::Quarantine { run, why } => {
+                    if let Err(error) = quarantine(&*store, &tenant, run, &why, now).await {
+                        tracing::warn!(%run, %error, "a run could not be held back yet");
                     }
                     return;
                 }
@@ -183,7 +199,11 @@ fn broken_off(effect: &Effect) -> Option<Message> {
         Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
         Effect::Extend { .. } => Some(Message::Extended(Err(error()))),
-        Effect::Release(_) | Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => None,
+        Effect::Release(_)
+        | Effect::Quarantine { .. }
+        | Effect::Perform { .. }
+        | Effect::Abort(_)
+        | Effect::Stopped => None,
     }
 }
 
@@ -196,6 +216,20 @@ async fn load(
     let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(None) };
     let machine = machines.of(store, tenant, &loaded.head, &loaded.run).await?;
     Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
+}
+
+/// Pauses a run without its machine. If it moved meanwhile, it is looked at again.
+async fn quarantine(
+    store: &dyn Store,
+    tenant: &Tenant,
+    run: RunNo,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(()) };
+    let Some(batch) = plan::quarantine(&loaded.run, why, now) else { return Ok(()) };
+    store.commit(tenant, run, loaded.run.rev, batch).await?;
+    Ok(())
 }
 
 fn pause_until(wake: Timestamp, now: Timestamp) -> Duration {

@@ -1,9 +1,11 @@
 //! Who does what: handlers, by the queue whose tasks they do.
 
+mod address;
 pub mod agent;
 mod child;
 pub mod exec;
 pub mod http;
+pub mod tool;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

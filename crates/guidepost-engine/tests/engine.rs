@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod faults;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,14 +24,14 @@ use serde_json::{Value as Json, json};
 struct Bench {
     store: Arc<dyn Store>,
     tenant: Tenant,
-    _keep: tempfile::TempDir,
+    keep: tempfile::TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
         let keep = tempfile::tempdir().unwrap();
         let url = format!("{}?durability=process", keep.path().join("guidepost.db").display());
-        Self { store: guidepost_store::open(&url).unwrap(), tenant: Tenant::default(), _keep: keep }
+        Self { store: guidepost_store::open(&url).unwrap(), tenant: Tenant::default(), keep }
     }
 
     async fn start(&self, definition: &str, data: Json) -> RunNo {
@@ -109,6 +111,12 @@ impl Bench {
         let batch = plan::batch(&machine, &loaded.run, decision, after, None, now(), |_| None);
         self.store.commit(&self.tenant, run, loaded.run.rev, batch).await.unwrap();
     }
+}
+
+/// A tool server, in a process of its own.
+#[test]
+fn child() {
+    faults::serve_tools();
 }
 
 fn now() -> Timestamp {

@@ -189,6 +189,32 @@ async fn a_refusal_says_whether_trying_again_helps() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_large_or_never_comes_fails_the_request() {
+    let giant = "HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\nconnection: close\r\n\r\n";
+    let giant: &'static str = Box::leak(format!("{giant}{}", "x".repeat(2_000_000)).into());
+    let (url, _serve) = server(vec![giant]).await;
+    let http = Http::new(true).unwrap();
+    let told = failed(http.perform(call(WorkKind::Http, json!({ "url": url }))).await);
+    assert_eq!(told, ("the answer has more than 1048576 bytes".to_owned(), false));
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", mute.local_addr().unwrap());
+    let mut asked = call(WorkKind::Http, json!({ "url": url }));
+    asked.timeout = Some(Duration::from_millis(200));
+    let begun = Instant::now();
+    let (reason, may_retry) = failed(http.perform(asked).await);
+    assert!(reason.contains("timed out") && may_retry, "{reason}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_command_may_complain_as_much_as_it_likes() {
+    let loud = "i=0; while [ $i -lt 20000 ]; do echo \"a word of no use, number $i\" >&2; i=$((i+1)); done; exit 4";
+    let (reason, may_retry) = failed(exec(json!({ "command": loud, "shell": true })).await);
+    assert!(reason.starts_with("`sh` ended with exit status: 4: ") && may_retry, "{reason}");
+    assert!(reason.ends_with("number 19999") && reason.len() < 3_000, "{}", reason.len());
+}
+
+#[tokio::test]
 async fn private_addresses_are_not_reached_by_any_name() {
     let (url, serve) = server(vec![JSON]).await;
     let port = url.rsplit(':').next().unwrap().trim_end_matches("/x").to_owned();

@@ -130,8 +130,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Check that histories are whole and fold to what is stored
     Verify(Verify),
-    /// Tell which store is used, and how it is
-    Doctor,
+    /// Tell which store is used and how it is, and whether the tool servers answer
+    Doctor(Doctor),
     /// Explain an error code
     Explain(Explain),
     /// Serve agents over MCP on stdin and stdout
@@ -384,7 +384,10 @@ pub(crate) struct Run {
     /// A program that `exec` steps may run; `*` for any. May be given several times
     #[arg(long, value_name = "PROGRAM", env = "GUIDEPOST_ALLOW_EXEC", value_delimiter = ',')]
     pub(crate) allow_exec: Vec<String>,
-    /// Let `http` steps reach this machine and private networks
+    /// The tool servers that `tool` steps may call.
+    #[command(flatten)]
+    pub(crate) tool_servers: ToolServers,
+    /// Let `http` and `tool` steps reach this machine and private networks
     #[arg(long)]
     pub(crate) allow_private: bool,
     /// Pieces of work done at once, at most
@@ -393,6 +396,25 @@ pub(crate) struct Run {
     /// How soon another process may take over after this one dies
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub(crate) lease: Span,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The tool servers to look at.
+    #[command(flatten)]
+    pub(crate) tool_servers: ToolServers,
+    /// Let tool servers be on this machine and in private networks
+    #[arg(long)]
+    pub(crate) allow_private: bool,
+}
+
+/// Which tool servers there are.
+#[derive(Debug, Args)]
+pub(crate) struct ToolServers {
+    /// The file that names tool servers, as `mcpServers`; by default guidepost/tools.json in the user's configuration
+    #[arg(long, value_name = "FILE", env = "GUIDEPOST_TOOLS")]
+    pub(crate) tools: Option<String>,
 }
 
 /// Arguments of `tasks`.

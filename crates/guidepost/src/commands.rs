@@ -87,7 +87,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Replay(args) => wait_for(replay::run(args, &Door::open(global)?, out)),
         Command::Diff(args) => wait_for(diff::run(args, &Door::open(global)?, out)),
         Command::Verify(args) => wait_for(verify::run(args, &Door::open(global)?, out)),
-        Command::Doctor => wait_for(doctor::run(&Door::open(global)?, out)),
+        Command::Doctor(args) => wait_for(doctor::run(args, &Door::open(global)?, out)),
         Command::Mcp(args) => work_for(mcp::run(args, global)),
     }
 }

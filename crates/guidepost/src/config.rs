@@ -1,4 +1,6 @@
-//! Which store a command works on, and who it works for.
+//! Which store a command works on, who it works for, and what it may call.
+
+pub(crate) mod tools;
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -81,6 +81,13 @@ pub enum Effect {
         /// What was decided.
         batch: Box<Batch>,
     },
+    /// Hold back a run whose machine cannot be had, so that whoever finds it reads why. No answer is waited for.
+    Quarantine {
+        /// The run.
+        run: RunNo,
+        /// What is wrong with its machine.
+        why: String,
+    },
     /// Do a piece of work.
     Perform {
         /// The task.

@@ -162,7 +162,10 @@ impl Script {
                 answer(self.store.release(&tenant, "runner", &held, self.now)).unwrap();
                 return None;
             }
-            Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return None,
+            Effect::Quarantine { .. }
+            | Effect::Perform { .. }
+            | Effect::Abort(_)
+            | Effect::Stopped => return None,
         })
     }
 
@@ -196,6 +199,7 @@ fn brief(effect: &Effect) -> String {
         Effect::FindDue { .. } => "find due".to_owned(),
         Effect::Load(_) => "load".to_owned(),
         Effect::Commit { .. } => "commit".to_owned(),
+        Effect::Quarantine { run, .. } => format!("quarantine {run}"),
         Effect::Perform { held, .. } => format!("perform {}/{}", held.task, held.attempt),
         Effect::Abort(held) => format!("abort {}/{}", held.task, held.attempt),
         Effect::Extend { .. } => "extend".to_owned(),

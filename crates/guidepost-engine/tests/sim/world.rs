@@ -460,6 +460,8 @@ impl World {
                 let _ = at_once(store.release(&tenant, &owner, &held, self.clock(node)));
                 return None;
             }
+            // Every machine is there, in this world.
+            Effect::Quarantine { .. } => return None,
             Effect::Perform { held, queue, call } => {
                 self.perform(node, held, &queue, *call);
                 return None;
@@ -707,6 +709,7 @@ fn name_of(effect: &Effect) -> &'static str {
         Effect::FindDue { .. } => "FindDue",
         Effect::Load(_) => "Load",
         Effect::Commit { .. } => "Commit",
+        Effect::Quarantine { .. } => "Quarantine",
         Effect::Perform { .. } => "Perform",
         Effect::Abort(_) => "Abort",
         Effect::Extend { .. } => "Extend",

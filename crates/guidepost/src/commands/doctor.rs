@@ -1,11 +1,16 @@
-//! `guidepost doctor`: which store is used, why, and how it is.
+//! `guidepost doctor`: which store is used, why, and how it is; and whether the tool servers answer.
+
+use std::time::Duration;
 
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
+use guidepost_engine::work::tool::Tools;
 use guidepost_server::ops::{FindRuns, FindWorkflows, Stranded, WorkflowHit};
 use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json, json};
 
+use crate::args;
+use crate::config::tools;
 use crate::door::{self, Door};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -14,12 +19,20 @@ use crate::output::Output;
 const COUNTED_MAX: usize = 1_000;
 const CHECKED_MAX: usize = 20;
 
-/// Tells about the store.
+/// How long a tool server may take to start and to tell its tools.
+const TOOLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tells about the store and the tool servers.
 ///
 /// # Errors
 ///
-/// If the store cannot be opened or read: then that is what is wrong.
-pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+/// If the store cannot be opened or read, or the file of tool servers: then that is what is wrong.
+pub(crate) async fn run(
+    args: &args::Doctor,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let servers = look_at_servers(args).await?;
     let store = door.ops.store().describe();
     let workflows = door
         .ops
@@ -50,7 +63,8 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
         }
     }
     let stranded = door.ops.stranded(COUNTED_MAX).await?;
-    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty();
+    let are_reached = servers.iter().all(|server| server.tools.is_ok());
+    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
     if out.is_json() {
         out.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -62,6 +76,7 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
             "stranded_runs": stranded,
+            "tool_servers": servers.iter().map(ServerLook::as_json).collect::<Vec<_>>(),
             "ok": is_well,
         }));
         return Ok(if is_well { Exit::Ok } else { Exit::Failed });
@@ -75,6 +90,13 @@ pub(crate) async fn run(door: &Door, out: &mut Output) -> Result<Exit, Failure> 
         by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
     out.line(format!("runs        {counted}{}", plus(runs.next.as_deref())));
+    for server in &servers {
+        let name = &server.name;
+        match &server.tools {
+            Ok(count) => out.line(format!("tools       {name}: {count}")),
+            Err(reason) => out.refusal(format!("problem     {reason}")),
+        }
+    }
     for name in unfinished.iter().map(|name| shown(name)) {
         out.line(format!(
             "note        workflow {name} has no states yet: it is being written by SQL"
@@ -129,6 +151,45 @@ fn named(tasks: &[TaskId]) -> String {
         more => format!(" and {more} more"),
     };
     format!("{}{more}", shown.join(", "))
+}
+
+/// What was found out about a tool server.
+struct ServerLook {
+    name: String,
+    /// How many tools it has, or why that is not known.
+    tools: Result<usize, String>,
+}
+
+impl ServerLook {
+    fn as_json(&self) -> Json {
+        match &self.tools {
+            Ok(count) => json!({ "name": self.name, "tools": count }),
+            Err(reason) => json!({ "name": self.name, "problem": reason }),
+        }
+    }
+}
+
+/// Opens all tool servers at once, each for a bounded time.
+async fn look_at_servers(args: &args::Doctor) -> Result<Vec<ServerLook>, Failure> {
+    let servers = tools::servers(&args.tool_servers)?;
+    let names: Vec<String> = servers.keys().cloned().collect();
+    let tools = Tools::new(servers, args.allow_private);
+    let looks = names.into_iter().map(|name| {
+        let tools = tools.clone();
+        tokio::spawn(async move {
+            let found = tools.count(&name, TOOLS_TIMEOUT).await;
+            ServerLook { name, tools: found.map_err(|failure| failure.reason) }
+        })
+    });
+    let looks: Vec<_> = looks.collect();
+    let mut seen = Vec::new();
+    for look in looks {
+        seen.push(look.await.map_err(|error| {
+            Failure::new(Exit::Failed, "GP0457", "a tool server could not be looked at")
+                .caused_by(&error)
+        })?);
+    }
+    Ok(seen)
 }
 
 /// A workflow's name; an empty one in quotes, so that it is seen.

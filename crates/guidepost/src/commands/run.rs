@@ -11,6 +11,7 @@ use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::work::agent::Agents;
 use guidepost_engine::work::exec::{Allowed, Exec};
 use guidepost_engine::work::http::Http;
+use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, plan};
 use guidepost_server::ops::{Detail, FindTasks, ReadHistory, Standing, WhereAmI};
@@ -20,6 +21,7 @@ use serde_json::json;
 
 use super::start;
 use crate::args;
+use crate::config::tools;
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -39,16 +41,18 @@ const PAGE: usize = 100;
 ///
 /// If the file or workflow cannot be used, there is no such run, or the store fails.
 pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let handlers = handlers(args)?;
     let standing = begin(args, door, out).await?;
     let no = standing.name.run_no;
     let running = Engine::new(door.ops.shared_store())
-        .with_handlers(handlers(args)?)
+        .with_handlers(handlers)
         .with_slots(args.slots)
         .with_lease(args.lease)
         .for_run(no)
         .start();
     let mut show = Show { cursor: None, no };
     let mut commits = running.commits();
+    let mut trouble = running.trouble();
     let mut idle_since: Option<tokio::time::Instant> = None;
     let why = loop {
         show.news(door, out).await?;
@@ -69,6 +73,11 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
         }
         tokio::select! {
             changed = commits.changed() => if changed.is_err() { break Why::Interrupted },
+            Ok(()) = trouble.changed() => {
+                if let Some(what) = trouble.borrow_and_update().as_deref() {
+                    out.aside_failure(&held_up(what));
+                }
+            }
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
             _ = tokio::signal::ctrl_c() => break Why::Interrupted,
         }
@@ -76,6 +85,13 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     running.stop().await;
     show.news(door, out).await?;
     end(door, no, &why, out).await
+}
+
+/// The store fails, which only somebody else can mend.
+fn held_up(what: &str) -> Failure {
+    Failure::new(Exit::Failed, "GP0307", "nothing new is begun, because the store fails")
+        .caused_by_text(what)
+        .hint("if the disk is full, make room; the run goes on by itself as soon as the store works again")
 }
 
 /// Why the command ends.
@@ -114,13 +130,15 @@ fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
         programs => Allowed::Only(programs.iter().cloned().collect::<BTreeSet<_>>()),
     };
     let http = Http::new(args.allow_private).map_err(|failure| {
-        Failure::new(Exit::Failed, "GP0458", "requests over HTTP cannot be made here")
+        Failure::new(Exit::Failed, "GP0457", "requests over HTTP cannot be made here")
             .caused_by(&failure)
     })?;
+    let tools = Tools::new(tools::servers(&args.tool_servers)?, args.allow_private);
     Ok(Handlers::new()
         .with(plan::AGENT_QUEUE, Arc::new(Agents))
         .with("exec", Arc::new(Exec { allowed }))
-        .with("http", Arc::new(http)))
+        .with("http", Arc::new(http))
+        .with("tool", Arc::new(tools)))
 }
 
 /// Whether a run, and everything it launched, can go on only by somebody else or at a time far away.
@@ -147,7 +165,10 @@ async fn rests(door: &Door, no: RunNo, run: &Run) -> Result<bool, Failure> {
 
 /// Whether the command itself serves a queue.
 fn is_ours(queue: &str) -> bool {
-    matches!(queue, plan::AGENT_QUEUE | "exec" | "http" | "run" | guidepost_store::CANCEL_QUEUE)
+    matches!(
+        queue,
+        plan::AGENT_QUEUE | "exec" | "http" | "tool" | "run" | guidepost_store::CANCEL_QUEUE
+    )
 }
 
 async fn tasks_of(door: &Door, no: RunNo) -> Result<Vec<Task>, Failure> {

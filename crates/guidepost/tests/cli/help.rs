@@ -80,7 +80,7 @@ fn the_overview_shows_the_first_steps() {
           replay      Decide a run's history again, without any effect, and compare
           diff        Show where two runs part and what differs
           verify      Check that histories are whole and fold to what is stored
-          doctor      Tell which store is used, and how it is
+          doctor      Tell which store is used and how it is, and whether the tool servers answer
           explain     Explain an error code
           mcp         Serve agents over MCP on stdin and stdout
           connect     Print, or with --write make, the MCP entry an agent needs

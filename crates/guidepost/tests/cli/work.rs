@@ -138,3 +138,84 @@ fn a_run_waits_for_people_and_workers() {
 
     "#]]);
 }
+
+/// S4.3: a tool of an MCP server, which is Guidepost itself here; and what `doctor` tells of such servers.
+#[test]
+fn a_step_calls_a_tool_of_a_server_that_the_operator_names() {
+    let mut talk = Conversation::new();
+    talk.file("tool.yaml", include_str!("../../../../examples/tool.yaml"));
+    let servers = include_str!("../../../../examples/tools.json");
+    let own = format!("\"command\": {:?}", env!("CARGO_BIN_EXE_guidepost"));
+    talk.file("tools.json", &servers.replace("\"command\": \"guidepost\"", &own));
+    talk.file("odd.json", r#"{ "mcpServers": { "a": { "comand": "x" }, "b": {} } }"#);
+    talk.file("gone.json", r#"{ "mcpServers": { "gone": { "command": "/no/such/program" } } }"#);
+    talk.file("guidepost.db", "");
+    talk.type_("run tool.yaml --tools tools.json")
+        .type_("run tool.yaml")
+        .type_("run tool.yaml --tools odd.json")
+        .type_("doctor --tools tools.json")
+        .type_("doctor --tools gone.json")
+        .type_("doctor --tools none.json");
+    talk.expect(&expect![[r#"
+        $ guidepost run tool.yaml --tools tools.json
+        e-1 rev 1 tester: started logbook
+        e-2 rev 2: began in Open
+        e-3 rev 3: done, Open -> Look with <<{"opened":"started\nrun r-2 observed rev 2\nstate: Executing (2 of 5)\ngoal: < <tidy the inbox> >\ndo: Record what you do; send done or failed at the end.\nnext…>>
+        e-4 rev 4: done, Look -> END with <<{"open":"2 runs\nr-2 observed rev 2 in Executing, agent tester: < <tidy the inbox> >\nr-1 logbook@1 rev 3 in Look, agent tester\n"}>>
+        e-5 rev 5: completed
+
+        run r-1 logbook@1 rev 5 completed
+        state: END (4 of 4)
+        have: goal=<<tidy the inbox>> opened=<<started run r-2 observed rev 2 state: Executing (2 of 5) goal: < <tidy the inbox…>> open=<<2 runs r-2 observed rev 2 in Executing, agent tester: < <tidy the inbox> > r-1 l…>>
+        next: nothing, the run is completed
+
+        $ guidepost run tool.yaml
+        e-1 rev 1 tester: started logbook
+        e-2 rev 2: began in Open
+        e-3 rev 3: attempt 1 of Open failed: <<`guidepost/guidepost_start` needs a tool server, and none is known here; whoever runs this names servers in a file, and the file with `--tools FILE`>>
+        e-4 rev 4: failed, Open -> Stuck with <<{"error":"`guidepost/guidepost_start` needs a tool server, and none is known here; whoever runs this names servers in a file, and the file with `--tools FILE`"}>>
+
+        run r-3 logbook@1 rev 4 waiting
+        state: Stuck (3 of 4)
+        question: <<The tool server failed. Try again?>>
+        have: goal=<<tidy the inbox>>
+        next:
+        - Again
+        - Give up
+        once it can go on, `guidepost run r-3` goes on
+        exit 5
+
+        $ guidepost run tool.yaml --tools odd.json
+        ! error[GP0460]: the tool servers cannot be used: `a` has `comand`, which means nothing here; did you mean `command`?
+        !   --> odd.json
+        ! hint: `guidepost explain GP0460` shows the form of the file
+        exit 1
+
+        $ guidepost doctor --tools tools.json
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 running, 1 waiting, 1 completed
+        tools       guidepost: 8
+        health      ok: the newest histories are whole, and every run has its tasks
+
+        $ guidepost doctor --tools gone.json
+        guidepost   0.1.0
+        store       sqlite:[HERE]/guidepost.db
+        chosen by   the nearest guidepost.db upward
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        1 running, 1 waiting, 1 completed
+        problem     the tool server `gone` cannot be started: `/no/such/program`: No such file or directory (os error 2)
+        exit 1
+
+        $ guidepost doctor --tools none.json
+        ! error[GP0452]: `none.json` cannot be read
+        !   caused by: No such file or directory (os error 2)
+        ! hint: name the file of tool servers with --tools or GUIDEPOST_TOOLS
+        exit 4
+
+    "#]]);
+}

@@ -7,6 +7,7 @@
 
 mod agent;
 mod run;
+mod tool;
 
 use std::path::Path;
 use std::process::Command;

@@ -26,7 +26,7 @@ fn definition(log: &Path) -> String {
     )
 }
 
-fn guidepost(directory: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn guidepost(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guidepost"));
     command
         .current_dir(directory)
