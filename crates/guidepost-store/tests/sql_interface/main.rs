@@ -1341,6 +1341,8 @@ fn nested() -> NewVersion {
             transition("Drafted", Some("Work.Draft"), "Work.Check", "event"),
             transition("Found", Some("Work.Check.Facts.Look"), "Work.Check.Facts.Found", "event"),
         ],
+        steps: vec![],
+        metadata: serde_json::Value::Null,
         by: "tester".to_owned(),
         at: Timestamp(0),
     }
