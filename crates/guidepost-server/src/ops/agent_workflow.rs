@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use guidepost_core::id::{Branch, RunNo, RunRef, StateId};
-use guidepost_core::machine::{Machine, StateIx};
+use guidepost_core::machine::{Machine, State, StateIx};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Role, Turn, TurnFilter, thread_name};
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::current::Current;
-use super::{OpError, Ops};
+use super::{OpError, Ops, sensitive};
 
 /// Turns read at a time.
 const PAGE: usize = 1_000;
@@ -224,7 +224,9 @@ impl Ops {
                 workflow_id: id.to_string(),
                 agent_id: work.and_then(|work| work.name.clone()).unwrap_or_default(),
                 input: work.and_then(|work| Some(work.prompt.as_ref()?.source().to_owned())),
-                result: (step_status == StepStatus::Completed).then(|| result(said)).flatten(),
+                result: (step_status == StepStatus::Completed)
+                    .then(|| if is_sensitive(machine, state) { hidden() } else { result(said) })
+                    .flatten(),
                 error: (step_status == StepStatus::Failed).then(|| error(&current.run)),
                 thread_id: thread,
                 status: step_status,
@@ -317,6 +319,16 @@ pub(super) fn expect_steps(current: &Current) -> Result<Vec<StateIx>, OpError> {
 fn place(machine: &Machine, run: &Run, steps: &[StateIx]) -> usize {
     let is_active = |ix: &StateIx| run.active.contains_key(&machine.state(*ix).id);
     steps.iter().position(is_active).unwrap_or(steps.len())
+}
+
+/// Whether a step gives something that its workflow calls sensitive.
+fn is_sensitive(machine: &Machine, state: &State) -> bool {
+    let attributes = state.output.iter().filter_map(|name| machine.attributes.get(name));
+    attributes.into_iter().any(|attribute| attribute.sensitive)
+}
+
+fn hidden() -> Option<String> {
+    Some(sensitive::HIDDEN.to_owned())
 }
 
 /// What the agent gave last.

@@ -635,3 +635,32 @@ async fn a_workflow_without_steps_and_a_run_of_another_kind_are_refused() {
     })
     .await;
 }
+
+/// What a workflow calls sensitive is not told as a result.
+#[tokio::test]
+async fn a_sensitive_result_is_hidden() {
+    on_every_store(async |desk| {
+        let definition = "name: keys
+attributes: { token: { type: string, sensitive: true } }
+agents: { smith: { type: scripted, answers: { Forge: s3cret } } }
+steps:
+  - { name: Forge, agent: smith, prompt: Forge a key., output: [token] }
+";
+        let define = guidepost_server::ops::Define {
+            text: definition.to_owned(),
+            file: "keys.yaml".to_owned(),
+            save: true,
+            allowed: guidepost_server::ops::Allowed::Everything,
+            caller: "ada".to_owned(),
+        };
+        let version = desk.ops.define(&define).await.unwrap().version().unwrap();
+        let none = serde_json::Map::new();
+        let mine =
+            desk.ops.create_agent_workflow_of("keys", version, &none, "ada").await.unwrap();
+        let done = desk.execute(&mine).await;
+        assert_eq!(results(&done), [Some("(sensitive)")]);
+        let told = serde_json::to_string(&done).unwrap();
+        assert!(!told.contains("s3cret"), "{told}");
+    })
+    .await;
+}
