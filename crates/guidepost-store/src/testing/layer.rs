@@ -8,10 +8,10 @@ use guidepost_core::recorded::Fact;
 use guidepost_core::time::Timestamp;
 
 use crate::{
-    Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
-    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
-    RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified, VersionSummary, Wanted, Wording,
-    Workflow, WorkflowFilter, WorkflowSummary,
+    Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
+    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
+    RunFilter, RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified,
+    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// Declares [`Layer`] and makes each one a store, from one list of the store's methods.

@@ -226,7 +226,7 @@ fn steps_are_given_one_by_one() {
         r-1: version 2 -> 3, rev 5
 
         $ guidepost add-step r-1 '{ nam: Publish }'
-        ! error[GP0403]: 1 problem in ``, nothing saved
+        ! error[GP0403]: 1 problem in `steps`, nothing saved
         !   - line 1:206: a state has no key `nam` [GP0103]
         ! hint: correct them and try again
         exit 1
