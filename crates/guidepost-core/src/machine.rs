@@ -6,6 +6,7 @@
 
 pub mod expr;
 pub mod schema;
+mod sequence;
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;

@@ -115,6 +115,8 @@ pub struct UnknownStatus;
 pub enum PauseReason {
     /// Somebody asked for it.
     Requested,
+    /// It was created, and nobody has let it begin yet.
+    Pending,
     /// Its machine cannot come to rest.
     Stuck,
     /// A limit was reached.
@@ -129,6 +131,7 @@ impl PauseReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
+            Self::Pending => "pending",
             Self::Stuck => "stuck",
             Self::OverLimit => "over_limit",
             Self::Quarantined => "quarantined",

@@ -1,4 +1,7 @@
-//! From a decision to what is committed: the records, the state they lead to, and the tasks they begin and end.
+//! From a decision to what is committed: the records, the state they lead to, the tasks they begin and end, and what is said
+//! in the threads of agents.
+
+mod said;
 
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
@@ -50,9 +53,15 @@ pub fn batch(
     let mut changes = Vec::new();
     for record in &decision.records {
         changes.extend(ended_by(record, before));
+        changes.extend(said::answer(record, machine, before, &after).map(TaskChange::Say));
     }
     for effect in &decision.effects {
-        changes.extend(asked_by(effect, machine, &after, recorded_at, &mut lease));
+        let asked = asked_by(effect, machine, &after, recorded_at, &mut lease);
+        let begins = matches!(asked, Some(TaskChange::File(_)));
+        changes.extend(asked);
+        if begins {
+            changes.extend(said::prompt(effect, machine, &after).map(TaskChange::Say));
+        }
     }
     let leaves = kernel::leaves(machine, &after);
     Batch {

@@ -802,7 +802,10 @@ impl Runner {
                     }),
                     None => has_more |= self.config.queues.contains(&new.queue),
                 },
-                TaskChange::Retry { .. } | TaskChange::End { .. } | TaskChange::Forgive => {}
+                TaskChange::Retry { .. }
+                | TaskChange::End { .. }
+                | TaskChange::Forgive
+                | TaskChange::Say(_) => {}
             }
         }
         (own, has_more)

@@ -94,6 +94,16 @@ impl Handlers {
         self.with(format!("task:{name}"), Arc::new(Function(function)))
     }
 
+    /// Lets a function be the agent of this name.
+    #[must_use]
+    pub fn agent<F, Fut>(self, name: &str, function: F) -> Self
+    where
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Json, Failure>> + Send + 'static,
+    {
+        self.with(format!("agent:{name}"), Arc::new(Function(function)))
+    }
+
     /// The queues that are served.
     #[must_use]
     pub fn queues(&self) -> Vec<String> {

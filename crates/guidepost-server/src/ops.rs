@@ -55,12 +55,15 @@
 //! ```
 
 mod advance;
+mod agent_workflow;
+mod agent_workflows;
 mod bounds;
 mod catalog;
 mod checkpoint;
 mod control_run;
 mod current;
 mod define;
+mod delete_run;
 mod diff;
 mod digest;
 mod error;
@@ -86,9 +89,11 @@ mod standing;
 mod start_run;
 mod stranded;
 mod tasks;
+mod timers;
 mod told;
 mod verify_run;
 mod wait;
+mod watch;
 mod way;
 mod where_am_i;
 
@@ -99,9 +104,14 @@ use guidepost_engine::Machines;
 pub use guidepost_engine::world::{System, World};
 use guidepost_store::Store;
 
+pub use self::agent_workflow::{AgentWorkflow, AgentWorkflowStep, StepStatus, WorkflowStatus};
+pub use self::agent_workflows::{
+    CreateAgentWorkflow, NewStep, RetryAgentWorkflow, WORKFLOWS_LISTED,
+};
 pub use self::checkpoint::{Checkpoint, Checkpointed, NamedPlace};
 pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition, leaves};
+pub use self::delete_run::{DeleteRun, Deleted};
 pub use self::diff::RunsDiffer;
 pub use self::error::{Kind, OpError, Problem};
 pub use self::fork::{Fork, Forked};
@@ -123,10 +133,12 @@ pub use self::standing::{RunName, Standing, StateNow};
 pub use self::start_run::{StartRun, Started};
 pub use self::stranded::Stranded;
 pub use self::tasks::{ClaimTasks, ClaimedTask, EndTask, FindTasks, WORKER_LEASE};
+pub use self::timers::{Due, Timers};
 pub(crate) use self::told::Part;
 pub use self::told::Told;
 pub use self::verify_run::RunVerified;
 pub use self::wait::{Wait, Waited};
+pub use self::watch::{NowAt, Seen, Watcher};
 pub use self::way::{Way, timer_in_words};
 pub use self::where_am_i::{Detail, WhereAmI};
 

@@ -4,10 +4,12 @@
 //! A reply names the run and its rev first and ends with what is legal next. Whatever users, agents or the web said stands
 //! between `<<` and `>>` (see [`foreign`]), so that nothing stored can pass for a part of the reply.
 
+mod agent_workflow;
 mod back;
 mod budget;
 mod definition;
 mod failure;
+mod follow;
 pub mod foreign;
 mod history;
 mod lists;
@@ -18,10 +20,12 @@ mod reading;
 mod standing;
 mod verified;
 
+pub use self::agent_workflow::{agent_workflow, agent_workflow_line};
 pub use self::back::{checkpointed, diff, forked, migrated, migrated_run, replayed, rolled_back};
 pub use self::budget::{REPLY_MAX, capped, size};
 pub use self::definition::{definition, workflow};
 pub use self::failure::error;
+pub use self::follow::{due, seen, standing_line};
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;

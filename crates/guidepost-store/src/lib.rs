@@ -30,6 +30,7 @@ pub mod sqlite;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod thread;
 
 use async_trait::async_trait;
 use guidepost_core::diagnostic::Explain;
@@ -42,12 +43,14 @@ use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 pub use self::place::open;
 pub use self::task::{
     CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
     TaskChanges, TaskFilter, TaskId,
 };
+pub use self::thread::{NewTurn, Role, Turn, TurnFilter, thread_name};
 
 /// The workflow of runs that are only recorded. Built in: it is never defined, and its states are what is observed.
 pub const OBSERVED: &str = "observed";
@@ -207,6 +210,17 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<RunNo>, StoreError>;
 
+    /// What was recorded after a place in the order of recording, over all runs: the feed for those who follow along.
+    /// Without a place nothing is listed, and the answer says where the feed is now.
+    ///
+    /// A place stays good when runs are deleted; what is gone is passed over.
+    async fn changes(
+        &self,
+        tenant: &Tenant,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Changes, StoreError>;
+
     /// Hands out tasks that are ready, those longest ready first in each queue, and those whose attempt took too long.
     /// Tasks of a run that is paused are not handed out, but for those that took too long.
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
@@ -249,6 +263,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Tasks by run, state, visit and branch, a page at a time.
     async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError>;
+
+    /// What was said in the threads of a run, thread after thread in the order they began, a page at a time.
+    async fn turns(&self, tenant: &Tenant, filter: &TurnFilter) -> Result<Page<Turn>, StoreError>;
+
+    /// Deletes a run and the runs below it, with all that belongs to them: histories, facts, tasks, threads, the keys that
+    /// started them. Gives the runs that are gone. Their numbers are never given again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchRun`], and [`StoreError::Refused`] if one of them is not over, or somebody waits for one: but for a
+    /// run that was created and never begun, a run is cancelled first.
+    async fn delete(&self, tenant: &Tenant, run: RunNo) -> Result<Vec<RunNo>, StoreError>;
 
     /// Checks a run's history: numbering, hash chain, payload digests, and that it folds to the stored state.
     ///
@@ -319,6 +345,10 @@ pub struct NewVersion {
     pub states: Vec<StateRow>,
     /// The transitions, in document order.
     pub transitions: Vec<TransitionRow>,
+    /// The steps, in order, if it is a plain list of agents' steps; else none.
+    pub steps: Vec<StepRow>,
+    /// What the author keeps with the workflow; null for nothing.
+    pub metadata: Json,
     /// Who saves it.
     pub by: String,
     /// When.
@@ -340,6 +370,19 @@ pub struct StateRow {
     pub guideline: Option<String>,
     /// What the state is.
     pub description: Option<String>,
+}
+
+/// A step of a plain list of agents' steps, as SQL shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRow {
+    /// The path of its state.
+    pub path: String,
+    /// The agent that does it.
+    pub agent: String,
+    /// What the agent is told, as it is written.
+    pub input: Option<String>,
+    /// What the author keeps with it; null for nothing.
+    pub metadata: Json,
 }
 
 /// A transition, as SQL shows it.
@@ -705,6 +748,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next: Option<String>,
+}
+
+/// A part of the feed of what is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The records, in the order they were recorded. Those of one run are in the order of its history.
+    pub items: Vec<(RunNo, Seq)>,
+    /// The place after them, to ask for what comes next.
+    pub at: u64,
 }
 
 /// What checking a history found.

@@ -6,6 +6,7 @@ mod catalogue;
 mod matches;
 mod runs;
 mod tasks;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,13 +22,15 @@ use guidepost_core::time::Timestamp;
 use self::catalogue::Catalogue;
 use self::runs::Runs;
 use self::tasks::Tasks;
-use crate::clock;
+use self::threads::Threads;
 use crate::{
-    Batch, Claim, Claimed, Committed, Created, Defined, Description, Durability, Entry, Held,
-    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, Store, StoreError, Task, TaskChanges, TaskFilter, Verified,
-    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
+    Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Durability, Entry,
+    Held, HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
+    Rewording, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskChanges, TaskFilter,
+    Turn, TurnFilter, Verified, VersionSummary, Wanted, Wording, Workflow, WorkflowFilter,
+    WorkflowSummary,
 };
+use crate::{clock, refuse};
 
 /// A store that keeps everything in memory.
 #[derive(Debug, Default)]
@@ -49,6 +52,9 @@ struct Holdings {
     catalogue: Catalogue,
     runs: Runs,
     tasks: Tasks,
+    threads: Threads,
+    /// All records in the order they were recorded.
+    recorded: Vec<(RunNo, Seq)>,
 }
 
 impl Memory {
@@ -69,12 +75,39 @@ impl Memory {
 }
 
 impl Holdings {
+    /// Notes that a run has records up to this one.
+    fn note(&mut self, run: RunNo, before: Seq, last: Seq) {
+        self.recorded.extend((before.0 + 1..=last.0).map(|seq| (run, Seq(seq))));
+    }
+
+    fn delete(&mut self, run: RunNo) -> Result<Vec<RunNo>, StoreError> {
+        let tree = self.runs.tree(run)?;
+        for (no, is_over) in &tree {
+            if !is_over {
+                return Err(refuse::alive(*no));
+            }
+            if let Some(above) = self.tasks.waiting_for(*no) {
+                return Err(refuse::waited_for(*no, above));
+            }
+        }
+        let gone: Vec<RunNo> = tree.into_iter().map(|(no, _)| no).collect();
+        self.runs.remove(&gone);
+        self.tasks.remove(&gone);
+        self.threads.remove(&gone);
+        Ok(gone)
+    }
+
     fn park(&mut self, held: &Held, child: RunNo, now: Timestamp) -> Result<(), StoreError> {
         let is_live = self.runs.of_task(child).is_some_and(|run| !run.status.is_ended());
         self.tasks.park(held, child, is_live, now)
     }
 
     fn change_tasks(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
+        let said = changes.changes.iter().filter_map(|change| match change {
+            TaskChange::Say(turn) => Some(turn.clone()),
+            _ => None,
+        });
+        self.threads.say(run, said, now);
         self.tasks.change(run, changes, now);
         if self.runs.of_task(run).is_some_and(|run| run.status.is_ended()) {
             self.tasks.end_all(run, self.runs.has_live_children(run), now);
@@ -140,6 +173,7 @@ impl Store for Memory {
                 own.catalogue.expect(&new.workflow, new.version)?;
                 let changes = batch.tasks.clone();
                 let created = own.runs.create(no, new, batch)?;
+                own.note(no, Seq(0), own.runs.get(no)?.seq());
                 own.change_tasks(no, changes, now);
                 created
             }
@@ -187,7 +221,9 @@ impl Store for Memory {
             if batch.records.iter().any(|record| matches!(record, Record::Restored(_))) {
                 held.bind(own.catalogue.version_of(&batch.run)?);
             }
+            let before = held.seq();
             let committed = held.commit(expected, batch)?;
+            own.note(run, before, committed.seq);
             own.change_tasks(run, changes, now);
             Ok(committed)
         })
@@ -199,7 +235,13 @@ impl Store for Memory {
         run: RunNo,
         facts: Vec<Fact>,
     ) -> Result<Recorded, StoreError> {
-        self.with(tenant, |own| own.runs.get_mut(run)?.record(facts, clock::now()))
+        self.with(tenant, |own| {
+            let held = own.runs.get_mut(run)?;
+            let before = held.seq();
+            let recorded = held.record(facts, clock::now())?;
+            own.note(run, before, recorded.last);
+            Ok(recorded)
+        })
     }
 
     async fn outcome(
@@ -247,6 +289,23 @@ impl Store for Memory {
         Ok(self.with(tenant, |own| own.runs.due(now, limit)))
     }
 
+    async fn changes(
+        &self,
+        tenant: &Tenant,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Changes, StoreError> {
+        Ok(self.with(tenant, |own| {
+            let all = &own.recorded;
+            let from = after.map_or(all.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
+            let from = from.min(all.len());
+            let to = from.saturating_add(limit).min(all.len());
+            let is_there = |(run, _): &&(RunNo, Seq)| own.runs.get(*run).is_ok();
+            let items = all[from..to].iter().filter(is_there).copied().collect();
+            Changes { items, at: to as u64 }
+        }))
+    }
+
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         Ok(self.with(tenant, |own| own.tasks.claim(claim, |run| own.runs.of_task(run))))
     }
@@ -289,6 +348,14 @@ impl Store for Memory {
 
     async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
         Ok(self.with(tenant, |own| own.tasks.list(filter)))
+    }
+
+    async fn turns(&self, tenant: &Tenant, filter: &TurnFilter) -> Result<Page<Turn>, StoreError> {
+        self.with(tenant, |own| Ok(own.threads.list(own.runs.get(filter.run)?.id(), filter)))
+    }
+
+    async fn delete(&self, tenant: &Tenant, run: RunNo) -> Result<Vec<RunNo>, StoreError> {
+        self.with(tenant, |own| own.delete(run))
     }
 
     async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {

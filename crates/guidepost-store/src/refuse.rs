@@ -1,6 +1,6 @@
 //! Refusals that every backend words alike.
 
-use guidepost_core::id::Version;
+use guidepost_core::id::{RunNo, Version};
 
 use crate::{StoreError, TaskId};
 
@@ -32,4 +32,22 @@ pub(crate) fn no_such_state(workflow: &str, state: &str) -> StoreError {
 /// Somebody else holds the task by now, or it is gone.
 pub(crate) fn lease_lost(task: &TaskId) -> StoreError {
     StoreError::LeaseLost { task: task.clone() }
+}
+
+/// A run that is not over is not deleted.
+pub(crate) fn alive(run: RunNo) -> StoreError {
+    StoreError::Refused {
+        what: format!("run `{run}` is not over, and only what is over can be deleted"),
+        hint: Some(format!("end it first, with `guidepost cancel {run}`")),
+    }
+}
+
+/// A run is not deleted while another waits for its end.
+pub(crate) fn waited_for(run: RunNo, by: RunNo) -> StoreError {
+    StoreError::Refused {
+        what: format!(
+            "run `{run}` cannot be deleted: run `{by}` launched it and has yet to take its result"
+        ),
+        hint: Some(format!("delete `{by}` once that is over: what it launched goes with it")),
+    }
 }

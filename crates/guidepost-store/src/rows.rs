@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{NewVersion, Source, StateRow, TransitionRow};
+use crate::{NewVersion, Source, StateRow, StepRow, TransitionRow};
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
 use guidepost_core::time::Timestamp;
 
@@ -17,6 +17,8 @@ impl NewVersion {
             source,
             states: states(machine),
             transitions: transitions(machine),
+            steps: steps(machine),
+            metadata: machine.state(Machine::ROOT).meta.clone(),
             by: by.to_owned(),
             at,
         }
@@ -45,6 +47,22 @@ pub fn states(machine: &Machine) -> Vec<StateRow> {
 pub fn transitions(machine: &Machine) -> Vec<TransitionRow> {
     let states = machine.states.iter();
     states.flat_map(|state| of_state(machine, state)).map(|(row, _)| row).collect()
+}
+
+/// The steps of a plain list of agents' steps, in order; none if the machine is anything else.
+#[must_use]
+pub fn steps(machine: &Machine) -> Vec<StepRow> {
+    let steps = machine.agent_steps().into_iter().map(|ix| machine.state(ix));
+    let row = |state: &State| {
+        let work = state.work.as_ref()?;
+        Some(StepRow {
+            path: state.id.to_string(),
+            agent: work.name.clone().unwrap_or_default(),
+            input: work.prompt.as_ref().map(|prompt| prompt.source().to_owned()),
+            metadata: state.meta.clone(),
+        })
+    };
+    steps.filter_map(row).collect()
 }
 
 /// A state's transitions, each with what it is made from.

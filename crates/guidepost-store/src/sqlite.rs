@@ -5,6 +5,7 @@
 //! `migrations/` is the schema, which is an interface of its own; `queries/` has one file per statement.
 
 mod catalogue;
+mod delete;
 mod fault;
 mod location;
 mod outcome;
@@ -14,6 +15,7 @@ mod readers;
 mod row;
 mod schema;
 mod tasks;
+mod threads;
 mod write;
 mod writer;
 
@@ -30,10 +32,10 @@ pub use self::location::Location;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::{
-    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
-    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
-    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
-    Workflow, WorkflowFilter, WorkflowSummary,
+    Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
+    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
+    RunFilter, RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified,
+    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// How long a call waits for another process to end its transaction.
@@ -209,6 +211,16 @@ impl Store for Sqlite {
         self.readers.read(move |db| read::due(db, &tenant, now, limit)).await
     }
 
+    async fn changes(
+        &self,
+        tenant: &Tenant,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Changes, StoreError> {
+        let tenant = tenant.clone();
+        self.readers.read(move |db| read::changes(db, &tenant, after, limit)).await
+    }
+
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let (tenant, claim) = (tenant.clone(), claim.clone());
         self.writer.write(move |db| tasks::claim(db, &tenant, &claim)).await
@@ -255,6 +267,16 @@ impl Store for Sqlite {
     async fn tasks(&self, tenant: &Tenant, filter: &TaskFilter) -> Result<Page<Task>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         self.readers.read(move |db| tasks::list(db, &tenant, &filter)).await
+    }
+
+    async fn turns(&self, tenant: &Tenant, filter: &TurnFilter) -> Result<Page<Turn>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.readers.read(move |db| threads::list(db, &tenant, &filter)).await
+    }
+
+    async fn delete(&self, tenant: &Tenant, run: RunNo) -> Result<Vec<RunNo>, StoreError> {
+        let tenant = tenant.clone();
+        self.writer.write(move |db| delete::delete(db, &tenant, run)).await
     }
 
     async fn verify(&self, tenant: &Tenant, run: RunNo) -> Result<Verified, StoreError> {

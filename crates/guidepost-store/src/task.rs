@@ -12,6 +12,8 @@ use guidepost_core::machine::WorkKind;
 use guidepost_core::time::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
+use crate::thread::NewTurn;
+
 /// The queue of what is left to do for runs launched by a run that has no use for them any more.
 pub const CANCEL_QUEUE: &str = "cancel";
 
@@ -109,6 +111,8 @@ pub enum TaskChange {
     },
     /// What was lost so far does not count any more: the run was resumed.
     Forgive,
+    /// Something is said in the thread of the work.
+    Say(NewTurn),
 }
 
 /// A task to file.

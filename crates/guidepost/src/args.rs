@@ -1,8 +1,10 @@
 //! What one can type. The doc comments here are the help texts, and `docs/cli.md` is made from them.
 
 mod back;
+mod follow;
 mod inputs;
 mod object;
+mod steps;
 
 use std::path::PathBuf;
 
@@ -14,9 +16,11 @@ use guidepost_core::time::Span;
 use guidepost_store::TaskId;
 
 pub(crate) use self::back::{Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
+pub(crate) use self::follow::{Timers, Watch};
 pub(crate) use self::inputs::{Inputs, Sent};
 pub(crate) use self::object::Object;
-use self::object::object;
+use self::object::{object, value};
+pub(crate) use self::steps::{AddStep, CreateSteps, Delete, StepList, Steps, StepsCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -108,8 +112,14 @@ pub(crate) enum Command {
     Read(Read),
     /// Print a run's history, oldest first
     History(History),
+    /// Workflows that are plain lists of agents' steps: create, execute, look, retry
+    Steps(Steps),
     /// List what is to be done, and do it as a worker
     Tasks(Tasks),
+    /// List what is due, and when
+    Timers(Timers),
+    /// Follow a run, or all runs, as things happen
+    Watch(Watch),
     /// Stop a run from taking inputs
     Pause(Control),
     /// Let a paused run go on
@@ -124,6 +134,10 @@ pub(crate) enum Command {
     Fork(Fork),
     /// Take live runs to another version of their workflow
     Migrate(Migrate),
+    /// Add a step to a run under way
+    AddStep(AddStep),
+    /// Delete a run with everything that belongs to it
+    Delete(Delete),
     /// Decide a run's history again, without any effect, and compare
     Replay(Replay),
     /// Show where two runs part and what differs
@@ -372,12 +386,15 @@ pub(crate) struct Start {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n\nKilling it at any moment is safe: `guidepost run RUN` goes on where it was."
+    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n  guidepost run --step 'scout=Find sources on tea' --step 'writer=Sum up: {{ previous }}'\n\nA file may be as plain as `steps: [{ agentId: scout, input: Find sources on tea }]`. Killing it at any moment is safe: `guidepost run RUN` goes on where it was."
 )]
 pub(crate) struct Run {
     /// A workflow file, a workflow, or a run to go on with
-    #[arg(value_name = "FILE|WORKFLOW|RUN")]
-    pub(crate) what: String,
+    #[arg(value_name = "FILE|WORKFLOW|RUN", required_unless_present = "step")]
+    pub(crate) what: Option<String>,
+    /// What is added to the file's list.
+    #[command(flatten)]
+    pub(crate) list: StepList,
     /// What the run begins with.
     #[command(flatten)]
     pub(crate) beginning: Beginning,
@@ -484,9 +501,9 @@ pub(crate) struct CompleteTask {
     /// The attempt, as `tasks claim` named it
     #[arg(long, value_name = "N")]
     pub(crate) attempt: u32,
-    /// What it gives
-    #[arg(long, value_name = "JSON", value_parser = object)]
-    pub(crate) output: Option<Object>,
+    /// What it gives: an object by names, or any value where it gives one thing
+    #[arg(long, value_name = "JSON", value_parser = value)]
+    pub(crate) output: Option<serde_json::Value>,
 }
 
 /// Arguments of `tasks fail`.

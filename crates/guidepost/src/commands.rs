@@ -1,11 +1,13 @@
 //! One file per command.
 
+mod add_step;
 mod apply;
 mod check;
 mod checkpoint;
 mod connect;
 mod control;
 mod define;
+mod delete;
 mod demo;
 mod diff;
 mod r#do;
@@ -27,9 +29,12 @@ mod run;
 mod show;
 mod simulate;
 mod start;
+mod steps;
 mod tasks;
+mod timers;
 mod verify;
 mod wait;
+mod watch;
 mod r#where;
 
 use std::future::Future;
@@ -62,7 +67,10 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Ls(args) => wait_for(ls::run(args, &Door::open(global)?, out)),
         Command::Show(args) => wait_for(show::run(args, &Door::open(global)?, out)),
         Command::Run(args) => work_for(run::run(args, &Door::open_or_make(global)?, out)),
+        Command::Steps(args) => work_for(steps::run(args, &Door::open_or_make(global)?, out)),
         Command::Tasks(args) => wait_for(tasks::run(args, &Door::open(global)?, out)),
+        Command::Timers(args) => wait_for(timers::run(args, &Door::open(global)?, out)),
+        Command::Watch(args) => wait_for(watch::run(args, &Door::open(global)?, out)),
         Command::Start(args) => wait_for(start::run(args, &Door::open_or_make(global)?, out)),
         Command::Where(args) => wait_for(r#where::run(args, &Door::open(global)?, out)),
         Command::Do(args) => wait_for(r#do::run(args, &Door::open(global)?, out)),
@@ -84,6 +92,8 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Rollback(args) => wait_for(rollback::run(args, &Door::open(global)?, out)),
         Command::Fork(args) => wait_for(fork::run(args, &Door::open(global)?, out)),
         Command::Migrate(args) => wait_for(migrate::run(args, &Door::open(global)?, out)),
+        Command::AddStep(args) => wait_for(add_step::run(args, &Door::open(global)?, out)),
+        Command::Delete(args) => wait_for(delete::run(args, &Door::open(global)?, out)),
         Command::Replay(args) => wait_for(replay::run(args, &Door::open(global)?, out)),
         Command::Diff(args) => wait_for(diff::run(args, &Door::open(global)?, out)),
         Command::Verify(args) => wait_for(verify::run(args, &Door::open(global)?, out)),

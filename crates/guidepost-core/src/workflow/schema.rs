@@ -30,7 +30,7 @@ pub fn json_schema() -> Json {
             },
             "step": {"anyOf": [{"type": "string"}, {
                 "type": "object",
-                "properties": merged(&[state_keys(), json!({"name": {"type": "string"}})]),
+                "properties": merged(&[state_keys(), json!({"name": {"type": "string"}}), plain_step_keys()]),
                 "patternProperties": {"^x-": true},
                 "additionalProperties": false,
             }]},
@@ -85,6 +85,7 @@ fn root_keys() -> Json {
         "name": {"type": "string", "minLength": 1, "maxLength": crate::limits::NAME_BYTES_MAX},
         "key": {"type": "string"},
         "version": {"description": "For people; what tells versions apart is the structure."},
+        "metadata": {"description": "Anything you keep with a workflow of plain steps."},
         "attributes": by_name(json!({"$ref": "#/$defs/attribute"})),
         "context": {"type": "object", "description": "First values of attributes, as XState has them."},
         "events": by_name(json!({"$ref": "#/$defs/event"})),
@@ -154,6 +155,17 @@ fn state_keys() -> Json {
             "input": {"description": "What the work is given, or what the state reads."},
         }),
     ])
+}
+
+/// The keys of a step as plain as `{ agentId: writer, input: "..." }`.
+fn plain_step_keys() -> Json {
+    json!({
+        "agentId": {
+            "type": "string",
+            "description": "The agent that is told the `input`. What it gives is `{{ previous }}` to the next step.",
+        },
+        "metadata": {"description": "Anything you keep with the step."},
+    })
 }
 
 fn work_keys() -> Json {

@@ -2,6 +2,9 @@
 //!
 //! `steps: [a, b]` becomes states that lead from one to the next and end in a final state; `sections: [x, y]` likewise,
 //! each a compound state marked as a section. Problems of what is inside are found later, at their own places.
+//!
+//! A step may be as plain as `{ agentId: writer, input: "..." }`: the agent is told the input, and what it gives is
+//! `{{ previous }}` to the step that follows.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +21,70 @@ const WAYS_OUT: [&str; 4] = ["on", "always", "after", "onDone"];
 /// The final state that a sequence ends in.
 const END: &str = "Done";
 
+/// The attribute that holds what the plain step before gave.
+const PREVIOUS: &str = "previous";
+
+/// The keys of a plain step, and what they are otherwise called.
+const PLAIN: [(&str, &str); 3] = [("agentId", "agent"), ("input", "prompt"), ("metadata", "meta")];
+
 /// Spells out all short forms in a definition.
 pub(super) fn expand(root: Tree, problems: &mut Problems) -> Tree {
-    let Tree { kind: Kind::Object(entries), at } = root else { return root };
+    let has_plain_steps = root.get("steps").is_some_and(|steps| {
+        steps.as_list().unwrap_or_default().iter().any(|step| step.get("agentId").is_some())
+    });
+    let Tree { kind: Kind::Object(mut entries), at } = root else { return root };
+    if has_plain_steps {
+        rename(&mut entries, &[("metadata", "meta")], problems);
+        declare_previous(&mut entries, at);
+    }
     Tree::object(expand_entries(entries, problems), at)
+}
+
+/// Declares the attribute that plain steps hand on, unless its author did.
+fn declare_previous(entries: &mut Vec<Entry>, at: Position) {
+    if !entries.iter().any(|entry| &*entry.key == "attributes") {
+        entries.push(Entry::new("attributes", Tree::object(Vec::new(), at)));
+    }
+    let attributes = entries.iter_mut().find(|entry| &*entry.key == "attributes");
+    if let Some(Kind::Object(declared)) = attributes.map(|entry| &mut entry.value.kind)
+        && !declared.iter().any(|entry| &*entry.key == PREVIOUS)
+    {
+        let any = Entry::new("type", Tree::text("any", at));
+        declared.push(Entry::new(PREVIOUS, Tree::object(vec![any], at)));
+    }
+}
+
+/// Calls keys what they are otherwise called.
+fn rename(entries: &mut [Entry], names: &[(&str, &str)], problems: &mut Problems) {
+    for (plain, own) in names {
+        let is_given = entries.iter().any(|entry| &*entry.key == *own);
+        let Some(found) = entries.iter_mut().find(|entry| &*entry.key == *plain) else { continue };
+        if is_given {
+            let message = format!("`{plain}` and `{own}` say the same: give one of them");
+            problems.error(code::DUPLICATE, found.at, message);
+        }
+        found.key = (*own).into();
+    }
+}
+
+/// Spells out a plain step.
+fn expand_plain(entries: &mut Vec<Entry>, is_first: bool, at: Position, problems: &mut Problems) {
+    if !entries.iter().any(|entry| &*entry.key == "agentId") {
+        return;
+    }
+    rename(entries, &PLAIN, problems);
+    let has = |key: &str| entries.iter().find(|entry| &*entry.key == key).map(|entry| entry.at);
+    if let Some(output) = has("output") {
+        let message = "a step with `agentId` gives its result to the next step as `previous`; \
+                       to give it a name by `output`, write the step with `agent` and `prompt`";
+        problems.error(code::KIND, output, message);
+        return;
+    }
+    if !is_first && has("prompt").is_none() {
+        entries.push(Entry::new("prompt", Tree::text(format!("{{{{ {PREVIOUS} }}}}"), at)));
+    }
+    let previous = Tree { kind: Kind::List(vec![Tree::text(PREVIOUS, at)]), at };
+    entries.push(Entry::new("output", previous));
 }
 
 fn expand_entries(entries: Vec<Entry>, problems: &mut Problems) -> Vec<Entry> {
@@ -137,8 +200,11 @@ fn sequence_of(steps: Vec<Entry>, is_section: bool, problems: &mut Problems) -> 
     let end = if names.iter().any(|name| &**name == END) { "Done-" } else { END };
     let mut states = Vec::with_capacity(steps.len() + 1);
     let mut at = Position::default();
-    for (number, step) in steps.into_iter().enumerate() {
+    for (number, mut step) in steps.into_iter().enumerate() {
         at = step.at;
+        if let (false, Kind::Object(entries)) = (is_section, &mut step.value.kind) {
+            expand_plain(entries, number == 0, at, problems);
+        }
         let next = names.get(number + 1).map_or(end, |name| name);
         states.push(linked(expand_state(step, problems), next, is_section));
     }

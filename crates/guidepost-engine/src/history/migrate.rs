@@ -307,7 +307,10 @@ impl Mapping<'_> {
                 (None, Some(default)) => edits.push(Change::set(name, default.clone())),
                 (None, None) if attribute.required => {
                     let what = format!("the version requires `{name}`, and the run has none");
-                    self.obstacle(what, Some("give it a default".to_owned()));
+                    self.obstacle(
+                        what,
+                        Some(format!("give it with `--set {name}=JSON`, or give it a default")),
+                    );
                 }
                 (None, None) => {}
             }

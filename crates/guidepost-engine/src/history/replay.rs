@@ -223,11 +223,13 @@ impl<'a> Player<'a> {
                     by: By { caller: paused.by.clone(), note: noted(&paused.detail) },
                     at: paused.at,
                 },
-                PauseReason::OverLimit | PauseReason::Quarantined => Input::Hold {
-                    reason: paused.reason,
-                    detail: paused.detail.clone(),
-                    at: paused.at,
-                },
+                PauseReason::Pending | PauseReason::OverLimit | PauseReason::Quarantined => {
+                    Input::Hold {
+                        reason: paused.reason,
+                        detail: paused.detail.clone(),
+                        at: paused.at,
+                    }
+                }
                 // What could not come to rest left no trace but this.
                 PauseReason::Stuck => return None,
             },

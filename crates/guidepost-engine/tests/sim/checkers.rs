@@ -7,20 +7,22 @@ use guidepost_core::machine::{Work, WorkKind};
 use guidepost_core::record::{Cause, Record, TimerFires};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Entry, EntryBody, Store, TaskId};
+use guidepost_store::{Entry, EntryBody, Role, Store, TaskId, TurnFilter};
 use serde_json::Value as Json;
 
 use crate::store::history;
+use crate::workflows::known;
 use crate::world::World;
 
 /// A checker: what it found to be wrong.
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 11] = [
+pub(crate) const ALL: [(&str, Check); 12] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
+    ("a thread tells what was taken, once", a_thread_tells_what_was_taken_once),
     ("no result of an old attempt", no_result_of_an_old_attempt),
     ("nothing starts after the end", nothing_starts_after_the_end),
     ("no timer fires early or twice", no_timer_fires_early_or_twice),
@@ -70,6 +72,36 @@ fn the_history_folds_to_the_live_state(world: &World) -> Vec<String> {
         found.into_iter().map(move |problem| format!("{run} at {}: {}", problem.seq, problem.what))
     };
     world.runs().into_iter().flat_map(verify).collect()
+}
+
+/// An agent's step says once what it was told on each visit, and what it gave whenever that was taken.
+fn a_thread_tells_what_was_taken_once(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let mut taken: Vec<(StateId, Role)> = Vec::new();
+        for (before, _, record) in walked(world, run) {
+            let Record::Transitioned(step) = &record else { continue };
+            let known = known(&before.workflow);
+            let is_agents = |id: &&StateId| {
+                let ix = known.machine.find(id.as_str());
+                let work = ix.and_then(|ix| known.machine.state(ix).work.as_ref());
+                work.is_some_and(|work| work.kind == WorkKind::Agent)
+            };
+            let answered = step.ended_work.iter().filter(|_| step.cause == Cause::Done);
+            taken.extend(answered.filter(is_agents).map(|id| (id.clone(), Role::Assistant)));
+            taken.extend(step.entered.iter().filter(is_agents).map(|id| (id.clone(), Role::User)));
+        }
+        let filter = TurnFilter { limit: 1_000, ..TurnFilter::of(run) };
+        let said = world.store.ask(world.store.real.turns(&Tenant::default(), &filter)).items;
+        let mut said: Vec<(StateId, Role)> =
+            said.into_iter().map(|turn| (turn.state, turn.role)).collect();
+        taken.sort();
+        said.sort();
+        if taken != said {
+            problems.push(format!("{run} has {taken:?} on record, and its threads say {said:?}"));
+        }
+    }
+    problems
 }
 
 fn seqs_and_revs_have_no_gaps(world: &World) -> Vec<String> {

@@ -129,6 +129,11 @@ mod teeth {
     }
 
     #[test]
+    fn what_is_said_twice_is_found() {
+        expect_found(Broken::SaidTwice, "a thread tells what was taken, once");
+    }
+
+    #[test]
     fn a_record_that_is_lost_is_found() {
         expect_found(Broken::RecordLost, "seqs and revs have no gaps");
     }

@@ -31,6 +31,8 @@ pub(crate) enum Broken {
     CommittedTwice,
     /// The state that is kept is not what the records say.
     OtherState,
+    /// What is said with a result is said twice.
+    SaidTwice,
     /// A record is not shown.
     RecordLost,
     /// Tasks of runs that ended are handed out.
@@ -270,6 +272,12 @@ impl SimStore {
             }
             Some(Broken::OtherState) => {
                 given.run.active.values_mut().for_each(|active| active.failures += 1);
+            }
+            Some(Broken::SaidTwice) => {
+                let said = given.tasks.changes.iter();
+                let said = said.filter(|change| matches!(change, TaskChange::Say(_)));
+                let again: Vec<TaskChange> = said.cloned().collect();
+                given.tasks.changes.extend(again);
             }
             Some(Broken::TasksNotFiled) => {
                 given.tasks.changes.retain(|change| !matches!(change, TaskChange::File(_)));

@@ -98,8 +98,8 @@ attributes: { a: { type: string }, b: { type: string }, c: { type: string }, d: 
 steps:
   - { name: A, task: link, output: [a], retry: { max_attempts: 9, delay: 50ms } }
   - { name: B, task: link, output: [b], retry: { max_attempts: 9, delay: 50ms } }
-  - { name: C, task: link, output: [c], retry: { max_attempts: 9, delay: 50ms } }
-  - { name: D, task: link, output: [d], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: C, agent: scribe, prompt: 'Link {{ b }}.', output: [c], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: D, agent: scribe, prompt: 'Link {{ c }}.', output: [d], retry: { max_attempts: 9, delay: 50ms } }
 ",
     "
 name: child

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use guidepost_core::id::{Rev, RunNo, RunRef, Version, name_and_version};
+use guidepost_core::diagnostic::closest;
+use guidepost_core::id::{AttributeName, Rev, RunNo, RunRef, Version, name_and_version};
 use guidepost_core::input::{By, Input, Restore};
-use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
 use guidepost_core::record::{Renamed, Restoration};
 use guidepost_core::run::Status;
@@ -12,7 +13,7 @@ use guidepost_core::workflow;
 use guidepost_engine::history::{self, Obstacle};
 use guidepost_store::{RunFilter, StoreError};
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::current::ATTEMPTS_MAX;
 use super::rollback::restored;
@@ -21,8 +22,22 @@ use super::{Allowed, Define, OpError, Ops, bounds};
 /// Runs listed at a time.
 const PAGE: usize = 100;
 
+/// Values for what is no attribute of a version.
+fn unknown<'a>(
+    machine: &'a Machine,
+    set: &'a Map<String, Json>,
+) -> impl Iterator<Item = Obstacle> + 'a {
+    let names = || machine.attributes.keys().map(AttributeName::as_str);
+    set.keys().filter(move |name| names().all(|known| known != name.as_str())).map(move |name| {
+        Obstacle {
+            what: format!("`{name}` is to be set, and the version has no such attribute"),
+            hint: closest(name, names()).map(|meant| format!("did you mean `{meant}`?")),
+        }
+    })
+}
+
 /// Runs to take to another version.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Migrate {
     /// The runs.
     pub runs: Vec<RunRef>,
@@ -32,6 +47,8 @@ pub struct Migrate {
     pub to: String,
     /// States that are called otherwise there.
     pub map: Vec<Renamed>,
+    /// Values the runs are to have there, by attribute: what the version requires and they do not have, say.
+    pub set: Map<String, Json>,
     /// Whether only to tell what would become of them.
     pub dry_run: bool,
     /// Why, in the caller's words.
@@ -118,6 +135,7 @@ impl Ops {
     pub async fn migrate(&self, request: &Migrate) -> Result<Migrated, OpError> {
         bounds::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
         bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
+        bounds::check_json("the data", &request.set, PAYLOAD_BYTES_MAX)?;
         let mut refs = request.runs.clone();
         if let Some(workflow) = &request.workflow {
             refs.extend(self.live_runs(workflow).await?.into_iter().map(RunRef::from));
@@ -129,17 +147,32 @@ impl Ops {
         }
         let mut runs = Vec::with_capacity(refs.len());
         for run in &refs {
-            runs.push(self.migrate_one(run, request).await?);
+            runs.push(self.migrate_one(run, request, None).await?);
         }
         Ok(Migrated { is_dry_run: request.dry_run, runs })
     }
 
-    async fn migrate_one(&self, run: &RunRef, request: &Migrate) -> Result<MigratedRun, OpError> {
+    /// Takes one run to another version: only if it is bound to the structure `seen`, where that is named.
+    async fn migrate_one(
+        &self,
+        run: &RunRef,
+        request: &Migrate,
+        seen: Option<&str>,
+    ) -> Result<MigratedRun, OpError> {
         for attempt in 1..=ATTEMPTS_MAX {
             let mut current = self.current(run).await?;
+            if seen.is_some_and(|seen| seen != current.run.machine) {
+                let (expected, present) = (current.run.rev, current.run.rev);
+                return Err(StoreError::Conflict { expected, present }.into());
+            }
             let (new, to) = self.target(&current.run.workflow, &request.to).await?;
             let now = self.world.now();
-            let found = history::migration(&current.machine, &new, &current.run, &request.map, now);
+            let mut run = current.run.clone();
+            for (name, value) in &request.set {
+                run.data = run.data.with(name, value);
+            }
+            let mut found = history::migration(&current.machine, &new, &run, &request.map, now);
+            found.obstacles.extend(unknown(&new, &request.set));
             let from = current.head.version;
             let is_there = new.hash == current.run.machine;
             let outcome = match (is_there, found.obstacles.is_empty(), request.dry_run) {
@@ -236,6 +269,18 @@ impl Ops {
     /// [`OpError::BadArgument`] if the workflow is no plain list of steps; [`OpError::BadDefinition`] if the step cannot
     /// be read; [`OpError::NotDone`] if the run is over; and the failures of the store.
     pub async fn add_step(&self, request: &AddStep) -> Result<MigratedRun, OpError> {
+        for attempt in 1..=ATTEMPTS_MAX {
+            match self.try_add_step(request).await {
+                // Somebody else changed its steps meanwhile: they are read again, so that none gets lost.
+                Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
+                other => return other,
+            }
+        }
+        let run = self.current(&request.run).await?.name();
+        Err(OpError::Contended { run, attempts: ATTEMPTS_MAX })
+    }
+
+    async fn try_add_step(&self, request: &AddStep) -> Result<MigratedRun, OpError> {
         let current = self.current(&request.run).await?;
         let reference = match current.head.version {
             Some(version) => format!("{}@{version}", current.run.workflow),
@@ -266,6 +311,6 @@ impl Ops {
         let defined = self.define(&define).await?;
         let to = defined.version().map(|version| version.to_string()).unwrap_or_default();
         let migrate = Migrate { to, caller: request.caller.clone(), ..Migrate::default() };
-        self.migrate_one(&request.run, &migrate).await
+        self.migrate_one(&request.run, &migrate, Some(&current.run.machine)).await
     }
 }

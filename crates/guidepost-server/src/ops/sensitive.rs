@@ -7,7 +7,7 @@ use guidepost_core::machine::Machine;
 use serde_json::Value as Json;
 
 /// What stands in place of a sensitive value.
-const HIDDEN: &str = "(sensitive)";
+pub(super) const HIDDEN: &str = "(sensitive)";
 
 /// Hides sensitive values in a run's data, in what an event carried, or in changes to the data.
 pub(super) fn hide(machine: &Machine, value: &mut Json) {

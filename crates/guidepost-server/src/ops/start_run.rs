@@ -2,9 +2,11 @@
 
 use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::input::{By, Input, Start};
-use guidepost_core::kernel::{self, Refused};
+use guidepost_core::kernel::{self, Decision, Refused};
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
-use guidepost_core::run::{Driver, Run};
+use guidepost_core::machine::Machine;
+use guidepost_core::run::{Driver, PauseReason, Run};
+use guidepost_core::time::Timestamp;
 use guidepost_engine::plan;
 use guidepost_store::{Created, NewRun, StoreError};
 use serde::Serialize;
@@ -55,6 +57,15 @@ impl Ops {
     /// [`OpError::NoSuchWorkflow`], [`OpError::NoSuchVersion`], [`OpError::NotDone`] if the input does not fit the
     /// workflow, [`OpError::TooLarge`], and the failures of the store.
     pub async fn start_run(&self, request: &StartRun) -> Result<Started, OpError> {
+        self.begin(request, None).await
+    }
+
+    /// Starts a run; one that is `held` takes no inputs until somebody resumes it, and the text says how.
+    pub(super) async fn begin(
+        &self,
+        request: &StartRun,
+        held: Option<&str>,
+    ) -> Result<Started, OpError> {
         check(request)?;
         let key = request.key.as_ref().map(|key| (key.clone(), digest_of(request)));
         if let Some((key, digest)) = &key
@@ -72,7 +83,11 @@ impl Ops {
             at: now,
         });
         let none = Run::default();
-        let decided = kernel::decide_all(&workflow.machine, &none, &input);
+        let decided =
+            kernel::decide_all(&workflow.machine, &none, &input).and_then(|begun| match held {
+                None => Ok(begun),
+                Some(how) => hold(&workflow.machine, begun, how, now),
+            });
         let (decision, run) = decided.map_err(|refused| match refused {
             Refused::Rejected(rejected) => not_started((*rejected).into(), request),
             Refused::Unfoldable(misfit) => {
@@ -102,6 +117,19 @@ impl Ops {
         let current = self.current(&created.run.into()).await?;
         Ok(Started { is_new: created.is_new, standing: self.standing(&current).await? })
     }
+}
+
+/// A run that began, held before anything is done for it.
+fn hold(
+    machine: &Machine,
+    (mut decision, run): (Decision, Run),
+    how: &str,
+    at: Timestamp,
+) -> Result<(Decision, Run), Refused> {
+    let hold = Input::Hold { reason: PauseReason::Pending, detail: how.to_owned(), at };
+    let (held, run) = kernel::decide_all(machine, &run, &hold)?;
+    decision.records.extend(held.records);
+    Ok((decision, run))
 }
 
 /// The workflow counts as it was named: a start without a version, repeated after a new version was saved, is a repeat.

@@ -75,8 +75,9 @@ pub struct EndTask {
     pub task: TaskId,
     /// The try it was claimed for.
     pub attempt: u32,
-    /// What it gave, or why it failed and whether trying again may help.
-    pub outcome: Result<Map<String, Json>, (String, bool)>,
+    /// What it gave, or why it failed and whether trying again may help. What gives one thing, or nothing by name, may give
+    /// any value as it is; what gives several, an object with them.
+    pub outcome: Result<Json, (String, bool)>,
     /// The worker.
     pub caller: String,
 }
@@ -157,10 +158,13 @@ impl Ops {
     /// [`StoreError::LeaseLost`] if the task ended or somebody else has it by now, [`OpError::NotDone`] if the result does
     /// not fit, [`OpError::TooLarge`], and the failures of the store.
     pub async fn end_task(&self, end: &EndTask) -> Result<(), OpError> {
-        if let Ok(output) = &end.outcome {
-            bounds::check_json("the result", output, guidepost_core::limits::PAYLOAD_BYTES_MAX)?;
-        }
         let current = self.current(&end.task.run.into()).await?;
+        if let Ok(value) = &end.outcome {
+            let output = output(&current, &end.task, value)?;
+            bounds::check_json("the result", &output, guidepost_core::limits::PAYLOAD_BYTES_MAX)?;
+            let named = EndTask { outcome: Ok(Json::Object(output)), ..end.clone() };
+            return self.end(&current, &named).await;
+        }
         self.end(&current, end).await
     }
 
@@ -208,7 +212,10 @@ impl Ops {
         end: &EndTask,
         rejected: kernel::Rejected,
     ) -> OpError {
-        let sent = end.outcome.as_ref().map(|output| output.keys().cloned().collect());
+        let sent = end
+            .outcome
+            .as_ref()
+            .map(|output| output.as_object().into_iter().flat_map(Map::keys).cloned().collect());
         OpError::NotDone(Box::new(super::NotDone {
             refusal: rejected.into(),
             run: current.name(),
@@ -221,6 +228,25 @@ impl Ops {
     }
 }
 
+/// A result under the names its step gives it.
+fn output(current: &Current, task: &TaskId, value: &Json) -> Result<Map<String, Json>, OpError> {
+    let state = current.machine.find(task.state.as_str()).map(|ix| current.machine.state(ix));
+    let names = state.map_or(&[][..], |state| state.output.as_slice());
+    match (value, names) {
+        (Json::Object(fields), _) => Ok(fields.clone()),
+        (Json::Null, []) => Ok(Map::new()),
+        (value, []) => Ok(Map::from_iter([("result".to_owned(), value.clone())])),
+        (value, [name]) => Ok(Map::from_iter([(name.to_string(), value.clone())])),
+        (_, names) => {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            Err(OpError::BadArgument {
+                what: format!("the work of `{}` gives several values by name", task.state),
+                hint: Some(format!("hand in an object with {}", names.join(", "))),
+            })
+        }
+    }
+}
+
 fn input(current: &Current, end: &EndTask, at: Timestamp) -> Input {
     let TaskId { state, visit, branch, .. } = end.task.clone();
     let by = By::caller(&end.caller);
@@ -229,7 +255,7 @@ fn input(current: &Current, end: &EndTask, at: Timestamp) -> Input {
             state,
             visit: Some(visit),
             branch,
-            output: output.clone(),
+            output: output.as_object().cloned().unwrap_or_default(),
             rev: None,
             evidence: Vec::new(),
             by,

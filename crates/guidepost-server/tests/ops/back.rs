@@ -418,6 +418,48 @@ async fn b5_all_live_runs_of_a_workflow_are_meant_by_its_name() {
     .await;
 }
 
+/// B5: a value that the new version requires is given with the migration; one that does not fit, or that is no attribute, is
+/// an obstacle.
+#[tokio::test]
+async fn b5_a_migration_gives_what_the_new_version_requires() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let required = "  pr: { type: string }\n  reviewer: { type: string, required: true }";
+        fixture.define(&BUGFIX.replace("  pr: { type: string }", required)).await;
+        let migrate = async |set: Json| {
+            let request = Migrate {
+                runs: vec![RunRef::from(run.as_str())],
+                to: "2".to_owned(),
+                set: object(set),
+                caller: "ada".to_owned(),
+                ..Migrate::default()
+            };
+            fixture.ops.migrate(&request).await.unwrap()
+        };
+        let obstacle = |answer: &Migrated| answer.runs[0].obstacles[0].clone();
+        let without = obstacle(&migrate(json!({})).await);
+        assert_eq!(without.what, "the version requires `reviewer`, and the run has none");
+        assert!(without.hint.unwrap().contains("--set reviewer=JSON"));
+        let unfit = obstacle(&migrate(json!({ "reviewer": 7 })).await);
+        assert!(unfit.what.contains("`reviewer`"), "{}", unfit.what);
+        let answer = migrate(json!({ "reviewer": "Ada", "reviwer": "x" })).await;
+        let unknown = obstacle(&answer);
+        assert_eq!(unknown.what, "`reviwer` is to be set, and the version has no such attribute");
+        assert_eq!(unknown.hint.as_deref(), Some("did you mean `reviewer`?"));
+        assert_eq!(fixture.standing(&run).await.version.unwrap().0, 1);
+        let done = migrate(json!({ "reviewer": "Ada" })).await;
+        assert_eq!(done.runs[0].outcome, Outcome::Migrated, "{}", text::migrated(&done));
+        let standing = fixture.standing(&run).await;
+        assert_eq!(
+            (&standing.data["reviewer"], &standing.data["issue"]),
+            (&json!("Ada"), &json!("#7"))
+        );
+        is_whole(&fixture, &run).await;
+    })
+    .await;
+}
+
 /// S4.2: a step is added to a run that is under way.
 #[tokio::test]
 async fn s4_2_a_step_is_added_to_a_live_run() {

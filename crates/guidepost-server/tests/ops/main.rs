@@ -5,12 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent_workflows;
 mod agree;
 mod back;
 mod control;
 mod define;
 mod find;
 mod flaky;
+mod follow;
 mod inject;
 mod log;
 mod path;

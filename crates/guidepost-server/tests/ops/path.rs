@@ -67,7 +67,7 @@ async fn try_to_write(fixture: &Fixture, is_done: bool) {
     let end = EndTask {
         task: task.task.clone(),
         attempt: task.attempt,
-        outcome: if is_done { Ok(Map::new()) } else { Err(failed) },
+        outcome: if is_done { Ok(json!({})) } else { Err(failed) },
         caller: "writer-1".to_owned(),
     };
     fixture.ops.end_task(&end).await.unwrap();

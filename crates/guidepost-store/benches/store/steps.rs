@@ -189,6 +189,8 @@ fn version() -> NewVersion {
         source: Source { format: "yaml".to_owned(), text: String::new(), file: String::new() },
         states: states.to_vec(),
         transitions: vec![transition(STATES[0], STATES[1]), transition(STATES[1], STATES[0])],
+        steps: vec![],
+        metadata: serde_json::Value::Null,
         by: "bench".to_owned(),
         at: Timestamp(0),
     }

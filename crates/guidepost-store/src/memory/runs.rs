@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Version};
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Version};
 use guidepost_core::input::Evidence;
 use guidepost_core::machine::Requirement;
 use guidepost_core::recorded::Fact;
-use guidepost_core::run::Run;
+use guidepost_core::run::{PauseReason, Run};
 use guidepost_core::time::Timestamp;
 
 use super::matches::{has_words, is_state, meets};
@@ -167,6 +167,24 @@ impl Runs {
         Some(RunOfTask { status: held.run.status, root: held.head.root })
     }
 
+    /// A run and the runs below it, each with whether it is over: it ended, or was never begun.
+    pub(super) fn tree(&self, run: RunNo) -> Result<Vec<(RunNo, bool)>, StoreError> {
+        let mut tree = vec![(run, self.get(run)?.is_over())];
+        // A run's number is larger than that of the run that launched it.
+        for (no, held) in self.runs.range(run..) {
+            if held.head.parent.is_some_and(|parent| tree.iter().any(|(no, _)| *no == parent)) {
+                tree.push((*no, held.is_over()));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Removes runs with their histories, and the keys that started them.
+    pub(super) fn remove(&mut self, runs: &[RunNo]) {
+        self.runs.retain(|no, _| !runs.contains(no));
+        self.keys.retain(|_, (_, no)| !runs.contains(no));
+    }
+
     pub(super) fn has_live_children(&self, run: RunNo) -> bool {
         let mut children = self.runs.values().filter(|held| held.head.parent == Some(run));
         children.any(|held| !held.run.status.is_ended())
@@ -184,6 +202,21 @@ impl Runs {
 }
 
 impl Held {
+    /// Its last record's number.
+    pub(super) fn seq(&self) -> Seq {
+        self.head.seq
+    }
+
+    pub(super) fn id(&self) -> RunId {
+        self.head.id
+    }
+
+    /// Whether it ended, or was never begun.
+    fn is_over(&self) -> bool {
+        let is_pending = || matches!(self.run.paused, Some((PauseReason::Pending, _)));
+        self.run.status.is_ended() || is_pending()
+    }
+
     pub(super) fn expect_rev(&self, expected: Rev) -> Result<(), StoreError> {
         if self.run.rev == expected {
             Ok(())

@@ -49,6 +49,16 @@ impl Tasks {
         self.0.get_mut(&held.task).filter(|filed| filed.is_held(held.attempt))
     }
 
+    /// The run that waits for the end of another.
+    pub(super) fn waiting_for(&self, run: RunNo) -> Option<RunNo> {
+        self.0.values().find(|filed| filed.task.child == Some(run)).map(|filed| filed.task.id.run)
+    }
+
+    /// Removes the tasks of runs that are deleted.
+    pub(super) fn remove(&mut self, runs: &[RunNo]) {
+        self.0.retain(|task, _| !runs.contains(&task.run));
+    }
+
     pub(super) fn change(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
         for change in changes.changes {
             match change {
@@ -69,6 +79,8 @@ impl Tasks {
                 TaskChange::End { state, visit, branch } => {
                     self.end(run, &state, visit, branch, now)
                 }
+                // Threads are kept apart.
+                TaskChange::Say(_) => {}
                 TaskChange::Forgive => {
                     self.0
                         .values_mut()

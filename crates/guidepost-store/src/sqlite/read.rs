@@ -13,7 +13,8 @@ use super::row::{self, int};
 use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
 use crate::{
-    Entry, Head, HistoryPage, Loaded, Page, RunFilter, RunSummary, StoreError, Verified, chain,
+    Changes, Entry, Head, HistoryPage, Loaded, Page, RunFilter, RunSummary, StoreError, Verified,
+    chain,
 };
 
 /// A row of the view `run`.
@@ -329,6 +330,35 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, Fault> {
         created_at: time(row, "started_at")?,
         updated_at: time(row, "changed_at")?,
     })
+}
+
+/// What was recorded after a place. Records are numbered in the order they are recorded, by the file's one writer.
+pub(super) fn changes(
+    db: &Connection,
+    tenant: &Tenant,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Changes, Fault> {
+    let newest: i64 = db
+        .prepare_cached(include_str!("queries/newest_record.sql"))?
+        .query_row([], |row| row.get(0))?;
+    let Some(after) = after else {
+        return Ok(Changes { items: Vec::new(), at: u64::try_from(newest).unwrap_or(0) });
+    };
+    let mut statement = db.prepare_cached(include_str!("queries/records_after.sql"))?;
+    let found = statement.query_map(
+        named_params! {
+            ":after": int(after), ":newest": newest, ":tenant": tenant.as_str(),
+            ":limit": int(limit as u64),
+        },
+        |row| Ok((row::count(row, 0)?, (RunNo(row.get(1)?), Seq(row::count(row, 2)?)))),
+    )?;
+    let found: Vec<(u64, (RunNo, Seq))> = found.collect::<Result<_, _>>()?;
+    let at = match found.last() {
+        Some((last, _)) if found.len() == limit => *last,
+        _ => after.max(u64::try_from(newest).unwrap_or(0)),
+    };
+    Ok(Changes { items: found.into_iter().map(|(_, item)| item).collect(), at })
 }
 
 /// Runs that want attention, those longest due first.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::fault::Fault;
 use super::row::int;
+use super::threads;
 use crate::filter::{page, page_items};
 use crate::{
     Claim, Claimed, Held, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId, refuse,
@@ -45,6 +46,7 @@ pub(super) fn change(
                 )?;
             }
             TaskChange::End { state, visit, branch } => end(db, run, state, *visit, *branch, now)?,
+            TaskChange::Say(turn) => threads::say(db, run, turn, now)?,
             TaskChange::Forgive => {
                 db.prepare_cached(include_str!("queries/forgive_tasks.sql"))?
                     .execute(named_params! { ":run": run.0 })?;

@@ -9,6 +9,7 @@ mod fixture;
 mod histories;
 mod reads;
 mod tasks;
+mod threads;
 mod writes;
 
 pub use self::catalogue::*;
@@ -16,6 +17,7 @@ pub use self::fixture::Fixture;
 pub use self::histories::*;
 pub use self::reads::*;
 pub use self::tasks::*;
+pub use self::threads::*;
 pub use self::writes::*;
 
 /// Makes a test of each case of the suite. `$open` is an expression that opens an empty store, as an `Arc<dyn Store>`
@@ -74,6 +76,12 @@ macro_rules! conformance {
             a_claim_may_be_for_one_tree_of_runs
             tasks_are_listed_in_order
             a_conflict_files_no_task
+            a_thread_keeps_its_turns_in_order
+            what_a_conflict_would_have_said_is_not_said
+            turns_are_read_page_by_page
+            what_is_recorded_is_followed_in_order
+            a_deleted_run_takes_along_what_is_below_it
+            what_is_not_over_is_not_deleted
         );
     };
     (@each $open:expr; $($case:ident)*) => {

@@ -8,10 +8,10 @@ use guidepost_core::recorded::Fact;
 use guidepost_core::time::Timestamp;
 
 use crate::{
-    Batch, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held, HistoryPage,
-    Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording, RunFilter,
-    RunSummary, Store, StoreError, Task, TaskFilter, Verified, VersionSummary, Wanted, Wording,
-    Workflow, WorkflowFilter, WorkflowSummary,
+    Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
+    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
+    RunFilter, RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified,
+    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 
 /// Declares [`Layer`] and makes each one a store, from one list of the store's methods.
@@ -101,12 +101,15 @@ layer! {
     history(run: RunNo, page: &HistoryPage) -> Page<Entry>;
     runs(filter: &RunFilter) -> Page<RunSummary>;
     due(now: Timestamp, limit: usize) -> Vec<RunNo>;
+    changes(after: Option<u64>, limit: usize) -> Changes;
     claim(claim: &Claim) -> Vec<Claimed>;
     extend(owner: &str, held: &[Held], until: Timestamp) -> Vec<Held>;
     release(owner: &str, held: &[Held], now: Timestamp) -> ();
     park(held: &Held, child: RunNo, now: Timestamp) -> ();
     drop_task(held: &Held) -> ();
     tasks(filter: &TaskFilter) -> Page<Task>;
+    turns(filter: &TurnFilter) -> Page<Turn>;
+    delete(run: RunNo) -> Vec<RunNo>;
     verify(run: RunNo) -> Verified;
     record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
     reword(edit: Rewording) -> ();

@@ -42,6 +42,8 @@ pub(crate) async fn define(store: &dyn Store) {
         source: Source { format: "yaml".to_owned(), text: String::new(), file: String::new() },
         states: vec![state],
         transitions: vec![],
+        steps: vec![],
+        metadata: serde_json::Value::Null,
         by: String::new(),
         at: Timestamp(0),
     };

@@ -850,11 +850,19 @@ fn facts_are_not_edited() {
     });
     file.shell(
         ".dbconfig enable_trigger off
-         INSERT INTO action (run_no, seq, rev, at, payload) VALUES (17, 2, 1, 0, '{\"observed\":0}')",
+         INSERT INTO action (run_no, seq, rev, at, payload) VALUES (17, 2, 1, 0, '{\"observed\":0}');
+         INSERT INTO thread (thread_id, name, run_no, created_at) VALUES (1, 'x', 17, 0);
+         INSERT INTO turn (thread_id, position, role, at, payload) VALUES (1, 1, 'user', 0, '1');
+         INSERT INTO workflow_step (workflow_id, version, position, path, agent)
+         SELECT workflow_id, version, 0, 'a', 'a' FROM workflow_version LIMIT 1",
     );
     for (statement, reason) in [
         ("UPDATE action SET payload = '{\"observed\":1}'", "never edited"),
         ("DELETE FROM action", "never deleted"),
+        ("UPDATE turn SET payload = '2'", "never edited"),
+        ("DELETE FROM thread", "never deleted"),
+        ("UPDATE workflow_step SET agent = 'b'", "not by hand"),
+        ("DELETE FROM workflow_step", "not by hand"),
         ("UPDATE workflow_version SET source = 'x'", "never edited"),
         ("DELETE FROM workflow_version", "never deleted"),
     ] {
@@ -1341,6 +1349,8 @@ fn nested() -> NewVersion {
             transition("Drafted", Some("Work.Draft"), "Work.Check", "event"),
             transition("Found", Some("Work.Check.Facts.Look"), "Work.Check.Facts.Found", "event"),
         ],
+        steps: vec![],
+        metadata: serde_json::Value::Null,
         by: "tester".to_owned(),
         at: Timestamp(0),
     }

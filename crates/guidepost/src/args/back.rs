@@ -74,7 +74,7 @@ pub(crate) struct Fork {
 /// Arguments of `migrate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost migrate r-1 r-2 --to 3 --dry-run\n  guidepost migrate --all bugfix --to 3 --map Review=Check.Review\n  guidepost migrate r-1 --to 2                    back again\n\nEach run for itself: one that cannot go stays where it is and says why. Exits with 2 if one does."
+    after_help = "Examples:\n  guidepost migrate r-1 r-2 --to 3 --dry-run\n  guidepost migrate --all bugfix --to 3 --map Review=Check.Review\n  guidepost migrate r-1 --to 3 --set reviewer='\"Ada\"'\n  guidepost migrate r-1 --to 2                    back again\n\nEach run for itself: one that cannot go stays where it is and says why. Exits with 2 if one does."
 )]
 pub(crate) struct Migrate {
     /// The runs
@@ -89,6 +89,9 @@ pub(crate) struct Migrate {
     /// A state that is called otherwise there, with all inside it
     #[arg(long, value_name = "OLD=NEW", value_parser = renamed)]
     pub(crate) map: Vec<Renamed>,
+    /// A value the runs are to have there: what the version requires and they do not have, say
+    #[arg(long, value_name = "NAME=JSON", value_parser = set)]
+    pub(crate) set: Vec<(String, Json)>,
     /// Only tell what would become of them
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,4 +1,4 @@
-//! Arguments that are JSON objects.
+//! Arguments that are JSON.
 
 use serde_json::{Map, Value as Json};
 
@@ -12,4 +12,10 @@ pub(crate) fn object(text: &str) -> Result<Object, String> {
         Ok(_) => Err("expected a JSON object, as in '{\"score\":90}'".to_owned()),
         Err(error) => Err(format!("expected a JSON object, as in '{{\"score\":90}}': {error}")),
     }
+}
+
+/// Reads an argument that may be any JSON.
+pub(crate) fn value(text: &str) -> Result<Json, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("expected JSON, as in '{{\"score\":90}}' or '\"done\"': {error}"))
 }

@@ -25,6 +25,7 @@ pub(crate) async fn run(
         workflow: args.all.clone(),
         to: args.to.clone(),
         map: args.map.clone(),
+        set: args.set.iter().cloned().collect(),
         dry_run: args.dry_run,
         note: args.note.clone(),
         caller: door.caller.clone(),

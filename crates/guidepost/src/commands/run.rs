@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guidepost_core::id::{RunNo, RunRef};
-use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::input::Control;
+use guidepost_core::run::{Driver, PauseReason, Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::work::agent::Agents;
 use guidepost_engine::work::exec::{Allowed, Exec};
@@ -14,12 +15,12 @@ use guidepost_engine::work::http::Http;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, plan};
-use guidepost_server::ops::{Detail, FindTasks, ReadHistory, Standing, WhereAmI};
+use guidepost_server::ops::{ControlRun, Detail, FindTasks, ReadHistory, Standing, WhereAmI};
 use guidepost_server::text::{self, Words};
 use guidepost_store::Task;
 use serde_json::json;
 
-use super::start;
+use super::{start, steps};
 use crate::args;
 use crate::config::tools;
 use crate::door::Door;
@@ -44,18 +45,33 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     let handlers = handlers(args)?;
     let standing = begin(args, door, out).await?;
     let no = standing.name.run_no;
+    let mut show = Show { cursor: None, no };
+    let why = drive(args, no, Some(&mut show), door, out).await?;
+    end(door, no, &why, out).await
+}
+
+/// Does the work of a run and of those below it, showing what happens if that is wanted, until the run is over or paused, or
+/// somebody else is needed.
+pub(super) async fn drive(
+    args: &args::Run,
+    no: RunNo,
+    mut show: Option<&mut Show>,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Why, Failure> {
     let running = Engine::new(door.ops.shared_store())
         .with_handlers(handlers)
         .with_slots(args.slots)
         .with_lease(args.lease)
         .for_run(no)
         .start();
-    let mut show = Show { cursor: None, no };
     let mut commits = running.commits();
     let mut trouble = running.trouble();
     let mut idle_since: Option<tokio::time::Instant> = None;
     let why = loop {
-        show.news(door, out).await?;
+        if let Some(show) = &mut show {
+            show.news(door, out).await?;
+        }
         let loaded = door.run(no).await?;
         if loaded.status.is_ended() || loaded.status == Status::Paused {
             break Why::Over;
@@ -83,8 +99,10 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
         }
     };
     running.stop().await;
-    show.news(door, out).await?;
-    end(door, no, &why, out).await
+    if let Some(show) = show {
+        show.news(door, out).await?;
+    }
+    Ok(why)
 }
 
 /// The store fails, which only somebody else can mend.
@@ -96,7 +114,7 @@ fn held_up(what: &str) -> Failure {
 
 /// Why the command ends.
 #[derive(Debug, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     Over,
     Waits,
     Interrupted,
@@ -104,7 +122,12 @@ enum Why {
 
 /// The run that is meant: a new one of a file or a workflow, or one that is there.
 async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standing, Failure> {
-    let what = args.what.as_str();
+    let what = args.what.as_deref().unwrap_or_default();
+    if !args.list.step.is_empty() {
+        let file = args.what.as_ref().map(Path::new);
+        let saved = steps::save(&steps::listed(file, &args.list)?, door).await?;
+        return start_anew(args, format!("{}@{}", saved.0, saved.1), door).await;
+    }
     let is_file = Path::new(what).is_file() || what == "-" || has_ending(what);
     let workflow = if is_file {
         let saved = super::apply::save_one(Path::new(what), door, out).await?;
@@ -113,10 +136,29 @@ async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standi
         what.to_owned()
     } else {
         let at = WhereAmI { run: RunRef::from(what), detail: Detail::Brief };
-        return Ok(door.ops.where_am_i(&at).await?);
+        return take_up(door.ops.where_am_i(&at).await?, door).await;
     };
+    start_anew(args, workflow, door).await
+}
+
+async fn start_anew(args: &args::Run, workflow: String, door: &Door) -> Result<Standing, Failure> {
     let request = start::request(Some(workflow), Driver::Engine, &args.beginning, door);
     Ok(door.ops.start_run(&request).await?.standing)
+}
+
+/// A run that is there: one that was created and never begun begins.
+async fn take_up(standing: Standing, door: &Door) -> Result<Standing, Failure> {
+    let run = door.run(standing.name.run_no).await?;
+    if !matches!(run.paused, Some((PauseReason::Pending, _))) {
+        return Ok(standing);
+    }
+    let request = ControlRun {
+        run: standing.name.run_no.into(),
+        control: Control::Resume,
+        note: None,
+        caller: door.caller.clone(),
+    };
+    Ok(door.ops.control_run(&request).await?.standing)
 }
 
 fn has_ending(name: &str) -> bool {
@@ -177,7 +219,7 @@ async fn tasks_of(door: &Door, no: RunNo) -> Result<Vec<Task>, Failure> {
 }
 
 /// What of the run's history has been shown.
-struct Show {
+pub(super) struct Show {
     cursor: Option<String>,
     no: RunNo,
 }

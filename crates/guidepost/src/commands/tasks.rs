@@ -3,7 +3,7 @@
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
 use guidepost_store::{Held, Task};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::args;
 use crate::door::Door;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
             Ok(Exit::Ok)
         }
         Some(args::TaskCommand::Complete(complete)) => {
-            let outcome = Ok(complete.output.clone().unwrap_or_default());
+            let outcome = Ok(complete.output.clone().unwrap_or_else(|| json!({})));
             end(&complete.task, complete.attempt, outcome, door).await?;
             done(out, "completed", &complete.task.to_string());
             Ok(Exit::Ok)
@@ -120,7 +120,7 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
 async fn end(
     task: &guidepost_store::TaskId,
     attempt: u32,
-    outcome: Result<args::Object, (String, bool)>,
+    outcome: Result<Json, (String, bool)>,
     door: &Door,
 ) -> Result<(), Failure> {
     let caller = door.caller.clone();

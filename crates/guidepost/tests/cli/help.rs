@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use crate::conversation::Conversation;
 
-pub(crate) const COMMANDS: [&str; 33] = [
+pub(crate) const COMMANDS: [&str; 38] = [
     "demo",
     "init",
     "check",
@@ -23,7 +23,10 @@ pub(crate) const COMMANDS: [&str; 33] = [
     "find",
     "read",
     "history",
+    "steps",
     "tasks",
+    "timers",
+    "watch",
     "pause",
     "resume",
     "cancel",
@@ -31,6 +34,8 @@ pub(crate) const COMMANDS: [&str; 33] = [
     "rollback",
     "fork",
     "migrate",
+    "add-step",
+    "delete",
     "replay",
     "diff",
     "verify",
@@ -69,7 +74,10 @@ fn the_overview_shows_the_first_steps() {
           find        Find workflows or runs by words
           read        Read part of a run's record
           history     Print a run's history, oldest first
+          steps       Workflows that are plain lists of agents' steps: create, execute, look, retry
           tasks       List what is to be done, and do it as a worker
+          timers      List what is due, and when
+          watch       Follow a run, or all runs, as things happen
           pause       Stop a run from taking inputs
           resume      Let a paused run go on
           cancel      End a run from outside
@@ -77,6 +85,8 @@ fn the_overview_shows_the_first_steps() {
           rollback    Take a run back to an earlier place
           fork        Begin a run where another was, with other data if wished
           migrate     Take live runs to another version of their workflow
+          add-step    Add a step to a run under way
+          delete      Delete a run with everything that belongs to it
           replay      Decide a run's history again, without any effect, and compare
           diff        Show where two runs part and what differs
           verify      Check that histories are whole and fold to what is stored

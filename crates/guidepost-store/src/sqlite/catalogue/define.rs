@@ -52,6 +52,7 @@ pub(in crate::sqlite) fn define(
         Some(version) => saving.take_text(version)?,
         None => (saving.add_version()?, 0, false),
     };
+    saving.save_steps(version)?;
     let reworded =
         saving.save_states(version)? + saving.save_transitions(version, known.is_none())?;
     db.prepare_cached(include_str!("../queries/end_defining.sql"))?.execute(named_params! {
@@ -103,6 +104,11 @@ fn refused(what: String, hint: Option<String>) -> StoreError {
 /// A JSON list, as rows keep it.
 fn list<T: serde::Serialize>(items: &[T]) -> Result<String, Fault> {
     serde_json::to_string(items).map_err(|reason| Fault::Undo(unwritable(reason)))
+}
+
+/// What an author keeps, as JSON; nothing for null.
+fn kept(metadata: &serde_json::Value) -> Option<String> {
+    (!metadata.is_null()).then(|| metadata.to_string())
 }
 
 fn known_states(db: &Connection, workflow: i64) -> Result<BTreeMap<String, Known>, Fault> {
@@ -164,7 +170,7 @@ impl Saving<'_> {
             .db
             .prepare_cached(include_str!("../queries/last_version.sql"))?
             .query_row(named_params! { ":workflow": self.workflow }, |row| row.get(0))?;
-        let NewVersion { hash, source, states, by, at, .. } = self.new;
+        let NewVersion { hash, source, states, by, at, metadata, .. } = self.new;
         self.db.prepare_cached(include_str!("../queries/insert_version.sql"))?.execute(
             named_params! {
                 ":workflow": self.workflow,
@@ -177,9 +183,32 @@ impl Saving<'_> {
                 ":states": int(states.len() as u64),
                 ":now": at.0,
                 ":by": by,
+                ":metadata": kept(metadata),
             },
         )?;
         Ok(last + 1)
+    }
+
+    /// Saves the steps of a plain list anew: what an agent is told may differ in texts of equal structure.
+    fn save_steps(&self, version: i64) -> Result<(), Fault> {
+        self.db
+            .prepare_cached(include_str!("../queries/clear_steps.sql"))?
+            .execute(named_params! { ":workflow": self.workflow, ":version": version })?;
+        for (step, position) in self.new.steps.iter().zip(0_i64..) {
+            self.db.prepare_cached(include_str!("../queries/insert_step.sql"))?.execute(
+                named_params! {
+                    ":workflow": self.workflow,
+                    ":version": version,
+                    ":position": position,
+                    ":tenant": self.tenant.as_str(),
+                    ":path": step.path,
+                    ":agent": step.agent,
+                    ":input": step.input,
+                    ":metadata": kept(&step.metadata),
+                },
+            )?;
+        }
+        Ok(())
     }
 
     /// Brings the states' rows up to date; how many that were there were reworded.

@@ -35,9 +35,28 @@ CREATE TABLE workflow_version (
     created_by    TEXT NOT NULL DEFAULT '',
     -- How often the text was replaced by one of equal structure.
     revision      INTEGER NOT NULL DEFAULT 0,
+    -- What the author keeps with the workflow, as JSON.
+    metadata      TEXT,
     PRIMARY KEY (workflow_id, version),
     UNIQUE (workflow_id, hash)
 );
+
+-- Which steps does a version consist of, if it is a plain list of agents' steps?
+CREATE TABLE workflow_step (
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    version       INTEGER NOT NULL,
+    -- The place in the list, from 0.
+    position      INTEGER NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    -- The path of the state.
+    path          TEXT NOT NULL,
+    agent         TEXT NOT NULL,
+    -- What the agent is told, as it is written.
+    input         TEXT,
+    -- What the author keeps with the step, as JSON.
+    metadata      TEXT,
+    PRIMARY KEY (workflow_id, version, position)
+) WITHOUT ROWID;
 
 -- What did the text of a version say before it was replaced by one of equal structure?
 CREATE TABLE source_revision (
@@ -351,21 +370,31 @@ CREATE TABLE session (
     PRIMARY KEY (tenant, session_id)
 ) WITHOUT ROWID;
 
--- Which conversations does a run remember?
+-- Which conversations does a run remember? One for each step and branch an agent does.
 CREATE TABLE thread (
     thread_id     INTEGER PRIMARY KEY,
     tenant        TEXT NOT NULL DEFAULT 'default',
+    -- The run's id and the path of the state: `0190…:Write`, of a branch `0190…:Write[3]`.
     name          TEXT NOT NULL,
     run_no        INTEGER,
+    -- The path of the state whose work it is about.
+    state         TEXT,
+    -- The n-th item of a fan-out; 0 for the work as a whole.
+    branch        INTEGER NOT NULL DEFAULT 0,
     created_at    INTEGER NOT NULL,
     UNIQUE (tenant, name)
 );
 
+-- Which threads does this run have?
+CREATE INDEX thread_run ON thread (run_no) WHERE run_no IS NOT NULL;
+
 -- What was said in a conversation, in order?
 CREATE TABLE turn (
     thread_id     INTEGER NOT NULL REFERENCES thread (thread_id) ON DELETE CASCADE,
+    -- The place in the thread, from 1 without gaps.
     position      INTEGER NOT NULL,
     tenant        TEXT NOT NULL DEFAULT 'default',
+    -- `user`: what the agent was told. `assistant`: what it answered.
     role          TEXT NOT NULL,
     at            INTEGER NOT NULL,
     codec         TEXT NOT NULL DEFAULT 'plain' CHECK (codec = 'plain' OR codec = 'zstd' OR codec = 'sealed'),

@@ -122,3 +122,73 @@ JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
 JOIN workflow_state AS cs ON cs.state_id = a.current_state_id
 WHERE NOT EXISTS (SELECT 1 FROM legal_move AS m WHERE m.agent_id = a.agent_id)
 ORDER BY 1, 4, 6;
+
+-- Which steps does each live or ended workflow of agents' steps have, and how far is each? For what follows from it only.
+CREATE VIEW agent_step AS
+SELECT
+    a.agent_id, a.run_id, a.tenant, a.workflow_id, a.version, s.position, s.path, s.agent, s.input, s.metadata,
+    CASE
+        WHEN a.status = 'completed' THEN 'completed'
+        WHEN s.position < at.position THEN 'completed'
+        WHEN s.position > at.position THEN 'pending'
+        WHEN a.status IN ('failed', 'cancelled') THEN 'failed'
+        WHEN a.status = 'paused' AND json_extract(a.state, '$.paused[0]') = 'pending' THEN 'pending'
+        ELSE 'running'
+    END AS status,
+    CASE WHEN s.position = at.position AND a.status = 'failed' THEN json_extract(a.state, '$.output')
+         WHEN s.position = at.position AND a.status = 'cancelled' THEN 'cancelled' END AS error,
+    (SELECT t.thread_id FROM thread AS t
+     WHERE t.tenant = a.tenant AND t.name = a.run_id || ':' || s.path) AS thread,
+    max(a.started_at, (SELECT v.created_at FROM workflow_version AS v
+                       WHERE v.workflow_id = a.workflow_id AND v.version = (
+                           SELECT min(f.version) FROM workflow_step AS f
+                           WHERE f.workflow_id = a.workflow_id AND f.path = s.path))) AS created_at,
+    CASE WHEN s.position = at.position THEN a.changed_at END AS changed_at
+FROM agent_instance AS a
+JOIN workflow_step AS s ON s.workflow_id = a.workflow_id AND s.version = a.version
+LEFT JOIN workflow_state AS c ON c.state_id = a.current_state_id
+LEFT JOIN workflow_step AS at
+    ON at.workflow_id = a.workflow_id AND at.version = a.version AND at.path = c.path;
+
+-- Which workflows are there that are lists of agents' steps, and how is each? A row per run of one.
+CREATE VIEW agent_workflows AS
+SELECT
+    a.run_id AS id, w.name, w.description,
+    CASE a.status WHEN 'completed' THEN (SELECT count(*) FROM workflow_step AS s
+                                         WHERE s.workflow_id = a.workflow_id AND s.version = a.version)
+                  ELSE coalesce(at.position, 0) END AS current_step_index,
+    CASE
+        WHEN a.status IN ('failed', 'cancelled') THEN 'failed'
+        WHEN a.status = 'completed' THEN 'completed'
+        WHEN a.status <> 'paused' THEN 'running'
+        WHEN json_extract(a.state, '$.paused[0]') = 'pending' THEN 'pending'
+        ELSE 'paused'
+    END AS status,
+    v.metadata,
+    strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1000000000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', a.changed_at / 1000000000.0, 'unixepoch') AS updated_at
+FROM agent_instance AS a
+JOIN workflow_version AS v ON v.workflow_id = a.workflow_id AND v.version = a.version
+JOIN workflow AS w ON w.workflow_id = a.workflow_id
+LEFT JOIN workflow_state AS c ON c.state_id = a.current_state_id
+LEFT JOIN workflow_step AS at
+    ON at.workflow_id = a.workflow_id AND at.version = a.version AND at.path = c.path
+WHERE EXISTS (SELECT 1 FROM workflow_step AS s
+              WHERE s.workflow_id = a.workflow_id AND s.version = a.version);
+
+-- What are the steps of each of them, and what came of each? In order within a workflow.
+CREATE VIEW agent_workflow_steps AS
+SELECT
+    s.run_id || ':' || s.path AS id, s.run_id AS workflow_id, s.agent AS agent_id, s.input,
+    s.run_id || ':' || s.path AS thread_id, s.status,
+    CASE s.status WHEN 'completed' THEN (
+        SELECT CASE json_type(t.payload) WHEN 'text' THEN json_extract(t.payload, '$') ELSE t.payload END
+        FROM turn AS t WHERE t.thread_id = s.thread AND t.role = 'assistant'
+        ORDER BY t.position DESC LIMIT 1) END AS result,
+    s.error, s.metadata,
+    strftime('%Y-%m-%dT%H:%M:%fZ', s.created_at / 1000000000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(
+        s.changed_at, (SELECT max(t.at) FROM turn AS t WHERE t.thread_id = s.thread), s.created_at
+    ) / 1000000000.0, 'unixepoch') AS updated_at
+FROM agent_step AS s
+ORDER BY s.agent_id, s.position;

@@ -329,6 +329,7 @@ BEGIN
     DELETE FROM workflow_state WHERE workflow_id = OLD.workflow_id;
     DELETE FROM source_revision WHERE workflow_id = OLD.workflow_id;
     DELETE FROM workflow_version WHERE workflow_id = OLD.workflow_id;
+    DELETE FROM workflow_step WHERE workflow_id = OLD.workflow_id;
 END;
 
 -- States --------------------------------------------------------------------------------------------------------------
@@ -1023,6 +1024,28 @@ BEFORE DELETE ON workflow_version
 WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
 BEGIN
     SELECT RAISE(ABORT, 'history is never deleted');
+END;
+
+-- Only Guidepost writes this.
+CREATE TRIGGER workflow_step_insert_refuse
+BEFORE INSERT ON workflow_step
+BEGIN
+    SELECT RAISE(ABORT, 'the steps of a definition are written by `guidepost define`, not by hand');
+END;
+
+-- The steps are what the definition says.
+CREATE TRIGGER workflow_step_edit_refuse
+BEFORE UPDATE ON workflow_step
+BEGIN
+    SELECT RAISE(ABORT, 'the steps of a definition are edited by `guidepost define`, not by hand');
+END;
+
+-- Steps go with their workflow only.
+CREATE TRIGGER workflow_step_delete_refuse
+BEFORE DELETE ON workflow_step
+WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
+BEGIN
+    SELECT RAISE(ABORT, 'the steps of a definition are edited by `guidepost define`, not by hand');
 END;
 
 -- Only Guidepost writes this.

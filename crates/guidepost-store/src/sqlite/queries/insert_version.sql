@@ -1,4 +1,4 @@
 INSERT INTO workflow_version
-    (workflow_id, version, tenant, hash, format, source, file, states, created_at, created_by)
+    (workflow_id, version, tenant, hash, format, source, file, states, created_at, created_by, metadata)
 VALUES
-    (:workflow, :version, :tenant, :hash, :format, :source, :file, :states, :now, :by)
+    (:workflow, :version, :tenant, :hash, :format, :source, :file, :states, :now, :by, :metadata)

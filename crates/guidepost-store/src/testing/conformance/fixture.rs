@@ -172,6 +172,8 @@ pub(super) fn lead(hash: &str) -> NewVersion {
             transition("Again", "Score", "Ingest"),
             transition("Finished", "Score", "Done"),
         ],
+        steps: vec![],
+        metadata: serde_json::Value::Null,
         by: "tester".to_owned(),
         at: at(0),
     }

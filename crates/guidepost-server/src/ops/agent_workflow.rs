@@ -1,0 +1,349 @@
+//! A run of a plain list of agents' steps, as a workflow with steps: how it stands and what each step gave.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use guidepost_core::id::{Branch, RunNo, RunRef, StateId};
+use guidepost_core::machine::{Machine, State, StateIx};
+use guidepost_core::run::{PauseReason, Run, Status};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Role, Turn, TurnFilter, thread_name};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+use super::current::Current;
+use super::{OpError, Ops, sensitive};
+
+/// Turns read at a time.
+const PAGE: usize = 1_000;
+
+/// A workflow of agents' steps: a run of a plain list of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentWorkflow {
+    /// Its id, the run's UUID. Operations take the short id too.
+    pub id: String,
+    /// The run's short id.
+    pub run: String,
+    /// The run's number.
+    #[serde(skip)]
+    pub run_no: RunNo,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its steps, in the order they are done.
+    pub steps: Vec<AgentWorkflowStep>,
+    /// The place of the step it is at, from 0; when it is completed, how many steps there are.
+    pub current_step_index: usize,
+    /// What it is doing.
+    pub status: WorkflowStatus,
+    /// What its author keeps with it.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    pub metadata: Json,
+    /// When it was created.
+    #[serde(serialize_with = "as_text")]
+    pub created_at: Timestamp,
+    /// When it last moved.
+    #[serde(serialize_with = "as_text")]
+    pub updated_at: Timestamp,
+}
+
+/// A step of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentWorkflowStep {
+    /// Its id: the workflow's id and the step's name.
+    pub id: String,
+    /// The workflow's id.
+    pub workflow_id: String,
+    /// The agent that does it.
+    pub agent_id: String,
+    /// What the agent is told, as it is written: values are filled in when the step begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The name of its thread, in which what was said is kept in order.
+    pub thread_id: String,
+    /// How far it is.
+    pub status: StepStatus,
+    /// What the agent gave: a text as it is, any other value as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What its author keeps with it.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    pub metadata: Json,
+    /// When it was created: with the workflow, or when it was added.
+    #[serde(serialize_with = "as_text")]
+    pub created_at: Timestamp,
+    /// When something last happened to it.
+    #[serde(serialize_with = "as_text")]
+    pub updated_at: Timestamp,
+}
+
+/// What a workflow of agents' steps is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkflowStatus {
+    /// It was created and not executed yet.
+    Pending,
+    /// A step is being done, or can be.
+    Running,
+    /// All steps are done.
+    Completed,
+    /// A step failed, or it was cancelled.
+    Failed,
+    /// Somebody paused it.
+    Paused,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// It has not begun.
+    Pending,
+    /// It has begun. It stays so while its workflow is paused.
+    Running,
+    /// It is done.
+    Completed,
+    /// It failed, or its workflow was cancelled in it.
+    Failed,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+impl WorkflowStatus {
+    /// What a run of a plain list of steps is to those who know it as a workflow.
+    pub(super) fn of(run: &Run) -> Self {
+        match run.status {
+            Status::Running | Status::Waiting => Self::Running,
+            Status::Paused => match run.paused {
+                Some((PauseReason::Pending, _)) => Self::Pending,
+                _ => Self::Paused,
+            },
+            Status::Completed => Self::Completed,
+            Status::Failed | Status::Cancelled => Self::Failed,
+        }
+    }
+
+    /// The name users meet.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Whether no step will be done any more, unless somebody asks for it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl fmt::Display for WorkflowStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl StepStatus {
+    /// How far the step at `place` is, in a workflow that is at the step `at`.
+    fn of(place: usize, at: usize, workflow: WorkflowStatus) -> Self {
+        match (place.cmp(&at), workflow) {
+            (std::cmp::Ordering::Less, _) => Self::Completed,
+            (std::cmp::Ordering::Greater, _) => Self::Pending,
+            (_, WorkflowStatus::Pending) => Self::Pending,
+            (_, WorkflowStatus::Failed) => Self::Failed,
+            (_, WorkflowStatus::Running | WorkflowStatus::Paused) => Self::Running,
+            (_, WorkflowStatus::Completed) => Self::Completed,
+        }
+    }
+
+    /// The name users meet.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for StepStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Ops {
+    /// A run of a plain list of agents' steps, as a workflow with steps.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::BadArgument`] if the run is one of anything else, and the failures of the store.
+    pub async fn agent_workflow(&self, run: &RunRef) -> Result<AgentWorkflow, OpError> {
+        let current = self.current(run).await?;
+        self.as_agent_workflow(&current).await
+    }
+
+    pub(super) async fn as_agent_workflow(
+        &self,
+        current: &Current,
+    ) -> Result<AgentWorkflow, OpError> {
+        let machine = &current.machine;
+        let steps = expect_steps(current)?;
+        let at = place(machine, &current.run, &steps);
+        let (id, status) = (current.head.id, WorkflowStatus::of(&current.run));
+        let turns = self.turns_by_thread(current).await?;
+        let mut created = self.created_at(current, &steps).await?;
+        let mut answer = Vec::with_capacity(steps.len());
+        for (n, ix) in steps.iter().enumerate() {
+            let state = machine.state(*ix);
+            let thread = thread_name(id, &state.id, Branch::WHOLE);
+            let said = turns.get(&thread).map_or(&[][..], Vec::as_slice);
+            let step_status = StepStatus::of(n, at, status);
+            let created_at = created.remove(&state.id).unwrap_or(current.head.created_at);
+            let last = said.last().map_or(created_at, |turn| turn.at);
+            let work = state.work.as_ref();
+            answer.push(AgentWorkflowStep {
+                id: thread.clone(),
+                workflow_id: id.to_string(),
+                agent_id: work.and_then(|work| work.name.clone()).unwrap_or_default(),
+                input: work.and_then(|work| Some(work.prompt.as_ref()?.source().to_owned())),
+                result: (step_status == StepStatus::Completed)
+                    .then(|| if is_sensitive(machine, state) { hidden() } else { result(said) })
+                    .flatten(),
+                error: (step_status == StepStatus::Failed).then(|| error(&current.run)),
+                thread_id: thread,
+                status: step_status,
+                metadata: state.meta.clone(),
+                created_at,
+                updated_at: if n == at { current.head.updated_at } else { last },
+            });
+        }
+        Ok(AgentWorkflow {
+            id: id.to_string(),
+            run: current.name(),
+            run_no: current.head.no,
+            name: machine.name.clone(),
+            description: machine.description.clone(),
+            steps: answer,
+            current_step_index: at,
+            status,
+            metadata: machine.state(Machine::ROOT).meta.clone(),
+            created_at: current.head.created_at,
+            updated_at: current.head.updated_at,
+        })
+    }
+
+    /// All that was said in a run, by thread.
+    async fn turns_by_thread(
+        &self,
+        current: &Current,
+    ) -> Result<HashMap<String, Vec<Turn>>, OpError> {
+        let mut filter = TurnFilter { limit: PAGE, ..TurnFilter::of(current.head.no) };
+        let mut threads: HashMap<String, Vec<Turn>> = HashMap::new();
+        loop {
+            let page = self.store.turns(&self.tenant, &filter).await?;
+            for turn in page.items {
+                threads.entry(turn.thread.clone()).or_default().push(turn);
+            }
+            if page.next.is_none() {
+                return Ok(threads);
+            }
+            filter.cursor = page.next;
+        }
+    }
+
+    /// When each step came to be: when the first version was saved that has it, and not before the run began.
+    async fn created_at(
+        &self,
+        current: &Current,
+        steps: &[StateIx],
+    ) -> Result<HashMap<StateId, Timestamp>, OpError> {
+        let began = current.head.created_at;
+        let name = &current.run.workflow;
+        let mut versions = self.store.versions(&self.tenant, name).await?;
+        versions.retain(|found| Some(found.version) <= current.head.version);
+        versions.reverse();
+        let mut created = HashMap::new();
+        // Most runs are in a version that was there when they began.
+        if versions.last().is_none_or(|last| last.created_at <= began) {
+            return Ok(created);
+        }
+        for found in versions {
+            if created.len() == steps.len() {
+                break;
+            }
+            let machine = self.find_workflow(&format!("{name}@{}", found.version)).await?.machine;
+            for ix in steps {
+                let id = &current.machine.state(*ix).id;
+                let is_step = machine.agent_steps().iter().any(|ix| machine.state(*ix).id == *id);
+                if is_step {
+                    created.entry(id.clone()).or_insert(found.created_at.max(began));
+                }
+            }
+        }
+        Ok(created)
+    }
+}
+
+/// The steps of a run that is one of a plain list of them.
+pub(super) fn expect_steps(current: &Current) -> Result<Vec<StateIx>, OpError> {
+    let steps = current.machine.agent_steps();
+    if !steps.is_empty() {
+        return Ok(steps);
+    }
+    let (run, workflow) = (current.name(), &current.run.workflow);
+    Err(OpError::BadArgument {
+        what: format!("run `{run}` of workflow `{workflow}` is no plain list of agents' steps"),
+        hint: Some(format!("`guidepost where {run}` tells how it stands")),
+    })
+}
+
+/// The place of the step a run is at; past the last one when it is completed.
+fn place(machine: &Machine, run: &Run, steps: &[StateIx]) -> usize {
+    let is_active = |ix: &StateIx| run.active.contains_key(&machine.state(*ix).id);
+    steps.iter().position(is_active).unwrap_or(steps.len())
+}
+
+/// Whether a step gives something that its workflow calls sensitive.
+fn is_sensitive(machine: &Machine, state: &State) -> bool {
+    let attributes = state.output.iter().filter_map(|name| machine.attributes.get(name));
+    attributes.into_iter().any(|attribute| attribute.sensitive)
+}
+
+fn hidden() -> Option<String> {
+    Some(sensitive::HIDDEN.to_owned())
+}
+
+/// What the agent gave last.
+fn result(said: &[Turn]) -> Option<String> {
+    let last = said.iter().rev().find(|turn| turn.role == Role::Assistant)?;
+    Some(match &last.content {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+/// Why a run is over without being completed.
+fn error(run: &Run) -> String {
+    match &run.output {
+        Json::String(reason) => reason.clone(),
+        _ => run.status.to_string(),
+    }
+}

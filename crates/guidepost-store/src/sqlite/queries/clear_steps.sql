@@ -1,0 +1,1 @@
+DELETE FROM workflow_step WHERE workflow_id = :workflow AND version = :version

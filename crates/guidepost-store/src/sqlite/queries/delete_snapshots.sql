@@ -1,0 +1,1 @@
+DELETE FROM snapshot WHERE run_no IN (SELECT value FROM json_each(:runs))

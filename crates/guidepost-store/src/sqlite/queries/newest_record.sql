@@ -1,0 +1,1 @@
+SELECT coalesce(max(record_id), 0) FROM record

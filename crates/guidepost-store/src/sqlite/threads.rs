@@ -1,0 +1,78 @@
+//! What was said in the threads of runs.
+
+use guidepost_core::id::{Branch, RunNo, StateId, Tenant};
+use guidepost_core::time::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+
+use super::fault::{Fault, damaged};
+use super::read::expect_run;
+use super::row;
+use super::write::unwritable;
+use crate::filter::{page, page_items};
+use crate::{NewTurn, Page, Role, Turn, TurnFilter};
+
+/// Says something in a thread of a run, which is made if it is not there.
+pub(super) fn say(
+    db: &Connection,
+    run: RunNo,
+    turn: &NewTurn,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let suffix = suffix(&turn.state, turn.branch);
+    db.prepare_cached(include_str!("queries/insert_thread.sql"))?.execute(named_params! {
+        ":run": run.0, ":suffix": suffix, ":state": turn.state.as_str(), ":branch": turn.branch.0,
+        ":now": now.0,
+    })?;
+    let payload = serde_json::to_string(&turn.content).map_err(unwritable)?;
+    db.prepare_cached(include_str!("queries/insert_turn.sql"))?.execute(named_params! {
+        ":run": run.0, ":suffix": suffix, ":role": turn.role.as_str(), ":now": now.0,
+        ":payload": payload,
+    })?;
+    Ok(())
+}
+
+/// What follows the run's id in the thread's name.
+fn suffix(state: &StateId, branch: Branch) -> String {
+    if branch.is_whole() { state.to_string() } else { format!("{state}[{branch}]") }
+}
+
+/// A page of what was said.
+pub(super) fn list(
+    db: &Connection,
+    tenant: &Tenant,
+    filter: &TurnFilter,
+) -> Result<Page<Turn>, Fault> {
+    expect_run(db, tenant, filter.run)?;
+    let after = filter.cursor.as_deref().and_then(|cursor| cursor.split_once(':'));
+    let number = |text: &str| text.parse::<i64>().unwrap_or(0);
+    let (thread, position) =
+        after.map_or((0, 0), |(thread, position)| (number(thread), number(position)));
+    let limit = page_items(filter.limit);
+    let mut statement = db.prepare_cached(include_str!("queries/list_turns.sql"))?;
+    let mut rows = statement.query(named_params! {
+        ":run": filter.run.0,
+        ":tenant": tenant.as_str(),
+        ":after_thread": thread,
+        ":after_position": position,
+        ":limit": row::int(limit as u64).saturating_add(1),
+    })?;
+    let mut turns = Vec::new();
+    while let Some(row) = rows.next()? {
+        turns.push((row.get::<_, i64>(0)?, read(filter.run, row)?));
+    }
+    let page = page(turns, limit, |(thread, last)| format!("{thread}:{}", last.position));
+    Ok(Page { items: page.items.into_iter().map(|(_, turn)| turn).collect(), next: page.next })
+}
+
+fn read(run: RunNo, row: &Row<'_>) -> Result<Turn, Fault> {
+    let (role, payload): (String, String) = (row.get(5)?, row.get(7)?);
+    Ok(Turn {
+        thread: row.get(1)?,
+        state: StateId::from(row.get::<_, String>(2)?),
+        branch: Branch(row.get(3)?),
+        position: row::count(row, 4)?,
+        role: if role == Role::User.as_str() { Role::User } else { Role::Assistant },
+        at: Timestamp(row.get(6)?),
+        content: serde_json::from_str(&payload).map_err(|reason| damaged(run, reason))?,
+    })
+}

@@ -1,0 +1,259 @@
+//! Workflows that are plain lists of agents' steps: `run --step`, `steps`, `add-step`, `delete`.
+
+use expect_test::expect;
+use serde_json::Value as Json;
+
+use crate::conversation::Conversation;
+
+const TRENDS: &str = include_str!("../../../../examples/trends.yaml");
+
+/// S4.11: the example file is a plain list, and `run` takes it as it is.
+#[test]
+fn s4_11_the_example_file_is_a_plain_list() {
+    let mut talk = Conversation::new();
+    talk.file("trends.yaml", TRENDS);
+    let answer = talk.run(&["run", "trends.yaml"]);
+    assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+    talk.type_("steps get r-1").type_("read r-1 data");
+    talk.expect(&expect![[r#"
+        $ guidepost steps get r-1
+        r-1  My Workflow  completed  2 steps done
+          1 step-1  research-agent  completed  <<Agents that plan, agents that remember, agents that check each other.>>
+          2 step-2  summary-agent  completed  <<Agents work together.>>
+
+        $ guidepost read r-1 data
+        previous=<<Agents work together.>>
+
+    "#]]);
+}
+
+/// S4.1, S4.3: a workflow is created, extended, executed, looked at, retried and deleted, as a person would type it.
+#[test]
+fn s4_1_a_list_of_steps_by_commands() {
+    let mut talk = Conversation::new();
+    talk.file("trends.yaml", TRENDS);
+    talk.type_("steps")
+        .type_("steps create trends.yaml")
+        .type_("steps add r-1 'report-agent=Generate a report based on the summary'")
+        .type_("steps pause r-1")
+        .type_("steps execute r-1")
+        .type_("steps execute r-1")
+        .type_("steps resume r-1")
+        .type_("steps retry r-1 --from step-9")
+        .type_("steps retry r-1 --from step-3")
+        .type_("delete r-1")
+        .type_("run r-1")
+        .type_("steps list --limit 1")
+        .type_("steps delete r-1")
+        .type_("steps get r-1")
+        .type_("steps add r-9 nonsense")
+        .type_("steps create --step 'writer=Write a poem'")
+        .type_("delete r-2 --cancel");
+    talk.expect(&expect![[r#"
+        $ guidepost steps
+        there are no workflows of agents' steps here
+
+        $ guidepost steps create trends.yaml
+        r-1  My Workflow  pending  2 steps to do
+          1 step-1  research-agent  pending
+          2 step-2  summary-agent  pending
+        `guidepost steps execute r-1` begins it
+
+        $ guidepost steps add r-1 'report-agent=Generate a report based on the summary'
+        r-1  My Workflow  pending  3 steps to do
+          1 step-1  research-agent  pending
+          2 step-2  summary-agent  pending
+          3 step-3  report-agent  pending
+        `guidepost steps execute r-1` begins it
+
+        $ guidepost steps pause r-1
+        r-1  My Workflow  pending  3 steps to do
+          1 step-1  research-agent  pending
+          2 step-2  summary-agent  pending
+          3 step-3  report-agent  pending
+        `guidepost steps execute r-1` begins it
+
+        $ guidepost steps execute r-1
+        r-1  My Workflow  completed  3 steps done
+          1 step-1  research-agent  completed  <<Agents that plan, agents that remember, agents that check each other.>>
+          2 step-2  summary-agent  completed  <<Agents work together.>>
+          3 step-3  report-agent  completed  <<Three trends, one direction.>>
+
+        $ guidepost steps execute r-1
+        ! error[GP0407]: workflow `r-1` is completed
+        ! hint: `guidepost steps retry r-1` does its steps again
+        exit 64
+
+        $ guidepost steps resume r-1
+        r-1  My Workflow  completed  3 steps done
+          1 step-1  research-agent  completed  <<Agents that plan, agents that remember, agents that check each other.>>
+          2 step-2  summary-agent  completed  <<Agents work together.>>
+          3 step-3  report-agent  completed  <<Three trends, one direction.>>
+
+        $ guidepost steps retry r-1 --from step-9
+        ! error[GP0407]: workflow `r-1` has no step `step-9`
+        ! hint: name a step: step-1, step-2, step-3
+        exit 64
+
+        $ guidepost steps retry r-1 --from step-3
+        r-1  My Workflow  running  at step 3 of 3
+          1 step-1  research-agent  completed  <<Agents that plan, agents that remember, agents that check each other.>>
+          2 step-2  summary-agent  completed  <<Agents work together.>>
+          3 step-3  report-agent  running
+        `guidepost steps execute r-1` goes on, unless it is being done
+
+        $ guidepost delete r-1
+        ! error[GP0305]: run `r-1` is not over, and only what is over can be deleted
+        ! hint: end it first, with `guidepost cancel r-1`
+        exit 1
+
+        $ guidepost run r-1
+        e-1 rev 1 tester: started <<My Workflow>>
+        e-2 rev 2: began in step-1
+        e-3 rev 3: paused, pending: <<it was created and not executed yet; resume it, or execute it, to begin>>
+        e-4 rev 4 tester: migrated to another version
+        e-5 rev 5 tester: resumed
+        e-6 rev 6: done, step-1 -> step-2 with <<{"previous":"Agents that plan, agents that remember, agents that check each other."}>>
+        e-7 rev 7: done, step-2 -> step-3 with <<{"previous":"Agents work together."}>>
+        e-8 rev 8: done, step-3 -> Done with <<{"previous":"Three trends, one direction."}>>
+        e-9 rev 9: completed
+        e-10 rev 10 tester: went back to rev 7, retried
+        e-11 rev 11: done, step-3 -> Done with <<{"previous":"Three trends, one direction."}>>
+        e-12 rev 12: completed
+
+        run r-1 My Workflow@2 rev 12 completed
+        state: Done (4 of 4)
+        goal: <<A multi-step workflow>>
+        have: previous=<<Three trends, one direction.>>
+        next: nothing, the run is completed
+
+        $ guidepost steps list --limit 1
+        r-1  My Workflow  completed  3 steps done
+
+        $ guidepost steps delete r-1
+        deleted r-1
+
+        $ guidepost steps get r-1
+        ! error[GP0302]: there is no run `r-1`
+        ! hint: list the runs there are with `guidepost find --in runs`
+        exit 4
+
+        $ guidepost steps add r-9 nonsense
+        ! error: invalid value 'nonsense' for '<AGENT=INPUT>': expected an agent and what it is told, as in writer='Write a report'
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost steps create --step 'writer=Write a poem'
+        r-2  steps  pending  1 step to do
+          1 step-1  writer  pending
+        `guidepost steps execute r-2` begins it
+
+        $ guidepost delete r-2 --cancel
+        deleted r-2
+
+    "#]]);
+}
+
+/// S4.10: programs get the document's shape.
+#[test]
+fn s4_10_programs_get_the_documents_shape() {
+    let talk = Conversation::new();
+    talk.file("trends.yaml", TRENDS);
+    let created = talk.run(&["steps", "create", "trends.yaml", "--json"]);
+    let created: Json = serde_json::from_str(&created.stdout).unwrap();
+    assert_eq!((&created["status"], &created["currentStepIndex"]), (&"pending".into(), &0.into()));
+    assert_eq!(created["steps"][1]["agentId"], "summary-agent");
+    let executed = talk.run(&["steps", "execute", "r-1", "--json"]);
+    assert_eq!((executed.exit, executed.stderr.as_str()), (0, ""));
+    let executed: Json = serde_json::from_str(&executed.stdout).unwrap();
+    assert_eq!(executed["steps"][1]["result"], "Agents work together.");
+    let listed = talk.run(&["steps", "list", "--json"]);
+    let listed: Json = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(listed, Json::Array(vec![executed]));
+}
+
+/// S4.17: steps given one by one; an agent nobody describes is a worker outside.
+#[test]
+fn steps_are_given_one_by_one() {
+    let mut talk = Conversation::new();
+    talk.file("trends.yaml", TRENDS);
+    talk.type_(
+        "run --step 'writer=Write a poem' --step 'editor=Shorten: {{ previous }}' --name poem",
+    )
+    .type_("tasks claim agent:writer")
+    .type_("tasks complete r-1:step-1#1 --attempt 1 --output '\"Tea is hot.\"'")
+    .type_("tasks claim agent:editor")
+    .type_("add-step r-1 --step 'reader=Read it aloud'")
+    .type_("add-step r-1 '{ name: Publish, task: publish }'")
+    .type_("add-step r-1 '{ nam: Publish }'")
+    .type_("add-step r-1 '{ a: [ }'")
+    .type_("tasks complete r-1:step-2#1 --attempt 1 --output '\"Tea.\"'")
+    .type_("tasks")
+    .type_("run trends.yaml --step 'report-agent=Report'");
+    talk.expect(&expect![[r#"
+        $ guidepost run --step 'writer=Write a poem' --step 'editor=Shorten: {{ previous }}' --name poem
+        e-1 rev 1 tester: started poem
+        e-2 rev 2: began in step-1
+
+        run r-1 poem@1 rev 2
+        state: step-1 (1 of 3)
+        agent: <<Write a poem>>
+        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        waits for a worker of `agent:writer`: `guidepost tasks claim agent:writer`
+        once it can go on, `guidepost run r-1` goes on
+        exit 5
+
+        $ guidepost tasks claim agent:writer
+        r-1:step-1#1 --attempt 1
+          Write a poem
+          gives: previous
+          key [KEY]  until [TIME]
+
+        $ guidepost tasks complete r-1:step-1#1 --attempt 1 --output '"Tea is hot."'
+        completed r-1:step-1#1
+
+        $ guidepost tasks claim agent:editor
+        r-1:step-2#1 --attempt 1
+          Shorten: Tea is hot.
+          gives: previous
+          key [KEY]  until [TIME]
+
+        $ guidepost add-step r-1 --step 'reader=Read it aloud'
+        r-1: version 1 -> 2, rev 4
+
+        $ guidepost add-step r-1 '{ name: Publish, task: publish }'
+        r-1: version 2 -> 3, rev 5
+
+        $ guidepost add-step r-1 '{ nam: Publish }'
+        ! error[GP0403]: 1 problem in `steps`, nothing saved
+        !   - line 1:206: a state has no key `nam` [GP0103]
+        ! hint: correct them and try again
+        exit 1
+
+        $ guidepost add-step r-1 '{ a: [ }'
+        ! error[GP0407]: the step cannot be read
+        ! hint: the JSON cannot be read: a key in double quotes is expected here; expected a step as under `steps:`, such as '{ name: Publish, task: publish }'
+        exit 64
+
+        $ guidepost tasks complete r-1:step-2#1 --attempt 1 --output '"Tea."'
+        completed r-1:step-2#1
+
+        $ guidepost tasks
+        r-1:step-3#1  agent:reader  attempt 0  ready since [TIME]
+
+        $ guidepost run trends.yaml --step 'report-agent=Report'
+        e-1 rev 1 tester: started <<My Workflow>>
+        e-2 rev 2: began in step-1
+        e-3 rev 3: done, step-1 -> step-2 with <<{"previous":"Agents that plan, agents that remember, agents that check each other."}>>
+        e-4 rev 4: done, step-2 -> step-3 with <<{"previous":"Agents work together."}>>
+        e-5 rev 5: done, step-3 -> Done with <<{"previous":"Three trends, one direction."}>>
+        e-6 rev 6: completed
+
+        run r-2 My Workflow@1 rev 6 completed
+        state: Done (4 of 4)
+        have: previous=<<Three trends, one direction.>>
+        next: nothing, the run is completed
+
+    "#]]);
+}
