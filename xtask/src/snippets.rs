@@ -53,7 +53,7 @@ fn shows(path: &str, said: &str) -> bool {
     page.is_some_and(|code| said.contains(&format!("[{code}]")))
 }
 
-/// Types the README's commands in order, in a folder with its workflow and a store of their own. Says whether all did as
+/// Types the README's commands in order, in a folder with its workflow, the examples and a store of their own. Says whether all did as
 /// the README says.
 fn walk(project: &Project, readme: &File, binary: &str) -> Result<bool> {
     let folder = project.target.join("xtask").join("tour");
@@ -61,6 +61,12 @@ fn walk(project: &Project, readme: &File, binary: &str) -> Result<bool> {
     std::fs::create_dir_all(&folder).context("the tour needs a folder")?;
     let workflow = snippets(readme).into_iter().next().context("the README shows no workflow")?;
     std::fs::write(folder.join("lead.yaml"), workflow.text).context("the tour needs a file")?;
+    let examples = folder.join("examples");
+    std::fs::create_dir_all(&examples).context("the tour needs a folder")?;
+    for example in project.files()?.iter().filter(|file| file.path.starts_with("examples/")) {
+        std::fs::write(folder.join(&example.path), &example.text)
+            .context("the tour needs the examples")?;
+    }
     let mut is_ok = true;
     let commands = commands(&readme.text);
     for (command, expected) in &commands {
