@@ -31,7 +31,7 @@ use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, Requirement};
 use crate::record::{Record, TimerFired, TimerFires};
-use crate::run::{Run, Status, Unfoldable};
+use crate::run::{PauseReason, Run, Status, Unfoldable};
 use crate::time::Timestamp;
 
 pub use self::fan_out::{filled_in, items_of, scope_of_work};
@@ -243,6 +243,9 @@ impl Explain for Rejected {
             Self::BadData { expected: Some(expected), .. } => {
                 format!("expected `{expected}`, for example {}", expected.example())
             }
+            Self::NotRunning { status: Status::Paused, detail } if is_over_limit(detail) => {
+                "raise the limit first".to_owned()
+            }
             Self::NotRunning { status: Status::Paused, .. } => "resume it first".to_owned(),
             Self::Unbound { .. } => {
                 "define them under `guards:`, `actions:` and `delays:`".to_owned()
@@ -266,6 +269,12 @@ impl Explain for Rejected {
         };
         Some(hint)
     }
+}
+
+/// Whether the detail of a refusal says that a limit is passed.
+#[must_use]
+pub fn is_over_limit(detail: &str) -> bool {
+    detail.starts_with(PauseReason::OverLimit.as_str())
 }
 
 /// Names in backticks, separated by commas.
@@ -440,11 +449,17 @@ fn expect_running(run: &Run) -> Result<(), Rejected> {
     match run.status {
         Status::Running | Status::Waiting => Ok(()),
         Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => {
-            let detail = run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
-                "" => reason.as_str().to_owned(),
-                detail => format!("{}: {detail}", reason.as_str()),
-            });
-            Err(Rejected::NotRunning { status: run.status, detail: detail.unwrap_or_default() })
+            Err(not_running(run))
         }
     }
+}
+
+/// The refusal of an input by a run that takes none.
+#[must_use]
+pub fn not_running(run: &Run) -> Rejected {
+    let detail = run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
+        "" => reason.as_str().to_owned(),
+        detail => format!("{}: {detail}", reason.as_str()),
+    });
+    Rejected::NotRunning { status: run.status, detail: detail.unwrap_or_default() }
 }

@@ -1,11 +1,13 @@
 //! From a decision to what is committed: the records, the state they lead to, and the tasks they begin and end.
 
+use guidepost_core::budget::Budget;
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
+use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
-use guidepost_core::machine::{Agent, Machine, StateIx, Work, WorkKind};
+use guidepost_core::machine::{Agent, Machine, StateIx, StateKind, Work, WorkKind};
 use guidepost_core::record::Record;
-use guidepost_core::run::Run;
+use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
 
@@ -55,6 +57,7 @@ pub fn batch(
         changes.extend(asked_by(effect, machine, &after, recorded_at, &mut lease));
     }
     let leaves = kernel::leaves(machine, &after);
+    let steps = decision.records.iter().map(|record| steps_of(machine, record)).sum();
     Batch {
         records: decision.records,
         current_state: common(machine, &leaves).as_str().to_owned(),
@@ -63,6 +66,8 @@ pub fn batch(
         request,
         recorded_at,
         tasks: TaskChanges { fence: None, changes },
+        steps,
+        limits: machine.limits.clone(),
     }
 }
 
@@ -92,6 +97,16 @@ pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
 /// Whether work is filed as a task: what the engine does, and questions, which people find in the list.
 fn is_filed(machine: &Machine, run: &Run, ix: StateIx, work: &Work) -> bool {
     work.kind == WorkKind::Ask || kernel::is_engines(machine, run, ix)
+}
+
+/// How many steps a record enters: atomic states, those that are an end left out.
+fn steps_of(machine: &Machine, record: &Record) -> u64 {
+    let Record::Transitioned(step) = record else { return 0 };
+    let is_step = |state: &&StateId| {
+        let ix = machine.find(state.as_str());
+        ix.is_some_and(|ix| matches!(machine.state(ix).kind, StateKind::Atomic))
+    };
+    step.entered.iter().filter(is_step).count() as u64
 }
 
 /// The end of a task that a record is.
@@ -161,6 +176,18 @@ fn new_task(
         lease: if is_question { None } else { lease(&queue) },
         queue,
     })
+}
+
+/// The pause that is due for a run that takes inputs although a limit it spends from is passed.
+#[must_use]
+pub fn over_limit(run: &Run, budgets: &[Budget], now: Timestamp) -> Option<Input> {
+    match run.status {
+        Status::Running | Status::Waiting => {}
+        Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => return None,
+    }
+    let (budget, passed) = budgets.iter().find_map(|budget| Some((budget, budget.passed(now)?)))?;
+    let detail = budget.explained(&passed);
+    Some(Input::Hold { reason: PauseReason::OverLimit, detail, at: now })
 }
 
 /// The innermost state that contains all of these, or is the only one of them.

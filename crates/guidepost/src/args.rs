@@ -2,6 +2,7 @@
 
 mod back;
 mod inputs;
+mod limit;
 mod object;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use guidepost_store::TaskId;
 
 pub(crate) use self::back::{Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
 pub(crate) use self::inputs::{Inputs, Sent};
+pub(crate) use self::limit::Limit;
 pub(crate) use self::object::Object;
 use self::object::object;
 
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Resume(Control),
     /// End a run from outside
     Cancel(Control),
+    /// Show what a run may still spend, or raise its limits
+    Limit(Limit),
     /// Name a place in a run's history, or list the places to go back to
     Checkpoint(Checkpoint),
     /// Take a run back to an earlier place

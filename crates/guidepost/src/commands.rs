@@ -16,6 +16,7 @@ mod fork;
 mod graph;
 mod history;
 mod init;
+mod limit;
 mod log;
 mod ls;
 mod mcp;
@@ -80,6 +81,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Cancel(args) => {
             wait_for(control::run(args, input::Control::Cancel, &Door::open(global)?, out))
         }
+        Command::Limit(args) => wait_for(limit::run(args, &Door::open(global)?, out)),
         Command::Checkpoint(args) => wait_for(checkpoint::run(args, &Door::open(global)?, out)),
         Command::Rollback(args) => wait_for(rollback::run(args, &Door::open(global)?, out)),
         Command::Fork(args) => wait_for(fork::run(args, &Door::open(global)?, out)),

@@ -114,6 +114,29 @@ fn root_keys() -> Json {
                 "max_steps": {"type": "integer", "minimum": 1},
                 "max_launches": {"type": "integer", "minimum": 0},
                 "max_rollback_steps": {"type": "integer", "minimum": 0},
+                "warn_at": {
+                    "description": "From which share of a limit on there is a warning on record, such as 0.8.",
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": 1,
+                },
+            },
+            "additionalProperties": false,
+        },
+        "checkpoints": {
+            "description": "Which places on a run's way get a name by themselves, to go back to.",
+            "type": "object",
+            "properties": {
+                "every": {
+                    "description": "`step`, or the least time between two, such as `30s`.",
+                    "anyOf": [{"const": "step"}, {"$ref": "#/$defs/span"}],
+                },
+                "max": {
+                    "description": "How many are kept, the last ones.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "default": crate::limits::CHECKPOINTS_MAX,
+                },
             },
             "additionalProperties": false,
         },

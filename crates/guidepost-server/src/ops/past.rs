@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use guidepost_core::id::Rev;
-use guidepost_core::machine::Machine;
+use guidepost_core::machine::{Checkpoints, Machine};
 use guidepost_core::record::{Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
 use guidepost_core::run::Run;
@@ -34,6 +34,15 @@ pub(super) struct Past {
     /// The places on its way that still count.
     pub(super) way: Vec<Milestone>,
     machines: HashMap<(String, String), Arc<Machine>>,
+    checkpoints: Option<Checkpoints>,
+}
+
+/// What the names of automatic checkpoints begin with; the rev follows.
+const AUTOMATIC: &str = "auto-";
+
+/// The rev an automatic checkpoint's name tells.
+pub(super) fn automatic_rev(name: &str) -> Option<Rev> {
+    name.strip_prefix(AUTOMATIC)?.parse().ok().map(Rev)
 }
 
 impl Ops {
@@ -43,7 +52,8 @@ impl Ops {
         let machines = self.machines_in(&entries, current).await?;
         let replay = history::replay(&entries, &|run: &Run| found(&machines, run));
         let way = history::lineage(&replay);
-        Ok(Past { entries, replay, way, machines })
+        let checkpoints = current.machine.checkpoints;
+        Ok(Past { entries, replay, way, machines, checkpoints })
     }
 
     /// The machines a history walked, those that are gone left out.
@@ -135,6 +145,13 @@ impl Past {
         named
     }
 
+    /// The automatic checkpoints there are, by name, oldest first.
+    pub(super) fn automatic(&self) -> Vec<(String, &Milestone)> {
+        let Some(checkpoints) = self.checkpoints else { return Vec::new() };
+        let kept = history::automatic(&self.way, checkpoints).into_iter();
+        kept.map(|place| (format!("{AUTOMATIC}{}", place.rev), place)).collect()
+    }
+
     /// The rev a place means: one at which the run was at rest.
     pub(super) fn find(&self, place: &Place) -> Result<Rev, OpError> {
         let rev = match place {
@@ -169,6 +186,17 @@ impl Past {
         }
         if let Ok(rev) = name.parse() {
             return Ok(Rev(rev));
+        }
+        if let Some(rev) = automatic_rev(name) {
+            return match self.automatic().iter().find(|(known, _)| known == name) {
+                Some((_, place)) => Ok(place.rev),
+                None => Err(no_place(
+                    format!("there is no automatic checkpoint `{name}`, or none any more"),
+                    &format!(
+                        "`guidepost checkpoint RUN --list` lists those there are; `--to {rev}` goes to the rev itself"
+                    ),
+                )),
+            };
         }
         let entered = self.replay.steps.iter().rev().find(|step| {
             step.entered.iter().any(|(state, visit)| {

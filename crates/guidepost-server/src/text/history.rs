@@ -60,6 +60,16 @@ fn what(item: &HistoryItem) -> String {
         "checkpoint" => {
             format!("checkpoint {} for rev {}", part(body, "name"), part(body, "rev"))
         }
+        "limit_reached" => format!(
+            "{} {}: {} of {}",
+            part(body, "limit"),
+            if body["hard"] == Json::Bool(true) { "passed" } else { "nearly reached" },
+            amount(body, "spent"),
+            amount(body, "max")
+        ),
+        "limits_set" => {
+            format!("limits set to {}{}", part(body, "limits"), after(", ", body, "note"))
+        }
         "action" => action(body),
         "action_ended" => format!(
             "end of {}{}{}{}",
@@ -143,6 +153,11 @@ fn action(body: &Json) -> String {
     text.push_str(&after(", took ms ", body, "duration_ms"));
     text.push_str(&after(", ref ", body, "ref"));
     text + &after(", error ", body, "error")
+}
+
+/// A number, whole ones without a point.
+fn amount(body: &Json, field: &str) -> String {
+    body[field].as_f64().map_or_else(|| part(body, field), |amount| amount.to_string())
 }
 
 /// A field of a body, with something before it; nothing if it is not there or says nothing.

@@ -12,6 +12,7 @@ mod define;
 mod find;
 mod flaky;
 mod inject;
+mod limit;
 mod log;
 mod path;
 mod read;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a case panics exactly if the backend fails it")]
 
+mod budgets;
 mod catalogue;
 mod fixture;
 mod histories;
@@ -11,6 +12,7 @@ mod reads;
 mod tasks;
 mod writes;
 
+pub use self::budgets::*;
 pub use self::catalogue::*;
 pub use self::fixture::Fixture;
 pub use self::histories::*;
@@ -74,6 +76,10 @@ macro_rules! conformance {
             a_claim_may_be_for_one_tree_of_runs
             tasks_are_listed_in_order
             a_conflict_files_no_task
+            spending_is_counted_in_every_run_above
+            a_limit_is_told_once_in_the_history_of_its_run
+            nothing_begins_once_a_limit_is_passed
+            a_run_lives_as_long_as_it_may
         );
     };
     (@each $open:expr; $($case:ident)*) => {

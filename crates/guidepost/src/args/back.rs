@@ -8,15 +8,18 @@ use serde_json::Value as Json;
 /// Arguments of `checkpoint`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost checkpoint r-1                   list the places to go back to\n  guidepost checkpoint r-1 before-release    name the place where the run is\n  guidepost checkpoint r-1 drafted --at Draft#2"
+    after_help = "Examples:\n  guidepost checkpoint r-1 --list            list the places to go back to\n  guidepost checkpoint r-1 before-release    name the place where the run is\n  guidepost checkpoint r-1 drafted --at Draft#2\n\nA name is a name for a rev: nothing is copied. A workflow with `checkpoints: { every: step, max: 20 }` (or `every: 30s`)\nnames the last 20 places by itself: auto-12 is rev 12."
 )]
 pub(crate) struct Checkpoint {
     /// The run
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// A name for a place; without one, list all there are
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", conflicts_with = "list")]
     pub(crate) name: Option<String>,
+    /// Only list the places, as without a name
+    #[arg(long)]
+    pub(crate) list: bool,
     /// The place: a rev, a visit of a state such as `Review#2`, or a time; by default where the run is
     #[arg(long, value_name = "PLACE", requires = "name")]
     pub(crate) at: Option<String>,

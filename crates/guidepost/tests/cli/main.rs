@@ -10,6 +10,7 @@ mod errors;
 mod files;
 mod help;
 mod json;
+mod limit;
 mod nonsense;
 mod odd;
 mod runs;
