@@ -355,6 +355,8 @@ pub struct Work {
     pub retry: Option<Retry>,
     /// How long one attempt may take.
     pub timeout: Option<Span>,
+    /// What makes it good when the run goes back past it.
+    pub compensate: Option<Box<Work>>,
 }
 
 /// Sorts of work.

@@ -6,7 +6,7 @@ use guidepost_core::id::{Branch, StateId, Visit};
 use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
 use guidepost_core::machine::{Agent, Machine, StateIx, StateKind, Work, WorkKind};
-use guidepost_core::record::Record;
+use guidepost_core::record::{Compensation, Record};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
@@ -21,16 +21,19 @@ pub const AGENT_QUEUE: &str = "agent";
 /// nobody looks through work that is not for them.
 #[must_use]
 pub fn queue_of(machine: &Machine, work: &Work) -> String {
-    let name = work.name.as_deref().unwrap_or_default();
-    match work.kind {
+    queue_named(machine, work.kind, work.name.as_deref().unwrap_or_default())
+}
+
+fn queue_named(machine: &Machine, kind: WorkKind, name: &str) -> String {
+    match kind {
         WorkKind::Agent if matches!(machine.agents.get(name), Some(Agent::Scripted(_))) => {
             AGENT_QUEUE.to_owned()
         }
         WorkKind::Agent | WorkKind::Task | WorkKind::Invoke => {
-            format!("{}:{name}", work.kind.as_str())
+            format!("{}:{name}", kind.as_str())
         }
         WorkKind::Tool | WorkKind::Http | WorkKind::Exec | WorkKind::Run | WorkKind::Wait => {
-            work.kind.as_str().to_owned()
+            kind.as_str().to_owned()
         }
         WorkKind::Ask => ASK_QUEUE.to_owned(),
     }
@@ -78,6 +81,14 @@ pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
     if run.status.is_ended() {
         return Vec::new();
     }
+    if let Some(undoing) = &run.undoing {
+        // Until what was done is made good no other work begins.
+        let first = undoing.left.first().filter(|_| !undoing.has_failed);
+        return first
+            .map(|work| (work.state.clone(), work.visit, work.branch))
+            .into_iter()
+            .collect();
+    }
     let mut tasks = Vec::new();
     for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
         let ix = machine.find(state.as_str());
@@ -119,6 +130,9 @@ fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
             let visit = before.active.get(&state)?.visit;
             (state, visit, None)
         }
+        Record::Compensated(made_good) if made_good.ok => {
+            (made_good.state.clone(), made_good.visit, Some(made_good.branch))
+        }
         Record::Resumed(_) => return Some(TaskChange::Forgive),
         _ => return None,
     };
@@ -135,6 +149,10 @@ fn asked_by(
     match effect {
         Effect::StartWork { state, visit, branch } => {
             new_task(machine, run, state, *visit, *branch, now, lease).map(TaskChange::File)
+        }
+        Effect::Compensate { state, visit, branch } => {
+            let work = run.compensation(state, *visit, *branch)?;
+            Some(TaskChange::File(compensating_task(machine, work, now, lease)))
         }
         Effect::RetryWork { state, visit, branch, at } => {
             let (visit, branch) = (*visit, *branch);
@@ -176,6 +194,26 @@ fn new_task(
         lease: if is_question { None } else { lease(&queue) },
         queue,
     })
+}
+
+/// The task that makes a piece of work good. Whoever drives the run, the engine does that.
+fn compensating_task(
+    machine: &Machine,
+    work: &Compensation,
+    now: Timestamp,
+    lease: &mut impl FnMut(&str) -> Option<Lease>,
+) -> NewTask {
+    let queue = queue_named(machine, work.kind, work.name.as_deref().unwrap_or_default());
+    NewTask {
+        state: work.state.clone(),
+        visit: work.visit,
+        branch: work.branch,
+        kind: work.kind,
+        ready_at: now,
+        timeout: work.timeout,
+        lease: lease(&queue),
+        queue,
+    }
 }
 
 /// The pause that is due for a run that takes inputs although a limit it spends from is passed.

@@ -56,6 +56,7 @@
 
 mod advance;
 mod bounds;
+mod cancel_run;
 mod catalog;
 mod checkpoint;
 mod control_run;
@@ -100,6 +101,7 @@ use guidepost_engine::Machines;
 pub use guidepost_engine::world::{System, World};
 use guidepost_store::Store;
 
+pub use self::cancel_run::{CancelRun, Ending};
 pub use self::checkpoint::{Checkpoint, Checkpointed, NamedPlace};
 pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition, leaves};

@@ -18,7 +18,9 @@ mod reading;
 mod standing;
 mod verified;
 
-pub use self::back::{checkpointed, diff, forked, migrated, migrated_run, replayed, rolled_back};
+pub use self::back::{
+    checkpointed, diff, ending, forked, migrated, migrated_run, replayed, rolled_back,
+};
 pub use self::budget::{REPLY_MAX, capped, size};
 pub use self::definition::{definition, workflow};
 pub use self::failure::error;

@@ -14,7 +14,7 @@ use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Span;
 use guidepost_store::TaskId;
 
-pub(crate) use self::back::{Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
+pub(crate) use self::back::{Cancel, Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
 pub(crate) use self::inputs::{Inputs, Sent};
 pub(crate) use self::limit::Limit;
 pub(crate) use self::object::Object;
@@ -117,7 +117,7 @@ pub(crate) enum Command {
     /// Let a paused run go on
     Resume(Control),
     /// End a run from outside
-    Cancel(Control),
+    Cancel(Cancel),
     /// Show what a run may still spend, or raise its limits
     Limit(Limit),
     /// Name a place in a run's history, or list the places to go back to
@@ -659,7 +659,7 @@ pub(crate) struct History {
     pub(crate) kind: Vec<String>,
 }
 
-/// Arguments of `pause`, `resume` and `cancel`.
+/// Arguments of `pause` and `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct Control {
     /// The run

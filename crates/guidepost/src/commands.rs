@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod apply;
+mod cancel;
 mod check;
 mod checkpoint;
 mod connect;
@@ -78,9 +79,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Resume(args) => {
             wait_for(control::run(args, input::Control::Resume, &Door::open(global)?, out))
         }
-        Command::Cancel(args) => {
-            wait_for(control::run(args, input::Control::Cancel, &Door::open(global)?, out))
-        }
+        Command::Cancel(args) => wait_for(cancel::run(args, &Door::open(global)?, out)),
         Command::Limit(args) => wait_for(limit::run(args, &Door::open(global)?, out)),
         Command::Checkpoint(args) => wait_for(checkpoint::run(args, &Door::open(global)?, out)),
         Command::Rollback(args) => wait_for(rollback::run(args, &Door::open(global)?, out)),

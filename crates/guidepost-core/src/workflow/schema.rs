@@ -192,15 +192,7 @@ fn work_keys() -> Json {
         "wait": {"type": ["string", "integer", "object", "null"], "description": "Nothing is done for a while."},
         "invoke": {"type": ["string", "object", "array"]},
         "prompt": {"type": "string"},
-        "retry": {"anyOf": [{"type": "integer", "minimum": 1}, {
-            "type": "object",
-            "properties": {
-                "max_attempts": {"type": "integer", "minimum": 1},
-                "delay": span,
-                "backoff": {"type": "number", "minimum": 0},
-            },
-            "additionalProperties": false,
-        }]},
+        "retry": retry(),
         "timeout": span,
         "for_each": {"type": ["string", "array"], "description": "One branch for each of these."},
         "concurrency": {"type": "integer", "minimum": 1},
@@ -216,9 +208,38 @@ fn work_keys() -> Json {
             ],
         },
         "irreversible": {"type": "boolean"},
-        "compensate": {"description": "What undoes the work."},
+        "compensate": {
+            "description": "What makes the work good when the run goes back past it or is cancelled: one piece of work, or a text that says what a person is to do.",
+            "anyOf": [{"type": "string"}, {
+                "type": "object",
+                "properties": {
+                    "agent": {"type": ["string", "object"]},
+                    "tool": {"type": ["string", "object"]},
+                    "http": {"type": ["string", "object"]},
+                    "exec": {"type": ["string", "array", "object"]},
+                    "task": {"type": ["string", "object"]},
+                    "prompt": {"type": "string"},
+                    "input": {},
+                    "retry": retry(),
+                    "timeout": span,
+                },
+                "additionalProperties": false,
+            }],
+        },
         "live": {"type": "boolean", "description": "Whether the prompt can be edited while runs are alive."},
     })
+}
+
+fn retry() -> Json {
+    json!({"anyOf": [{"type": "integer", "minimum": 1}, {
+        "type": "object",
+        "properties": {
+            "max_attempts": {"type": "integer", "minimum": 1},
+            "delay": {"$ref": "#/$defs/span"},
+            "backoff": {"type": "number", "minimum": 0},
+        },
+        "additionalProperties": false,
+    }]})
 }
 
 /// A state has at most one piece of work.

@@ -23,6 +23,9 @@ pub(super) enum Next {
 pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
     match todo {
         Todo::Begin(task) => begin(known, task, now),
+        Todo::End(task, Ok(_)) if makes_good(known, task) => {
+            take(known, task, &done(task, serde_json::Map::new(), now))
+        }
         Todo::End(task, Ok(value)) => {
             let names = known.machine.find(task.id.state.as_str()).map(|ix| {
                 known.machine.state(ix).output.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -35,6 +38,10 @@ pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
         Todo::End(task, Err(failure)) => take(known, task, &failed(known, task, failure, now)),
         Todo::TimedOut(task) => {
             let failure = Failure::passing("it took longer than its timeout");
+            take(known, task, &failed(known, task, &failure, now))
+        }
+        Todo::Quarantine(task) if makes_good(known, task) => {
+            let failure = Failure::lasting("whoever did it was not heard of again each time");
             take(known, task, &failed(known, task, &failure, now))
         }
         Todo::Quarantine(task) => {
@@ -157,8 +164,16 @@ fn decided(known: &LoadedRun, input: &Input) -> Result<Next, Rejected> {
     }
 }
 
+/// Whether a task makes other work good.
+fn makes_good(known: &LoadedRun, task: &Task) -> bool {
+    known.run.compensation(&task.id.state, task.id.visit, task.id.branch).is_some()
+}
+
 /// Whether the work of a task is still wanted.
 pub(super) fn is_going_on(run: &Run, task: &TaskId) -> bool {
+    if run.compensation(&task.state, task.visit, task.branch).is_some() {
+        return true;
+    }
     !run.status.is_ended()
         && run.active.get(&task.state).is_some_and(|active| {
             active.visit == task.visit && active.failures_of(task.branch).is_some()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use guidepost_core::id::Rev;
 use guidepost_core::machine::{Checkpoints, Machine};
-use guidepost_core::record::{Lasting, Placed, Record};
+use guidepost_core::record::{Compensation, Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
@@ -126,6 +126,28 @@ impl Past {
         found.map_err(|misfit| {
             StoreError::Damaged { run: current.head.no, what: misfit.to_string() }.into()
         })
+    }
+
+    /// What makes good what was done after a rev.
+    pub(super) fn compensations(
+        &self,
+        current: &Current,
+        after: Rev,
+    ) -> Result<Vec<Compensation>, OpError> {
+        let found = history::compensations(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found = found.map_err(|misfit| {
+            OpError::from(StoreError::Damaged { run: current.head.no, what: misfit.to_string() })
+        })?;
+        match found.unsayable.first() {
+            None => Ok(found.work),
+            Some((state, visit, _, why)) => Err(OpError::BadArgument {
+                what: format!("what makes `{state}#{visit}` good cannot be worked out: {why}"),
+                hint: Some(
+                    "with --no-compensate nothing is made good; correct the rest by hand"
+                        .to_owned(),
+                ),
+            }),
+        }
     }
 
     /// How many steps of its way came after a rev.

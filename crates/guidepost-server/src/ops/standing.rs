@@ -61,6 +61,9 @@ pub struct Standing {
     /// How much is spent of the limits that hold for it, and what is left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitNow>,
+    /// What is being made good before it goes on, in this order: the visits of states, as in `Review#2`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub making_good: Vec<String>,
     /// What it gave back, or why it failed.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -128,12 +131,19 @@ impl Ops {
             data: shown_data(machine, run),
             next: next(machine, run, head.version, &wording.transitions),
             limits: limits_now(budgets, self.world.now()),
+            making_good: making_good(run),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
             packet: None,
         })
     }
+}
+
+/// What is left to make good.
+fn making_good(run: &Run) -> Vec<String> {
+    let left = run.undoing.iter().flat_map(|undoing| &undoing.left);
+    left.map(|work| format!("{}#{}", work.state, work.visit)).collect()
 }
 
 /// A run's data as everybody may see it.

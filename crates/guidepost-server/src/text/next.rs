@@ -48,6 +48,11 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
             let resume = format!("guidepost resume {}", standing.name.run);
             format!("nothing while the run is paused; {}", words.person(&resume, "resume it"))
         }
+        Status::Running | Status::Waiting if !standing.making_good.is_empty() => {
+            let run = format!("guidepost run {}", standing.name.run);
+            let who = words.person(&run, "let an engine do that");
+            format!("nothing until what was done is made good; {who}")
+        }
         Status::Waiting => format!("nothing now; {} tells when the run moved", words.wait()),
         Status::Running if engine_works => {
             format!("nothing, the engine is at work; {} tells when it is done", words.wait())

@@ -49,6 +49,13 @@ pub fn standing(standing: &Standing, words: Words) -> String {
     text.push_str(&to_do(standing, room));
     data(&mut text, standing, room.data, words);
     limits(&mut text, standing);
+    if !standing.making_good.is_empty() {
+        line_of(
+            &mut text,
+            "makes good first",
+            &listed(standing.making_good.iter().map(|it| name(it)), "nothing"),
+        );
+    }
     result(&mut text, standing);
     note(&mut text, standing.durability);
     let next = next(standing, words);

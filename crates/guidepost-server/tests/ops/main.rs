@@ -7,6 +7,7 @@ mod support;
 
 mod agree;
 mod back;
+mod compensate;
 mod control;
 mod define;
 mod find;

@@ -133,7 +133,7 @@ states:
     talk.expect(&expect![[r#"
         $ guidepost rollback r-1 --steps 1
         not done: going back to rev 2, 1 step, has to be confirmed with --yes
-        it would not undo: Charge#1; to make it good: <<{"exec":["refund"]}>>
+        it would make good first: Charge#1 by exec, <<{"command":["refund"]}>>
         run r-1 pay@1 rev 3
         state: Tell (2 of 3)
         next:
@@ -151,12 +151,11 @@ states:
 
         $ guidepost rollback r-1 --steps 1 --yes
         went back to rev 2, 1 step
-        not undone: Charge#1; to make it good: <<{"exec":["refund"]}>>
-        run r-1 pay@1 rev 4
+        is made good first: Charge#1 by exec, <<{"command":["refund"]}>>
+        run r-1 pay@1 rev 5
         state: Charge (1 of 3)
-        next:
-        - done
-        - failed {reason!}
+        makes good first: Charge#1
+        next: nothing until what was done is made good; let an engine do that with `guidepost run r-1`
 
     "#]]);
 }

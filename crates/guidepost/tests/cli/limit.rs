@@ -46,26 +46,26 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
         $ guidepost run book.yaml
         e-1 rev 1 tester: started book
         e-2 rev 2: began in Write
-        e-3 rev 2: max_steps nearly reached: 2.0 of 3.0
-        e-4 rev 2: max_steps passed: 4.0 of 3.0
-        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps>>
+        e-3 rev 2: max_steps nearly reached: 2 of 3
+        e-4 rev 2: max_steps passed: 4 of 3
+        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`>>
 
-        run r-1 book@1 rev 3 paused (over_limit: `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps)
+        run r-1 book@1 rev 3 paused (over_limit: `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`)
         state: Write (1 of 2)
         limits: max_steps 4 of 3, 0 left
-        next: nothing while the run is paused; resume it with `guidepost resume r-1`
+        next: nothing until the limit is raised
         exit 5
 
         $ guidepost where r-2
-        run r-2 chapters@1 rev 5 paused (over_limit: `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps)
+        run r-2 chapters@1 rev 5 paused (over_limit: `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`)
         state: C (3 of 4)
         agent: <<Write C.>>
         have: a=a b=b
         limits: max_steps of r-1 4 of 3, 0 left
-        next: nothing while the run is paused; resume it with `guidepost resume r-2`
+        next: nothing until the limit is raised
 
         $ guidepost resume r-2
-        not done: the run is paused. `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps. Nothing changed; rev is 5.
+        not done: the run is paused. `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`. Nothing changed; rev is 5.
         exit 2
 
         $ guidepost limit r-2 --max-steps 9
@@ -83,9 +83,9 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
         $ guidepost run r-1
         e-1 rev 1 tester: started book
         e-2 rev 2: began in Write
-        e-3 rev 2: max_steps nearly reached: 2.0 of 3.0
-        e-4 rev 2: max_steps passed: 4.0 of 3.0
-        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps>>
+        e-3 rev 2: max_steps nearly reached: 2 of 3
+        e-4 rev 2: max_steps passed: 4 of 3
+        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`>>
         e-6 rev 3 tester: limits set to <<{"max_steps":9}>>, <<two chapters more>>
         e-7 rev 4: resumed
         e-8 rev 5: done, Write -> END
@@ -97,9 +97,9 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
         next: nothing, the run is completed
 
         $ guidepost history r-1 --kind limit_reached --kind limits_set --kind paused --kind resumed
-        e-3 rev 2: max_steps nearly reached: 2.0 of 3.0
-        e-4 rev 2: max_steps passed: 4.0 of 3.0
-        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: guidepost limit r-1 --max-steps>>
+        e-3 rev 2: max_steps nearly reached: 2 of 3
+        e-4 rev 2: max_steps passed: 4 of 3
+        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`>>
         e-6 rev 3 tester: limits set to <<{"max_steps":9}>>, <<two chapters more>>
         e-7 rev 4: resumed
 
