@@ -83,7 +83,7 @@ fn without_faults_every_run_ends_well() {
     }
 }
 
-/// A tree that spends more than it may comes to rest whatever crashes, and ends once it may spend more.
+/// B9: a tree that spends more than it may comes to rest whatever crashes, and ends once it may spend more.
 #[test]
 fn b9_a_tree_that_passed_a_limit_rests_until_it_is_raised() {
     let mut rested = 0;

@@ -56,7 +56,8 @@ impl Ops {
             let past = self.past(&current).await?;
             let compensations = past.compensations(&current, Rev(0))?;
             let lasting = without(past.lasting(&current, Rev(0))?, &compensations);
-            if !(lasting.is_empty() && compensations.is_empty()) && !request.confirm {
+            let asks = !lasting.is_empty() || !compensations.is_empty();
+            if asks && !request.confirm {
                 let standing = self.standing(&current).await?;
                 return Ok(Ending { is_done: false, compensations, lasting, standing });
             }

@@ -79,7 +79,8 @@ impl Ops {
                 false => Vec::new(),
             };
             let lasting = without(past.lasting(&current, to)?, &compensations);
-            if !(lasting.is_empty() && compensations.is_empty()) && !request.confirm {
+            let asks = !lasting.is_empty() || !compensations.is_empty();
+            if asks && !request.confirm {
                 let (is_done, standing) = (false, self.standing(&current).await?);
                 return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
             }

@@ -323,7 +323,7 @@ fn programs_get_json() {
     assert_eq!(json(&["migrate", "r-1", "--to", "1"], 0)["runs"][0]["outcome"], "unchanged");
 }
 
-/// Automatic checkpoints by step, of which the last are kept, and how far one may go back.
+/// S3.22: automatic checkpoints by step, of which the last are kept, and how far one may go back.
 #[test]
 fn s3_22_a_workflow_names_places_by_itself() {
     let mut talk = Conversation::new();

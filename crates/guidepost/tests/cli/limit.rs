@@ -23,7 +23,7 @@ states:
   END: { type: final }
 ";
 
-/// The engine's own tree of runs stops at a limit, says so, and goes on where it stood.
+/// B9: the engine's own tree of runs stops at a limit, says so, and goes on where it stood.
 #[test]
 fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised() {
     let mut talk = Conversation::new();
