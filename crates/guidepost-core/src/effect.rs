@@ -17,6 +17,15 @@ pub enum Effect {
         /// answered with [`Input::FanOut`](crate::input::Input::FanOut).
         branch: Branch,
     },
+    /// Begin to make a piece of work good: the first of what [`Run::undoing`](crate::run::Run::undoing) has left.
+    Compensate {
+        /// The state whose work it was.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch.
+        branch: Branch,
+    },
     /// Try a piece of work again.
     RetryWork {
         /// The state.

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::data::Change;
 use crate::id::{Branch, EventName, Rev, StateId, TimerId, Visit};
 use crate::machine::Requirement;
-use crate::record::{Lasting, Restoration};
+use crate::record::{Compensation, Lasting, Restoration};
 use crate::run::{Driver, PauseReason, Run};
 use crate::time::Timestamp;
 
@@ -47,6 +47,8 @@ pub enum Input {
     },
     /// The run is to go on from another state of execution, or to begin there.
     Restore(Restore),
+    /// The run is to be cancelled after what was done is made good.
+    Compensate(Compensate),
     /// A person or an operator intervenes.
     Control {
         /// What is wanted.
@@ -70,6 +72,7 @@ impl Input {
             Self::AttemptFailed(failed) => failed.at,
             Self::FanOut(fan_out) => fan_out.at,
             Self::Restore(restore) => restore.at,
+            Self::Compensate(compensate) => compensate.at,
             Self::Timer { at, .. }
             | Self::Settle { at }
             | Self::Hold { at, .. }
@@ -199,6 +202,19 @@ pub struct Restore {
     pub edits: Vec<Change>,
     /// What was done after that state, has an effect on the world, and is not undone by this.
     pub lasting: Vec<Lasting>,
+    /// What makes good what was done after that state, in this order, before the run goes on.
+    pub compensations: Vec<Compensation>,
+    /// Who wants it, and why.
+    pub by: By,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The end of a run after what was done is made good.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compensate {
+    /// What makes it good, in this order.
+    pub work: Vec<Compensation>,
     /// Who wants it, and why.
     pub by: By,
     /// When.

@@ -5,6 +5,7 @@
 //! into the [`Machine`]; `docs/semantics.md` lists them. Start reading at [`decide`], then `macrostep`.
 
 mod action;
+mod compensate;
 mod configuration;
 mod control;
 mod enabled;
@@ -25,13 +26,13 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::Explain;
 use crate::effect::Effect;
-use crate::id::{EventName, Rev, StateId, TimerId};
+use crate::id::{Branch, EventName, Rev, StateId, TimerId, Visit};
 use crate::input::{Control, Event, Input};
 use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::schema::Mismatch;
 use crate::machine::{Machine, Requirement};
 use crate::record::{Record, TimerFired, TimerFires};
-use crate::run::{Run, Status, Unfoldable};
+use crate::run::{PauseReason, Run, Status, Unfoldable};
 use crate::time::Timestamp;
 
 pub use self::fan_out::{filled_in, items_of, scope_of_work};
@@ -164,6 +165,12 @@ pub enum Rejected {
         /// The state.
         state: StateId,
     },
+    /// What was done is made good first.
+    #[error("what was done is made good first: {}", .left.join(", "))]
+    MakingGood {
+        /// What is left to make good, in this order.
+        left: Vec<String>,
+    },
     /// The run cannot go on from the state it is to be restored to.
     #[error("{why}")]
     NotRestorable {
@@ -193,6 +200,7 @@ impl Rejected {
             | Self::Livelock { .. }
             | Self::TooMuchData
             | Self::Misfit { .. }
+            | Self::MakingGood { .. }
             | Self::NotRestorable { .. } => &[],
         }
     }
@@ -216,6 +224,7 @@ impl Explain for Rejected {
             Self::Misfit { .. } => "GP0213",
             Self::TooMuchData => "GP0214",
             Self::NotRestorable { .. } => "GP0215",
+            Self::MakingGood { .. } => "GP0216",
         }
     }
 
@@ -243,6 +252,9 @@ impl Explain for Rejected {
             Self::BadData { expected: Some(expected), .. } => {
                 format!("expected `{expected}`, for example {}", expected.example())
             }
+            Self::NotRunning { status: Status::Paused, detail } if is_over_limit(detail) => {
+                "raise the limit first".to_owned()
+            }
             Self::NotRunning { status: Status::Paused, .. } => "resume it first".to_owned(),
             Self::Unbound { .. } => {
                 "define them under `guards:`, `actions:` and `delays:`".to_owned()
@@ -260,12 +272,21 @@ impl Explain for Rejected {
             | Self::NoSuchTimer { .. }
             | Self::BadStart { .. }
             | Self::Misfit { .. } => return None,
+            Self::MakingGood { .. } => {
+                "an engine does it: `guidepost run RUN`; then try again".to_owned()
+            }
             Self::NotRestorable { .. } => {
                 "take a rev at which the run was alive and at rest".to_owned()
             }
         };
         Some(hint)
     }
+}
+
+/// Whether the detail of a refusal says that a limit is passed.
+#[must_use]
+pub fn is_over_limit(detail: &str) -> bool {
+    detail.starts_with(PauseReason::OverLimit.as_str())
 }
 
 /// Names in backticks, separated by commas.
@@ -286,6 +307,15 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
     match input {
         Input::Start(start) => start::decide(machine, start),
         Input::Event(event) => decide_event(machine, run, event),
+        Input::Compensate(compensate) => compensate::decide(machine, run, compensate),
+        Input::WorkDone(done) if makes_good(run, &done.state, done.visit, done.branch) => {
+            compensate::done(machine, run, done)
+        }
+        Input::AttemptFailed(failed)
+            if makes_good(run, &failed.state, Some(failed.visit), failed.branch) =>
+        {
+            Ok(compensate::failed(run, failed))
+        }
         Input::WorkDone(done) => work::done(machine, run, done, Livelock::Pause),
         Input::WorkFailed(failed) => work::failed(machine, run, failed, Livelock::Pause),
         Input::AttemptFailed(failed) => work::attempt_failed(machine, run, failed),
@@ -300,6 +330,11 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
             Control::Cancel => control::cancel(machine, run, by, *at),
         },
     }
+}
+
+/// Whether a result is that of making a piece of work good.
+fn makes_good(run: &Run, state: &StateId, visit: Option<Visit>, branch: Branch) -> bool {
+    visit.is_some_and(|visit| run.compensation(state, visit, branch).is_some())
 }
 
 /// Why [`decide_all`] decided nothing.
@@ -438,13 +473,24 @@ fn expect_alive(run: &Run) -> Result<(), Rejected> {
 
 fn expect_running(run: &Run) -> Result<(), Rejected> {
     match run.status {
+        Status::Running | Status::Waiting if run.undoing.is_some() => {
+            let undoing = run.undoing.iter().flat_map(|undoing| &undoing.left);
+            let left = undoing.map(|work| format!("`{}#{}`", work.state, work.visit)).collect();
+            Err(Rejected::MakingGood { left })
+        }
         Status::Running | Status::Waiting => Ok(()),
         Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => {
-            let detail = run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
-                "" => reason.as_str().to_owned(),
-                detail => format!("{}: {detail}", reason.as_str()),
-            });
-            Err(Rejected::NotRunning { status: run.status, detail: detail.unwrap_or_default() })
+            Err(not_running(run))
         }
     }
+}
+
+/// The refusal of an input by a run that takes none.
+#[must_use]
+pub fn not_running(run: &Run) -> Rejected {
+    let detail = run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
+        "" => reason.as_str().to_owned(),
+        detail => format!("{}: {detail}", reason.as_str()),
+    });
+    Rejected::NotRunning { status: run.status, detail: detail.unwrap_or_default() }
 }

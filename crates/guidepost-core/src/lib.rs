@@ -5,6 +5,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
+pub mod budget;
 pub mod data;
 pub mod diagnostic;
 pub mod effect;

@@ -80,6 +80,9 @@ pub const RUN_DEPTH_MAX: u32 = 32;
 /// slip of the finger in a long run.
 pub const ROLLBACK_STEPS_MAX: u64 = 1_000;
 
+/// Automatic checkpoints of a run that are kept when its workflow does not say: a list people can still look through.
+pub const CHECKPOINTS_MAX: u64 = 100;
+
 /// Facts recorded by one call.
 pub const FACTS_MAX: usize = 1_000;
 

@@ -39,6 +39,8 @@ pub struct Machine {
     pub events: IndexMap<EventName, EventType>,
     /// Bounds on a run.
     pub limits: Limits,
+    /// Which places on a run's way get a name by themselves. Like wording no part of the structure.
+    pub checkpoints: Option<Checkpoints>,
     /// Who answers the prompts of steps, by the names steps use. Like wording no part of the structure.
     pub agents: IndexMap<String, Agent>,
     /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
@@ -358,6 +360,8 @@ pub struct Work {
     pub retry: Option<Retry>,
     /// How long one attempt may take.
     pub timeout: Option<Span>,
+    /// What makes it good when the run goes back past it.
+    pub compensate: Option<Box<Work>>,
 }
 
 /// Sorts of work.
@@ -523,6 +527,27 @@ pub struct Limits {
     /// Most steps to go back at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rollback_steps: Option<u64>,
+    /// From which share of a limit on there is a warning, between 0 and 1; none means no warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_at: Option<f64>,
+}
+
+/// Which places on a run's way get a name by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// How often.
+    pub every: Every,
+    /// How many are kept, the last ones.
+    pub max: u64,
+}
+
+/// How often a checkpoint is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// Wherever the run comes to new states and is at rest.
+    Step,
+    /// There, but not before so much time has passed since the last.
+    Span(Span),
 }
 
 impl State {
@@ -585,6 +610,7 @@ impl Machine {
             attributes: IndexMap::new(),
             events: IndexMap::new(),
             limits: Limits::default(),
+            checkpoints: None,
             agents: IndexMap::new(),
             unbound_guards: IndexMap::new(),
             unbound_actions: Vec::new(),

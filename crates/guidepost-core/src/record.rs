@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use crate::data::Change;
 use crate::id::{Branch, EventName, Rev, RunId, StateId, TimerId, Visit};
+use crate::machine::{Retry, WorkKind};
 use crate::run::{Active, Driver, Ordered, PauseReason};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Declares [`Record`] with its stored kinds, so that name and variant cannot drift apart.
 macro_rules! records {
@@ -110,6 +111,10 @@ records! {
     Cancelled = "cancelled",
     /// The run goes on from another state of execution.
     Restored = "restored",
+    /// What was done begins to be made good.
+    Compensating = "compensating",
+    /// A try at making one piece of work good ended.
+    Compensated = "compensated",
 }
 
 impl Record {
@@ -130,7 +135,9 @@ impl Record {
             | Self::Resumed(_)
             | Self::Completed(_)
             | Self::Failed(_)
-            | Self::Cancelled(_) => &[],
+            | Self::Cancelled(_)
+            | Self::Compensating(_)
+            | Self::Compensated(_) => &[],
         }
     }
 }
@@ -546,6 +553,79 @@ pub struct Restored {
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Body of [`Record::Compensating`]. Until all of it is done the run takes no event, its timers wait, and the work of its
+/// states does not begin.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Compensating {
+    /// What is to be made good, in this order.
+    pub work: Vec<Compensation>,
+    /// Whether the run is cancelled after that; else it goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancels: bool,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What makes a piece of work good: work itself, with every text worked out from what the run knew when the other ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Compensation {
+    /// The state whose work is made good.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    #[serde(default, skip_serializing_if = "Branch::is_whole")]
+    pub branch: Branch,
+    /// What sort of work makes it good.
+    pub kind: WorkKind,
+    /// The name of what is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Everything else that is said about it.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub spec: Json,
+    /// How often and when it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How long one try may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+}
+
+/// Body of [`Record::Compensated`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Compensated {
+    /// The state whose work it was.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    #[serde(default, skip_serializing_if = "Branch::is_whole")]
+    pub branch: Branch,
+    /// Whether it was made good.
+    pub ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it is tried again; `None` if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// Who reported it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// When.
     pub at: Timestamp,
 }

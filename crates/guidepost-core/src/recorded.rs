@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::budget::Limit;
 use crate::id::Rev;
-use crate::machine::FactKind;
+use crate::machine::{FactKind, Limits};
 use crate::time::Timestamp;
 
 /// One fact to record.
@@ -44,12 +45,25 @@ pub enum FactBody {
     Note(Note),
     /// A rev got a name, by which the run can be taken back to it.
     Checkpoint(Checkpoint),
+    /// A limit of the run was nearly reached, or passed.
+    LimitReached(LimitReached),
+    /// Limits of the run were set anew.
+    LimitsSet(LimitsSet),
 }
 
 impl FactBody {
     /// The stored names of all kinds.
-    pub const KINDS: [&str; 7] =
-        ["action", "action_ended", "decision", "message", "artifact", "note", "checkpoint"];
+    pub const KINDS: [&str; 9] = [
+        "action",
+        "action_ended",
+        "decision",
+        "message",
+        "artifact",
+        "note",
+        "checkpoint",
+        "limit_reached",
+        "limits_set",
+    ];
 
     /// The stored name of the kind.
     #[must_use]
@@ -62,6 +76,8 @@ impl FactBody {
             Self::Artifact(_) => "artifact",
             Self::Note(_) => "note",
             Self::Checkpoint(_) => "checkpoint",
+            Self::LimitReached(_) => "limit_reached",
+            Self::LimitsSet(_) => "limits_set",
         }
     }
 
@@ -73,7 +89,11 @@ impl FactBody {
             Self::Decision(_) => Some(FactKind::Decision),
             Self::Message(_) => Some(FactKind::Message),
             Self::Artifact(_) => Some(FactKind::Artifact),
-            Self::ActionEnded(_) | Self::Note(_) | Self::Checkpoint(_) => None,
+            Self::ActionEnded(_)
+            | Self::Note(_)
+            | Self::Checkpoint(_)
+            | Self::LimitReached(_)
+            | Self::LimitsSet(_) => None,
         }
     }
 
@@ -85,7 +105,11 @@ impl FactBody {
             Self::Decision(decision) => Some((&decision.decision_type, &decision.question)),
             Self::Message(message) => Some((&message.message_type, &message.to)),
             Self::Artifact(artifact) => Some((&artifact.artifact_type, &artifact.name)),
-            Self::ActionEnded(_) | Self::Note(_) | Self::Checkpoint(_) => None,
+            Self::ActionEnded(_)
+            | Self::Note(_)
+            | Self::Checkpoint(_)
+            | Self::LimitReached(_)
+            | Self::LimitsSet(_) => None,
         }
     }
 }
@@ -225,4 +249,30 @@ pub struct Checkpoint {
     pub name: String,
     /// The rev.
     pub rev: Rev,
+}
+
+/// A limit of a run, nearly reached or passed by what it and the runs below it spent. Told once each, until the limit is set
+/// anew. Durations are in seconds, costs in US dollars, everything else is counted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitReached {
+    /// Which.
+    pub limit: Limit,
+    /// Whether it was passed; if not, this is the warning before it.
+    #[serde(rename = "hard")]
+    pub is_hard: bool,
+    /// How much was spent.
+    pub spent: f64,
+    /// How much may be.
+    pub max: f64,
+}
+
+/// Limits of a run that somebody set while it was alive.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsSet {
+    /// Those that were set; the others stay.
+    pub limits: Limits,
+    /// Why, in the words of who did it.
+    pub note: Option<String>,
 }

@@ -15,7 +15,8 @@ use crate::data::{Change, Data, Misfit};
 use crate::id::{Branch, Rev, StateId, TimerId, Visit};
 use crate::limits::SNAPSHOT_BYTES_MIN;
 use crate::record::{
-    AttemptFailed, BranchEnded, Cause, Placed, Record, Restored, TimerFires, TimerSet, Transitioned,
+    AttemptFailed, BranchEnded, Cause, Compensated, Compensating, Compensation, Placed, Record,
+    Restored, TimerFires, TimerSet, Transitioned,
 };
 use crate::time::Timestamp;
 
@@ -243,6 +244,22 @@ pub struct Timer {
     pub fires: TimerFires,
 }
 
+/// What is being made good, piece by piece.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Undoing {
+    /// What is left to do; the first is going on, and there is always one.
+    pub left: Vec<Compensation>,
+    /// How often the first was tried in vain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// Whether the first failed for good and waits for somebody to resume the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_failed: bool,
+    /// Whether the run is cancelled after that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancels: bool,
+}
+
 /// A run's state of execution.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
@@ -279,6 +296,9 @@ pub struct Run {
     /// Moves made by SQL that are not settled yet, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placed: Vec<Placed>,
+    /// What is being made good before it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoing: Option<Box<Undoing>>,
     /// What the run gave back, or why it failed.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -328,6 +348,14 @@ pub enum Unfoldable {
         state: StateId,
         /// The branch.
         branch: Branch,
+    },
+    /// A piece of work is made good that nobody makes good.
+    #[error("rev {rev} makes the work of `{state}` good, which is not under way")]
+    NotCompensating {
+        /// The record.
+        rev: Rev,
+        /// The state.
+        state: StateId,
     },
     /// A change does not fit the data.
     #[error("rev {rev} changes the data in a way that does not fit it")]
@@ -394,6 +422,9 @@ impl Run {
             Record::Resumed(resumed) => {
                 self.status = resting(resumed.waiting);
                 self.paused = None;
+                if let Some(undoing) = &mut self.undoing {
+                    (undoing.failures, undoing.has_failed) = (0, false);
+                }
             }
             Record::TimerFired(fired) => {
                 self.timers.shift_remove(&fired.timer);
@@ -408,6 +439,8 @@ impl Run {
             }
             Record::Cancelled(_) => self.end(Status::Cancelled),
             Record::Restored(restored) => self.restore(restored, rev)?,
+            Record::Compensating(compensating) => self.compensate(compensating),
+            Record::Compensated(compensated) => self.compensated(compensated, rev)?,
         }
         self.rev = rev;
         Ok(())
@@ -425,10 +458,24 @@ impl Run {
         records.into_iter().try_for_each(|record| self.apply(record))
     }
 
-    /// When the next timer is due; none while the run takes no inputs.
+    /// What makes a piece of work good, if that is going on.
+    #[must_use]
+    pub fn compensation(
+        &self,
+        state: &StateId,
+        visit: Visit,
+        branch: Branch,
+    ) -> Option<&Compensation> {
+        let undoing = self.undoing.as_ref().filter(|undoing| !undoing.has_failed)?;
+        let first = undoing.left.first()?;
+        (first.state == *state && first.visit == visit && first.branch == branch).then_some(first)
+    }
+
+    /// When the next timer is due; none while the run takes no inputs, or makes good what was done.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         match self.status {
+            Status::Running | Status::Waiting if self.undoing.is_some() => None,
             Status::Running | Status::Waiting => self.timers.values().map(|timer| timer.due).min(),
             Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => None,
         }
@@ -445,7 +492,7 @@ impl Run {
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         match self.status {
-            Status::Running | Status::Waiting => !self.placed.is_empty(),
+            Status::Running | Status::Waiting => !self.placed.is_empty() && self.undoing.is_none(),
             Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => false,
         }
     }
@@ -588,11 +635,38 @@ impl Run {
         self.timers =
             timers.map(|TimerSet { id, due, fires }| (id, Timer { due, fires })).collect();
         self.placed.clear();
+        self.undoing = None;
         self.output = Json::Null;
         if self.paused.is_none() {
             self.status = resting(restored.waiting);
         }
         self.change(&restored.changes, rev)
+    }
+
+    fn compensate(&mut self, compensating: &Compensating) {
+        let (left, cancels) = (compensating.work.clone(), compensating.cancels);
+        let undoing = Undoing { left, failures: 0, has_failed: false, cancels };
+        self.undoing = (!undoing.left.is_empty()).then(|| Box::new(undoing));
+        self.rest(false);
+    }
+
+    fn compensated(&mut self, compensated: &Compensated, rev: Rev) -> Result<(), Unfoldable> {
+        let Compensated { state, visit, branch, .. } = compensated;
+        let is_first = self.compensation(state, *visit, *branch).is_some();
+        let Some(undoing) = self.undoing.as_mut().filter(|_| is_first) else {
+            return Err(Unfoldable::NotCompensating { rev, state: state.clone() });
+        };
+        undoing.failures += 1;
+        if compensated.ok {
+            undoing.left.remove(0);
+            undoing.failures = 0;
+        } else {
+            undoing.has_failed = compensated.retry_at.is_none();
+        }
+        if undoing.left.is_empty() {
+            self.undoing = None;
+        }
+        Ok(())
     }
 
     fn change(&mut self, changes: &[Change], rev: Rev) -> Result<(), Unfoldable> {
@@ -606,6 +680,7 @@ impl Run {
     fn end(&mut self, status: Status) {
         self.status = status;
         self.paused = None;
+        self.undoing = None;
         self.timers.clear();
         self.placed.clear();
     }

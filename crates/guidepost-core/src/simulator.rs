@@ -211,6 +211,7 @@ impl Simulator {
             going_on: Vec::new(),
             edits: Vec::new(),
             lasting: Vec::new(),
+            compensations: Vec::new(),
             by: By::default(),
             at: self.now,
         }))

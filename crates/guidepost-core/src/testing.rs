@@ -161,6 +161,9 @@ fn told(simulator: &Simulator, step: &Step) -> String {
                 let at = crate::time::Span(at.0);
                 format!("retry {state}#{visit}{} at {at}", in_brackets(*branch))
             }
+            Effect::Compensate { state, visit, branch } => {
+                format!("make good {state}#{visit}{}", in_brackets(*branch))
+            }
             Effect::CancelWork { state, visit } => format!("cancel work {state}#{visit}"),
             Effect::Log { message } => format!("log {message:?}"),
         });
@@ -213,7 +216,9 @@ fn told_record(record: &Record) -> Vec<String> {
             | Record::Placed(_)
             | Record::Resumed(_)
             | Record::Failed(_)
-            | Record::Cancelled(_) => return parts,
+            | Record::Cancelled(_)
+            | Record::Compensating(_)
+            | Record::Compensated(_) => return parts,
         };
     for change in changes {
         parts.push(match change {

@@ -744,3 +744,30 @@ fn what_xstate_accepts_is_no_error() {
     let machine = compiled.machine.expect("the machine can be looked at");
     assert_eq!(machine.unbound_actions, ["LONG"], "and is not started");
 }
+
+#[test]
+fn what_makes_work_good_is_one_piece_of_work_or_a_text() {
+    let undone_by = |how: &str| {
+        format!(
+            "states: {{ A: {{ exec: [a], compensate: {how}, onDone: B }}, B: {{ type: final }} }}"
+        )
+    };
+    for good in [
+        "Call them.",
+        "{ exec: [b, '{{ 1 }}'], retry: 2, timeout: 5s }",
+        "{ tool: t, input: { a: 1 } }",
+    ] {
+        let compiled = compile(undone_by(good).as_bytes(), "test.yaml");
+        assert!(compiled.machine.is_some(), "{good}: {:#?}", compiled.diagnostics);
+    }
+    for (bad, what) in [
+        ("{ tool: t, http: u }", "`compensate` is one piece of work, or a text for people"),
+        ("{ retry: 2 }", "`compensate` is one piece of work, or a text for people"),
+        ("{ run: child }", "`compensate` has no key `run`"),
+        ("{ exec: ['{{ nothing }}'] }", "nothing"),
+        ("[a]", "`compensate` must be an object"),
+    ] {
+        let found = told(&compile(undone_by(bad).as_bytes(), "test.yaml"));
+        assert!(found.contains(what), "{bad}: {found}");
+    }
+}

@@ -7,11 +7,12 @@ use guidepost_core::record::{Record, Unreadable};
 use guidepost_core::run::{Run, Status};
 use serde_json::{Value as Json, json};
 
-const HISTORIES: [(&str, &str); 4] = [
+const HISTORIES: [(&str, &str); 5] = [
     ("0.1.0, completed", include_str!("wire/0.1.0-completed.jsonl")),
     ("0.1.0, failed", include_str!("wire/0.1.0-failed.jsonl")),
     ("0.1.0, cancelled", include_str!("wire/0.1.0-cancelled.jsonl")),
     ("0.1.0, restored", include_str!("wire/0.1.0-restored.jsonl")),
+    ("0.1.0, compensated", include_str!("wire/0.1.0-compensated.jsonl")),
 ];
 
 fn records(history: &str) -> Vec<(Json, Record)> {
@@ -70,6 +71,19 @@ fn a_run_goes_on_from_what_a_restored_record_says_and_from_nothing_else() {
 }
 
 #[test]
+fn what_is_made_good_is_told_piece_by_piece() {
+    let (_, history) = HISTORIES[4];
+    let mut run = Run::default();
+    let mut left: Vec<usize> = Vec::new();
+    for (line, record) in records(history) {
+        run.apply(&record).unwrap_or_else(|error| panic!("{line}: {error}"));
+        left.push(run.undoing.as_ref().map_or(0, |undoing| undoing.left.len()));
+    }
+    assert_eq!(left, [0, 2, 2, 1, 0, 0]);
+    assert_eq!((run.rev, run.status), (Rev(6), Status::Cancelled));
+}
+
+#[test]
 fn the_newest_release_shows_every_kind() {
     let kinds: Vec<&str> = HISTORIES
         .iter()
@@ -88,6 +102,8 @@ fn the_newest_release_shows_every_kind() {
         "failed",
         "cancelled",
         "restored",
+        "compensating",
+        "compensated",
     ] {
         assert!(kinds.contains(&kind), "{kind}");
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use guidepost_core::id::{RunId, RunNo};
+use guidepost_core::id::{RunId, RunNo, StateId};
 use guidepost_core::kernel;
-use guidepost_core::machine::{Agent, Machine, WorkKind};
+use guidepost_core::machine::expr::Scope;
+use guidepost_core::machine::{Agent, Machine, Work, WorkKind};
 use guidepost_core::run::Run;
 use guidepost_store::{Task, TaskId};
 use serde_json::{Map, Value as Json};
@@ -80,35 +81,23 @@ const NOT_TOLD: [&str; 7] =
     ["for_each", "concurrency", "join", "expires", "irreversible", "compensate", "live"];
 
 impl Call {
-    /// What a task asks for.
+    /// What a task asks for: the work of a state, or what makes it good.
     ///
     /// # Errors
     ///
     /// Why it cannot be said: a text of it has no value.
     pub fn of(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Result<Self, Failure> {
+        if let Some(call) = Self::compensating(id, machine, run, task) {
+            return Ok(call);
+        }
         let ix = machine.find(task.id.state.as_str());
         let work = ix.and_then(|ix| Some((machine.state(ix), machine.state(ix).work.as_ref()?)));
         let Some((state, work)) = work else {
             let reason = format!("`{}` has no work in this version", task.id.state);
             return Err(Failure::lasting(reason));
         };
-        let scope = kernel::scope_of_work(run, &task.id.state, task.id.branch);
-        let prompt = work.prompt.as_ref().map(|prompt| prompt.render(&scope)).transpose();
-        let prompt = prompt
-            .map_err(|error| Failure::lasting(format!("the prompt has no value: {error}")))?;
-        if work.kind == WorkKind::Exec {
-            work.spec.as_object().map_or(Ok(()), exec::expect_no_data_in_text)?;
-        }
-        let mut spec = Map::new();
-        let given = work.spec.as_object().into_iter().flatten();
-        for (key, value) in given.filter(|(key, _)| !NOT_TOLD.contains(&key.as_str())) {
-            let filled = kernel::filled_in(value, &scope);
-            spec.insert(
-                key.clone(),
-                filled
-                    .map_err(|error| Failure::lasting(format!("`{key}` has no value: {error}")))?,
-            );
-        }
+        let (prompt, spec) =
+            rendered(work, &kernel::scope_of_work(run, &task.id.state, task.id.branch))?;
         Ok(Self {
             task: task.id.clone(),
             workflow: machine.name.clone(),
@@ -116,7 +105,7 @@ impl Call {
             name: work.name.clone(),
             agent: work.name.as_ref().and_then(|name| machine.agents.get(name)).cloned(),
             prompt,
-            spec: Json::Object(spec),
+            spec,
             output: state.output.iter().map(ToString::to_string).collect(),
             key: idempotency_key(id, &task.id),
             attempt: task.attempt,
@@ -125,6 +114,30 @@ impl Call {
                 .and_then(|span| u64::try_from(span.0).ok())
                 .map(Duration::from_nanos),
             child: task.child,
+        })
+    }
+
+    /// What makes a piece of work good, if that is what a task asks for.
+    fn compensating(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Option<Self> {
+        let work = run.compensation(&task.id.state, task.id.visit, task.id.branch)?;
+        let state = StateId::from(format!("compensate:{}", task.id.state));
+        Some(Self {
+            task: task.id.clone(),
+            workflow: machine.name.clone(),
+            kind: work.kind,
+            name: work.name.clone(),
+            agent: work.name.as_ref().and_then(|name| machine.agents.get(name)).cloned(),
+            prompt: work.prompt.clone(),
+            spec: work.spec.clone(),
+            output: Vec::new(),
+            // Other work than the one it makes good, so whoever does it is to do it.
+            key: idempotency_key(id, &TaskId { state, ..task.id.clone() }),
+            attempt: task.attempt,
+            timeout: work
+                .timeout
+                .and_then(|span| u64::try_from(span.0).ok())
+                .map(Duration::from_nanos),
+            child: None,
         })
     }
 
@@ -145,6 +158,28 @@ impl Call {
             child: task.child,
         }
     }
+}
+
+/// What whoever does a piece of work is told, with every text worked out: the prompt, and everything else.
+///
+/// # Errors
+///
+/// Why it cannot be said: a text of it has no value.
+pub(crate) fn rendered(work: &Work, scope: &Scope) -> Result<(Option<String>, Json), Failure> {
+    let prompt = work.prompt.as_ref().map(|prompt| prompt.render(scope)).transpose();
+    let prompt =
+        prompt.map_err(|error| Failure::lasting(format!("the prompt has no value: {error}")))?;
+    if work.kind == WorkKind::Exec {
+        work.spec.as_object().map_or(Ok(()), exec::expect_no_data_in_text)?;
+    }
+    let mut spec = Map::new();
+    let given = work.spec.as_object().into_iter().flatten();
+    for (key, value) in given.filter(|(key, _)| !NOT_TOLD.contains(&key.as_str())) {
+        let filled = kernel::filled_in(value, scope)
+            .map_err(|error| Failure::lasting(format!("`{key}` has no value: {error}")))?;
+        spec.insert(key.clone(), filled);
+    }
+    Ok((prompt, Json::Object(spec)))
 }
 
 /// Hash of run, step, visit and branch: 32 hexadecimal digits.

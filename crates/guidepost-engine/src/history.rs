@@ -18,10 +18,10 @@ use guidepost_core::time::Timestamp;
 use guidepost_store::{Entry, EntryBody, HistoryPage, Store, StoreError};
 
 pub use self::diff::{Difference, Differing, Ending, Part, diff};
-pub use self::lasting::{is_irreversible, lasting};
+pub use self::lasting::{Compensations, compensations, is_irreversible, lasting};
 pub use self::migrate::{Migration, Obstacle, migration};
 pub use self::replay::{Divergence, Played, Replay, replay};
-pub use self::steps::{Milestone, lineage};
+pub use self::steps::{Milestone, automatic, lineage};
 
 /// Records read at a time.
 const PAGE: usize = 1_000;

@@ -3,11 +3,13 @@
 
 mod said;
 
+use guidepost_core::budget::Budget;
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
+use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
-use guidepost_core::machine::{Agent, Machine, StateIx, Work, WorkKind};
-use guidepost_core::record::{Paused, Record};
+use guidepost_core::machine::{Agent, Limits, Machine, StateIx, StateKind, Work, WorkKind};
+use guidepost_core::record::{Compensation, Paused, Record};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
@@ -22,16 +24,19 @@ pub const AGENT_QUEUE: &str = "agent";
 /// nobody looks through work that is not for them.
 #[must_use]
 pub fn queue_of(machine: &Machine, work: &Work) -> String {
-    let name = work.name.as_deref().unwrap_or_default();
-    match work.kind {
+    queue_named(machine, work.kind, work.name.as_deref().unwrap_or_default())
+}
+
+fn queue_named(machine: &Machine, kind: WorkKind, name: &str) -> String {
+    match kind {
         WorkKind::Agent if matches!(machine.agents.get(name), Some(Agent::Scripted(_))) => {
             AGENT_QUEUE.to_owned()
         }
         WorkKind::Agent | WorkKind::Task | WorkKind::Invoke => {
-            format!("{}:{name}", work.kind.as_str())
+            format!("{}:{name}", kind.as_str())
         }
         WorkKind::Tool | WorkKind::Http | WorkKind::Exec | WorkKind::Run | WorkKind::Wait => {
-            work.kind.as_str().to_owned()
+            kind.as_str().to_owned()
         }
         WorkKind::Ask => ASK_QUEUE.to_owned(),
     }
@@ -64,6 +69,7 @@ pub fn batch(
         }
     }
     let leaves = kernel::leaves(machine, &after);
+    let steps = decision.records.iter().map(|record| steps_of(machine, record)).sum();
     Batch {
         records: decision.records,
         current_state: common(machine, &leaves).as_str().to_owned(),
@@ -72,6 +78,8 @@ pub fn batch(
         request,
         recorded_at,
         tasks: TaskChanges { fence: None, changes },
+        steps,
+        limits: machine.limits.clone(),
     }
 }
 
@@ -81,6 +89,14 @@ pub fn batch(
 pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
     if run.status.is_ended() {
         return Vec::new();
+    }
+    if let Some(undoing) = &run.undoing {
+        // Until what was done is made good no other work begins.
+        let first = undoing.left.first().filter(|_| !undoing.has_failed);
+        return first
+            .map(|work| (work.state.clone(), work.visit, work.branch))
+            .into_iter()
+            .collect();
     }
     let mut tasks = Vec::new();
     for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
@@ -122,7 +138,9 @@ pub(crate) fn quarantine(run: &Run, why: &str, at: Timestamp) -> Option<Batch> {
         run: after,
         request: None,
         recorded_at: at,
-        tasks: TaskChanges { fence: None, changes: Vec::new() },
+        tasks: TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     })
 }
 
@@ -150,6 +168,16 @@ fn common_by_name(leaves: &[String]) -> String {
     outer.to_owned()
 }
 
+/// How many steps a record enters: atomic states, those that are an end left out.
+fn steps_of(machine: &Machine, record: &Record) -> u64 {
+    let Record::Transitioned(step) = record else { return 0 };
+    let is_step = |state: &&StateId| {
+        let ix = machine.find(state.as_str());
+        ix.is_some_and(|ix| matches!(machine.state(ix).kind, StateKind::Atomic))
+    };
+    step.entered.iter().filter(is_step).count() as u64
+}
+
 /// The end of a task that a record is.
 fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
     let (state, visit, branch) = match record {
@@ -159,6 +187,9 @@ fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
             let state = step.ended_work.clone()?;
             let visit = before.active.get(&state)?.visit;
             (state, visit, None)
+        }
+        Record::Compensated(made_good) if made_good.ok => {
+            (made_good.state.clone(), made_good.visit, Some(made_good.branch))
         }
         Record::Resumed(_) => return Some(TaskChange::Forgive),
         _ => return None,
@@ -176,6 +207,10 @@ fn asked_by(
     match effect {
         Effect::StartWork { state, visit, branch } => {
             new_task(machine, run, state, *visit, *branch, now, lease).map(TaskChange::File)
+        }
+        Effect::Compensate { state, visit, branch } => {
+            let work = run.compensation(state, *visit, *branch)?;
+            Some(TaskChange::File(compensating_task(machine, work, now, lease)))
         }
         Effect::RetryWork { state, visit, branch, at } => {
             let (visit, branch) = (*visit, *branch);
@@ -217,6 +252,38 @@ fn new_task(
         lease: if is_question { None } else { lease(&queue) },
         queue,
     })
+}
+
+/// The task that makes a piece of work good. Whoever drives the run, the engine does that.
+fn compensating_task(
+    machine: &Machine,
+    work: &Compensation,
+    now: Timestamp,
+    lease: &mut impl FnMut(&str) -> Option<Lease>,
+) -> NewTask {
+    let queue = queue_named(machine, work.kind, work.name.as_deref().unwrap_or_default());
+    NewTask {
+        state: work.state.clone(),
+        visit: work.visit,
+        branch: work.branch,
+        kind: work.kind,
+        ready_at: now,
+        timeout: work.timeout,
+        lease: lease(&queue),
+        queue,
+    }
+}
+
+/// The pause that is due for a run that takes inputs although a limit it spends from is passed.
+#[must_use]
+pub fn over_limit(run: &Run, budgets: &[Budget], now: Timestamp) -> Option<Input> {
+    match run.status {
+        Status::Running | Status::Waiting => {}
+        Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => return None,
+    }
+    let (budget, passed) = budgets.iter().find_map(|budget| Some((budget, budget.passed(now)?)))?;
+    let detail = budget.explained(&passed);
+    Some(Input::Hold { reason: PauseReason::OverLimit, detail, at: now })
 }
 
 /// The innermost state that contains all of these, or is the only one of them.

@@ -16,7 +16,7 @@ use guidepost_core::run::{Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::{
     Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Held, Lease, StoreError, Task, TaskChange,
-    TaskId,
+    TaskId, is_over,
 };
 
 pub use self::message::{Effect, LoadedRun, Message};
@@ -420,11 +420,17 @@ impl Runner {
                     if committed.snapshot {
                         known.run.snapshot_taken();
                     }
+                    known.budgets.clone_from(&committed.budgets);
                 }
                 if in_flight.has_more {
                     self.next_poll = now;
                 }
-                for task in in_flight.filed {
+                let is_over = is_over(&committed.budgets, now);
+                if is_over {
+                    self.tracked(run).todo.push_back(Todo::Due);
+                }
+                // Once a limit is passed, nothing is filed in anybody's hands.
+                for task in in_flight.filed.into_iter().filter(|_| !is_over) {
                     let own = InHand { task: task.clone(), is_performed: false, is_known: true };
                     self.in_hand.insert(task.id.clone(), own);
                     // What has not begun when the runner is to stop is given back.

@@ -58,6 +58,7 @@ mod advance;
 mod agent_workflow;
 mod agent_workflows;
 mod bounds;
+mod cancel_run;
 mod catalog;
 mod checkpoint;
 mod control_run;
@@ -69,6 +70,7 @@ mod digest;
 mod error;
 mod fork;
 mod history;
+mod limit;
 mod list_runs;
 mod list_workflows;
 mod log;
@@ -108,6 +110,7 @@ pub use self::agent_workflow::{AgentWorkflow, AgentWorkflowStep, StepStatus, Wor
 pub use self::agent_workflows::{
     CreateAgentWorkflow, NewStep, RetryAgentWorkflow, WORKFLOWS_LISTED,
 };
+pub use self::cancel_run::{CancelRun, Ending};
 pub use self::checkpoint::{Checkpoint, Checkpointed, NamedPlace};
 pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition, leaves};
@@ -116,6 +119,7 @@ pub use self::diff::RunsDiffer;
 pub use self::error::{Kind, OpError, Problem};
 pub use self::fork::{Fork, Forked};
 pub use self::history::{HistoryItem, ReadHistory};
+pub use self::limit::{LimitNow, Limited, SetLimits};
 pub use self::list_runs::{FindRuns, RunHit};
 pub use self::list_workflows::{FindWorkflows, WorkflowHit};
 pub use self::log::{Log, LogEntry, Logged};

@@ -21,7 +21,9 @@ mod standing;
 mod verified;
 
 pub use self::agent_workflow::{agent_workflow, agent_workflow_line};
-pub use self::back::{checkpointed, diff, forked, migrated, migrated_run, replayed, rolled_back};
+pub use self::back::{
+    checkpointed, diff, ending, forked, migrated, migrated_run, replayed, rolled_back,
+};
 pub use self::budget::{REPLY_MAX, capped, size};
 pub use self::definition::{definition, workflow};
 pub use self::failure::error;
@@ -30,6 +32,6 @@ pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;
 pub use self::reading::reading;
-pub use self::standing::{controlled, logged, moved, standing, started, waited};
+pub use self::standing::{controlled, limited, logged, moved, standing, started, waited};
 pub use self::verified::verified;
 pub use crate::words::Words;

@@ -33,10 +33,11 @@ pub mod testing;
 mod thread;
 
 use async_trait::async_trait;
+use guidepost_core::budget::Budget;
 use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant, Version};
 use guidepost_core::input::Evidence;
-use guidepost_core::machine::Requirement;
+use guidepost_core::machine::{Limits, Requirement};
 use guidepost_core::record::Record;
 use guidepost_core::recorded::{Fact, FactBody};
 use guidepost_core::run::{Driver, Run, Status};
@@ -103,6 +104,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Creates a run with its first records. A second call with the same key creates nothing and returns the first run.
     ///
+    /// What it spends is counted as by [`Store::commit`], and its launch for the runs above it. If it has limits, it has a
+    /// budget from then on.
+    ///
     /// # Errors
     ///
     /// [`StoreError::KeyReused`] if the key was used for a start with other arguments, and [`StoreError::LeaseLost`] if the
@@ -138,6 +142,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `expected` is the rev the decision was made at.
     ///
+    /// What the step spends is counted in the budgets of the run and of all runs above it. A limit that is reached by that is
+    /// told in the history of the run that has it, in the same transaction. Once a limit is passed, tasks are filed without
+    /// their lease, so that nothing begins.
+    ///
     /// # Errors
     ///
     /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again.
@@ -155,7 +163,8 @@ pub trait Store: Send + Sync + 'static {
     /// they happened are taken to have happened when they are recorded, by this machine's clock.
     ///
     /// A run that is over, or whose agent was deleted by SQL, takes facts as any other. What SQL wrote is sealed first, and
-    /// no facts at all just seal.
+    /// no facts at all just seal. What facts say was spent is counted as by [`Store::commit`], and limits that a fact sets
+    /// count from then on.
     ///
     /// # Errors
     ///
@@ -202,7 +211,8 @@ pub trait Store: Send + Sync + 'static {
         filter: &RunFilter,
     ) -> Result<Page<RunSummary>, StoreError>;
 
-    /// Runs with a timer that is due, or a move by SQL that is not settled; those longest due first, at most `limit`.
+    /// Runs with a timer that is due, or a move by SQL that is not settled; those longest due first. Then those that go on
+    /// although a limit is passed. At most `limit`.
     async fn due(
         &self,
         tenant: &Tenant,
@@ -222,7 +232,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Changes, StoreError>;
 
     /// Hands out tasks that are ready, those longest ready first in each queue, and those whose attempt took too long.
-    /// Tasks of a run that is paused are not handed out, but for those that took too long.
+    /// Tasks of a run that is paused, or for which a limit is passed, are not handed out, but for those that took too long.
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
 
     /// Extends leases, never beyond a task's deadline. Gives those that are lost: the task ended, or somebody else holds
@@ -557,6 +567,10 @@ pub struct Batch {
     pub recorded_at: Timestamp,
     /// What it does to the run's tasks.
     pub tasks: TaskChanges,
+    /// How many steps it enters.
+    pub steps: u64,
+    /// The limits of the run's workflow. They count when the run is created.
+    pub limits: Limits,
 }
 
 /// Identifies a request by what was asked: equal requests have equal digests.
@@ -612,10 +626,12 @@ pub struct Loaded {
     pub head: Head,
     /// Its state of execution.
     pub run: Run,
+    /// What it spends from: its own budget, if it has limits, and those of the runs above it, by their numbers.
+    pub budgets: Vec<Budget>,
 }
 
 /// What a commit made durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Committed {
     /// The last record's seq.
     pub seq: Seq,
@@ -623,6 +639,14 @@ pub struct Committed {
     pub rev: Rev,
     /// Whether a snapshot of the data was stored with it.
     pub snapshot: bool,
+    /// The budgets it spends from, with what it spent.
+    pub budgets: Vec<Budget>,
+}
+
+/// Whether one of these budgets has a limit that is passed at a time.
+#[must_use]
+pub fn is_over(budgets: &[Budget], now: Timestamp) -> bool {
+    budgets.iter().any(|budget| budget.passed(now).is_some())
 }
 
 /// What recording made durable.

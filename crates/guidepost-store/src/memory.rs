@@ -98,18 +98,22 @@ impl Holdings {
     }
 
     fn park(&mut self, held: &Held, child: RunNo, now: Timestamp) -> Result<(), StoreError> {
-        let is_live = self.runs.of_task(child).is_some_and(|run| !run.status.is_ended());
+        let is_live = self.runs.of_task(child, now).is_some_and(|run| !run.status.is_ended());
         self.tasks.park(held, child, is_live, now)
     }
 
-    fn change_tasks(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
+    fn change_tasks(&mut self, run: RunNo, mut changes: TaskChanges, now: Timestamp) {
         let said = changes.changes.iter().filter_map(|change| match change {
             TaskChange::Say(turn) => Some(turn.clone()),
             _ => None,
         });
         self.threads.say(run, said, now);
+        let run_of_task = self.runs.of_task(run, now);
+        if run_of_task.as_ref().is_some_and(|run| run.is_over) {
+            changes.give_up_leases();
+        }
         self.tasks.change(run, changes, now);
-        if self.runs.of_task(run).is_some_and(|run| run.status.is_ended()) {
+        if run_of_task.is_some_and(|run| run.status.is_ended()) {
             self.tasks.end_all(run, self.runs.has_live_children(run), now);
         }
     }
@@ -197,7 +201,7 @@ impl Store for Memory {
     async fn load(&self, tenant: &Tenant, run: &RunRef) -> Result<Option<Loaded>, StoreError> {
         self.with(tenant, |own| {
             let mut loaded = own.runs.load(run)?;
-            if let Some(Loaded { head, run }) = &mut loaded {
+            if let Some(Loaded { head, run, .. }) = &mut loaded {
                 head.revision = own.catalogue.revision(&run.workflow, head.version);
             }
             Ok(loaded)
@@ -222,7 +226,7 @@ impl Store for Memory {
                 held.bind(own.catalogue.version_of(&batch.run)?);
             }
             let before = held.seq();
-            let committed = held.commit(expected, batch)?;
+            let committed = own.runs.commit(run, expected, batch)?;
             own.note(run, before, committed.seq);
             own.change_tasks(run, changes, now);
             Ok(committed)
@@ -236,9 +240,8 @@ impl Store for Memory {
         facts: Vec<Fact>,
     ) -> Result<Recorded, StoreError> {
         self.with(tenant, |own| {
-            let held = own.runs.get_mut(run)?;
-            let before = held.seq();
-            let recorded = held.record(facts, clock::now())?;
+            let before = own.runs.get(run)?.seq();
+            let recorded = own.runs.record(run, facts, clock::now())?;
             own.note(run, before, recorded.last);
             Ok(recorded)
         })
@@ -307,7 +310,7 @@ impl Store for Memory {
     }
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        Ok(self.with(tenant, |own| own.tasks.claim(claim, |run| own.runs.of_task(run))))
+        Ok(self.with(tenant, |own| own.tasks.claim(claim, |run| own.runs.of_task(run, claim.now))))
     }
 
     async fn extend(

@@ -4,6 +4,7 @@
 //! their own. Nothing is cached from one call to the next, since other processes, and people with a shell, write too.
 //! `migrations/` is the schema, which is an interface of its own; `queries/` has one file per statement.
 
+mod budgets;
 mod catalogue;
 mod delete;
 mod fault;

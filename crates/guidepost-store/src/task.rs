@@ -84,6 +84,18 @@ pub struct TaskChanges {
     pub changes: Vec<TaskChange>,
 }
 
+impl TaskChanges {
+    /// Leaves what begins to whoever claims it.
+    #[cfg(feature = "memory")]
+    pub(crate) fn give_up_leases(&mut self) {
+        for change in &mut self.changes {
+            if let TaskChange::File(task) = change {
+                task.lease = None;
+            }
+        }
+    }
+}
+
 /// One change to the tasks of a run. All tasks of a run end with it, without being told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskChange {

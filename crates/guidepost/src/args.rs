@@ -3,6 +3,7 @@
 mod back;
 mod follow;
 mod inputs;
+mod limit;
 mod object;
 mod steps;
 
@@ -15,9 +16,10 @@ use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Span;
 use guidepost_store::TaskId;
 
-pub(crate) use self::back::{Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
+pub(crate) use self::back::{Cancel, Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
 pub(crate) use self::follow::{Timers, Watch};
 pub(crate) use self::inputs::{Inputs, Sent};
+pub(crate) use self::limit::Limit;
 pub(crate) use self::object::Object;
 use self::object::{object, value};
 pub(crate) use self::steps::{AddStep, CreateSteps, Delete, StepList, Steps, StepsCommand};
@@ -125,7 +127,9 @@ pub(crate) enum Command {
     /// Let a paused run go on
     Resume(Control),
     /// End a run from outside
-    Cancel(Control),
+    Cancel(Cancel),
+    /// Show what a run may still spend, or raise its limits
+    Limit(Limit),
     /// Name a place in a run's history, or list the places to go back to
     Checkpoint(Checkpoint),
     /// Take a run back to an earlier place
@@ -694,7 +698,7 @@ pub(crate) struct History {
     pub(crate) kind: Vec<String>,
 }
 
-/// Arguments of `pause`, `resume` and `cancel`.
+/// Arguments of `pause` and `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct Control {
     /// The run

@@ -2,6 +2,7 @@
 
 mod add_step;
 mod apply;
+mod cancel;
 mod check;
 mod checkpoint;
 mod connect;
@@ -18,6 +19,7 @@ mod fork;
 mod graph;
 mod history;
 mod init;
+mod limit;
 mod log;
 mod ls;
 mod mcp;
@@ -85,9 +87,8 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Resume(args) => {
             wait_for(control::run(args, input::Control::Resume, &Door::open(global)?, out))
         }
-        Command::Cancel(args) => {
-            wait_for(control::run(args, input::Control::Cancel, &Door::open(global)?, out))
-        }
+        Command::Cancel(args) => wait_for(cancel::run(args, &Door::open(global)?, out)),
+        Command::Limit(args) => wait_for(limit::run(args, &Door::open(global)?, out)),
         Command::Checkpoint(args) => wait_for(checkpoint::run(args, &Door::open(global)?, out)),
         Command::Rollback(args) => wait_for(rollback::run(args, &Door::open(global)?, out)),
         Command::Fork(args) => wait_for(fork::run(args, &Door::open(global)?, out)),

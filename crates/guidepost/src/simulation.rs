@@ -60,7 +60,10 @@ impl Step {
         }
         self.log.extend(decided.effects.into_iter().filter_map(|effect| match effect {
             Effect::Log { message } => Some(message),
-            Effect::StartWork { .. } | Effect::RetryWork { .. } | Effect::CancelWork { .. } => None,
+            Effect::StartWork { .. }
+            | Effect::RetryWork { .. }
+            | Effect::CancelWork { .. }
+            | Effect::Compensate { .. } => None,
         }));
         true
     }

@@ -41,6 +41,7 @@ pub(super) fn called_for(
         Effect::StartWork { .. }
         | Effect::RetryWork { .. }
         | Effect::CancelWork { .. }
+        | Effect::Compensate { .. }
         | Effect::Log { .. } => return None,
     };
     let ix = machine.find(state.as_str()).filter(|ix| is_engines(machine, run, *ix))?;

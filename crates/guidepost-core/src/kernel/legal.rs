@@ -107,7 +107,7 @@ impl fmt::Display for Requirement {
 #[must_use]
 pub fn legal(machine: &Machine, run: &Run) -> Vec<Legal> {
     let Ok(active) = StateSet::of_run(machine, run) else { return Vec::new() };
-    if run.status.is_ended() || run.status == Status::Paused {
+    if run.status.is_ended() || run.status == Status::Paused || run.undoing.is_some() {
         return Vec::new();
     }
     let scope = Scope {

@@ -8,6 +8,7 @@ use crate::data::{Change, Data};
 use crate::effect::Effect;
 use crate::id::{Branch, Rev, StateId, TimerId, Visit};
 use crate::input::Restore;
+use crate::kernel::compensate;
 use crate::kernel::configuration::StateSet;
 use crate::kernel::legal::waits;
 use crate::kernel::macrostep::{Livelock, Macrostep};
@@ -46,7 +47,14 @@ pub(super) fn decide(
         restored.active.get(&machine.state(ix).id).is_some_and(|active| active.work_ended)
     });
     let mut effects = cancelled(machine, run, &restored);
-    effects.extend(begun(machine, run, &restored));
+    if let Some(first) = restore.compensations.first() {
+        let work = restore.compensations.clone();
+        let compensating = compensate::record(work, false, &restore.by, restore.at);
+        effects.push(compensate::begin(first));
+        return Ok(Decision { records: vec![restored.into(), compensating.into()], effects });
+    }
+    let rev = run.rev.next();
+    effects.extend(begun(machine, &restored.active, |active| active.rev == rev));
     let mut next = run.clone();
     let record = restored.into();
     next.apply(&record).map_err(|misfit| not_restorable(misfit.to_string()))?;
@@ -59,7 +67,7 @@ pub(super) fn decide(
     Ok(Decision { effects, ..decision })
 }
 
-fn not_restorable(why: impl Into<String>) -> Rejected {
+pub(super) fn not_restorable(why: impl Into<String>) -> Rejected {
     Rejected::NotRestorable { why: why.into() }
 }
 
@@ -184,17 +192,24 @@ fn cancelled(machine: &Machine, run: &Run, restored: &Restored) -> Vec<Effect> {
         state: state.clone(),
         visit: active.visit,
     };
-    stopped.map(stop).collect()
+    let made_good = run.undoing.iter().filter(|undoing| !undoing.has_failed);
+    let made_good = made_good
+        .filter_map(|undoing| undoing.left.first())
+        .map(|work| Effect::CancelWork { state: work.state.clone(), visit: work.visit });
+    stopped.map(stop).chain(made_good).collect()
 }
 
-/// Begins the work of states entered anew, of those that fanned out the branches that had not ended.
-fn begun(machine: &Machine, run: &Run, restored: &Restored) -> Vec<Effect> {
-    let rev = run.rev.next();
+/// Begins the work of states, of those that fanned out the branches that had not ended.
+pub(super) fn begun(
+    machine: &Machine,
+    active: &Ordered<StateId, Active>,
+    begins: impl Fn(&Active) -> bool,
+) -> Vec<Effect> {
     let mut effects = Vec::new();
-    for (state, active) in &restored.active {
+    for (state, active) in active {
         let has_work =
             machine.find(state.as_str()).is_some_and(|ix| machine.state(ix).work.is_some());
-        if !has_work || active.work_ended || active.rev != rev {
+        if !has_work || active.work_ended || !begins(active) {
             continue;
         }
         let branches: Vec<Branch> = match &active.fan {

@@ -144,7 +144,7 @@ pub(super) fn attempt_failed(
 
 /// How long to wait before the next try: longer each time, and up to a quarter less, so that runs that failed together do
 /// not all come back together.
-fn wait_before(retry: &Retry, failures: u32, chance: u64) -> Span {
+pub(super) fn wait_before(retry: &Retry, failures: u32, chance: u64) -> Span {
     let longest = RETRY_DELAY_SECONDS_MAX as f64 * 1e9;
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     let full = (retry.delay.0 as f64 * retry.backoff.powi(exponent)).clamp(0.0, longest);

@@ -93,6 +93,7 @@ pub(super) fn read<'t>(
     let attributes = reader.attributes();
     let events = reader.events();
     let limits = reader.limits();
+    let checkpoints = reader.checkpoints();
     let agents = reader.agents();
     reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
@@ -107,6 +108,7 @@ pub(super) fn read<'t>(
     machine.attributes = attributes;
     machine.events = events;
     machine.limits = limits;
+    machine.checkpoints = checkpoints;
     machine.agents = agents;
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;

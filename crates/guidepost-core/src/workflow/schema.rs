@@ -115,6 +115,29 @@ fn root_keys() -> Json {
                 "max_steps": {"type": "integer", "minimum": 1},
                 "max_launches": {"type": "integer", "minimum": 0},
                 "max_rollback_steps": {"type": "integer", "minimum": 0},
+                "warn_at": {
+                    "description": "From which share of a limit on there is a warning on record, such as 0.8.",
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": 1,
+                },
+            },
+            "additionalProperties": false,
+        },
+        "checkpoints": {
+            "description": "Which places on a run's way get a name by themselves, to go back to.",
+            "type": "object",
+            "properties": {
+                "every": {
+                    "description": "`step`, or the least time between two, such as `30s`.",
+                    "anyOf": [{"const": "step"}, {"$ref": "#/$defs/span"}],
+                },
+                "max": {
+                    "description": "How many are kept, the last ones.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "default": crate::limits::CHECKPOINTS_MAX,
+                },
             },
             "additionalProperties": false,
         },
@@ -181,15 +204,7 @@ fn work_keys() -> Json {
         "wait": {"type": ["string", "integer", "object", "null"], "description": "Nothing is done for a while."},
         "invoke": {"type": ["string", "object", "array"]},
         "prompt": {"type": "string"},
-        "retry": {"anyOf": [{"type": "integer", "minimum": 1}, {
-            "type": "object",
-            "properties": {
-                "max_attempts": {"type": "integer", "minimum": 1},
-                "delay": span,
-                "backoff": {"type": "number", "minimum": 0},
-            },
-            "additionalProperties": false,
-        }]},
+        "retry": retry(),
         "timeout": span,
         "for_each": {"type": ["string", "array"], "description": "One branch for each of these."},
         "concurrency": {"type": "integer", "minimum": 1},
@@ -205,9 +220,38 @@ fn work_keys() -> Json {
             ],
         },
         "irreversible": {"type": "boolean"},
-        "compensate": {"description": "What undoes the work."},
+        "compensate": {
+            "description": "What makes the work good when the run goes back past it or is cancelled: one piece of work, or a text that says what a person is to do.",
+            "anyOf": [{"type": "string"}, {
+                "type": "object",
+                "properties": {
+                    "agent": {"type": ["string", "object"]},
+                    "tool": {"type": ["string", "object"]},
+                    "http": {"type": ["string", "object"]},
+                    "exec": {"type": ["string", "array", "object"]},
+                    "task": {"type": ["string", "object"]},
+                    "prompt": {"type": "string"},
+                    "input": {},
+                    "retry": retry(),
+                    "timeout": span,
+                },
+                "additionalProperties": false,
+            }],
+        },
         "live": {"type": "boolean", "description": "Whether the prompt can be edited while runs are alive."},
     })
+}
+
+fn retry() -> Json {
+    json!({"anyOf": [{"type": "integer", "minimum": 1}, {
+        "type": "object",
+        "properties": {
+            "max_attempts": {"type": "integer", "minimum": 1},
+            "delay": {"$ref": "#/$defs/span"},
+            "backoff": {"type": "number", "minimum": 0},
+        },
+        "additionalProperties": false,
+    }]})
 }
 
 /// A state has at most one piece of work.

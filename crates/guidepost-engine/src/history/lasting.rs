@@ -1,13 +1,17 @@
 //! What was done and cannot be undone: work with an effect on the world.
 
+use guidepost_core::data::Data;
 use guidepost_core::id::{Branch, Rev, StateId, Visit};
+use guidepost_core::kernel;
+use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, Work, WorkKind};
-use guidepost_core::record::{Cause, Done, Lasting, Record};
+use guidepost_core::record::{Cause, Compensated, Compensation, Done, Lasting, Record};
 use guidepost_core::run::{Run, Unfoldable};
 use guidepost_store::Entry;
 use serde_json::Value as Json;
 
 use super::{MachineOf, records};
+use crate::call::rendered;
 
 /// Whether doing a piece of work has an effect on the world that going back does not undo. What the step says with
 /// `irreversible` counts; if it says nothing, commands do, requests but for `GET` and `HEAD` do, and tools do.
@@ -33,7 +37,107 @@ pub fn is_irreversible(work: &Work) -> bool {
     }
 }
 
-/// Irreversible work that was done after a rev, or is going on: latest first, each piece once.
+/// Work after a rev that can be made good: what makes it good, latest first, and the pieces for which that cannot be said,
+/// with the reason. What was made good already is left out, and so is what did not end well.
+///
+/// # Errors
+///
+/// [`Unfoldable`] if the history was damaged.
+pub fn compensations(
+    entries: &[Entry],
+    after: Rev,
+    machine_of: &MachineOf<'_>,
+) -> Result<Compensations, Unfoldable> {
+    let mut run = Run::default();
+    let mut found: Vec<Result<Compensation, (TaskOf, String)>> = Vec::new();
+    let mut records = records(entries).peekable();
+    while let Some((rev, record)) = records.next() {
+        let done = if rev > after { done_by(record, &run) } else { None };
+        let machine = machine_of(&run);
+        run.apply(record)?;
+        if let Record::Compensated(made_good) = record
+            && made_good.ok
+        {
+            let made_good = (made_good.state.clone(), made_good.visit, made_good.branch);
+            found.retain(|one| task_of(one) != made_good);
+        }
+        if let (Some((state, visit, branch, Done::Ended)), Some(machine)) = (done, machine)
+            && let Some(work) = compensating(&machine, &state)
+        {
+            let mut scope = kernel::scope_of_work(&run, &state, branch);
+            if let Some((_, next)) = records.peek().filter(|_| !branch.is_whole()) {
+                // What the last branch gave stands in the record of what the whole led to.
+                scope.data = with_outputs_of(next, &state, scope.data);
+            }
+            let task = (state, visit, branch);
+            found.retain(|one| task_of(one) != task);
+            found.push(worked_out(work, task, &scope));
+        }
+    }
+    found.reverse();
+    let mut all = Compensations::default();
+    for one in found {
+        match one {
+            Ok(work) => all.work.push(work),
+            Err(((state, visit, branch), why)) => all.unsayable.push((state, visit, branch, why)),
+        }
+    }
+    Ok(all)
+}
+
+/// What makes work good.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Compensations {
+    /// In the order in which it is to be done.
+    pub work: Vec<Compensation>,
+    /// The pieces of work for which it cannot be said, and why.
+    pub unsayable: Vec<(StateId, Visit, Branch, String)>,
+}
+
+/// The data with what a record of the end of a whole fan-out changes.
+fn with_outputs_of(record: &Record, state: &StateId, data: Data) -> Data {
+    let is_end = match record {
+        Record::WorkEnded(ended) => ended.state == *state,
+        Record::Transitioned(step) => step.ended_work.as_ref() == Some(state),
+        _ => false,
+    };
+    let mut with = data.clone();
+    let fits = |with: &mut Data| record.changes().iter().try_for_each(|change| with.apply(change));
+    if is_end && fits(&mut with).is_ok() { with } else { data }
+}
+
+type TaskOf = (StateId, Visit, Branch);
+
+fn task_of(one: &Result<Compensation, (TaskOf, String)>) -> TaskOf {
+    match one {
+        Ok(work) => (work.state.clone(), work.visit, work.branch),
+        Err((task, _)) => task.clone(),
+    }
+}
+
+fn compensating<'a>(machine: &'a Machine, state: &StateId) -> Option<&'a Work> {
+    machine.state(machine.find(state.as_str())?).work.as_ref()?.compensate.as_deref()
+}
+
+fn worked_out(work: &Work, task: TaskOf, scope: &Scope) -> Result<Compensation, (TaskOf, String)> {
+    let told = rendered(work, scope);
+    let (prompt, spec) = told.map_err(|failure| (task.clone(), failure.reason))?;
+    let (state, visit, branch) = task;
+    Ok(Compensation {
+        state,
+        visit,
+        branch,
+        kind: work.kind,
+        name: work.name.clone(),
+        prompt,
+        spec,
+        retry: work.retry.clone(),
+        timeout: work.timeout,
+    })
+}
+
+/// Irreversible work that was done after a rev, or is going on: latest first, each piece once. What was made good is left
+/// out.
 ///
 /// # Errors
 ///
@@ -46,6 +150,12 @@ pub fn lasting(
     let mut run = Run::default();
     let mut found: Vec<Lasting> = Vec::new();
     for (rev, record) in records(entries) {
+        if let Record::Compensated(made_good) = record
+            && made_good.ok
+        {
+            let Compensated { state, visit, branch, .. } = made_good;
+            found.retain(|one| (&one.state, one.visit, one.branch) != (state, *visit, *branch));
+        }
         let done = if rev > after { done_by(record, &run) } else { None };
         if let (Some((state, visit, branch, how)), Some(machine)) = (done, machine_of(&run))
             && let Some(compensate) = irreversible(&machine, &state)

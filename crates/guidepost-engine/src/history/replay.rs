@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use guidepost_core::data::{Change, Pointer};
 use guidepost_core::id::{Branch, Rev, StateId, TimerId, Visit};
 use guidepost_core::input::{
-    AttemptFailed, By, Control, Event, Evidence, FanOut, Input, Restore, Start, WorkDone,
-    WorkFailed,
+    AttemptFailed, By, Compensate, Control, Event, Evidence, FanOut, Input, Restore, Start,
+    WorkDone, WorkFailed,
 };
 use guidepost_core::kernel;
 use guidepost_core::machine::Machine;
 use guidepost_core::record::{
-    BranchEnded, Cause, Record, Restoration, Restored, TimerFires, Transitioned, WorkEnded,
+    BranchEnded, Cause, Compensated, Record, Restoration, Restored, TimerFires, Transitioned,
+    WorkEnded,
 };
 use guidepost_core::run::{PauseReason, Run};
 use guidepost_core::time::Timestamp;
@@ -244,6 +245,12 @@ impl<'a> Player<'a> {
                 at: cancelled.at,
             },
             Record::Restored(restored) => self.input_of_rollback(restored)?,
+            Record::Compensating(compensating) => Input::Compensate(Compensate {
+                work: compensating.work.clone(),
+                by: By { caller: compensating.by.clone(), note: compensating.note.clone() },
+                at: compensating.at,
+            }),
+            Record::Compensated(made_good) => input_of_compensation(made_good),
             _ => return None,
         })
     }
@@ -385,6 +392,12 @@ impl<'a> Player<'a> {
             going_on: Vec::new(),
             edits: Vec::new(),
             lasting: restored.lasting.clone(),
+            compensations: match self.waiting.get(1) {
+                Some((_, Record::Compensating(compensating))) if !compensating.cancels => {
+                    compensating.work.clone()
+                }
+                _ => Vec::new(),
+            },
             by: By { caller: restored.by.clone(), note: restored.note.clone() },
             at: restored.at,
         }))
@@ -406,6 +419,26 @@ impl<'a> Player<'a> {
     }
 }
 
+fn input_of_compensation(made_good: &Compensated) -> Input {
+    let Compensated { state, visit, branch, at, .. } = made_good.clone();
+    let by = By::caller(&made_good.by);
+    if made_good.ok {
+        let (visit, output, evidence, rev) = (Some(visit), Map::new(), Vec::new(), None);
+        return Input::WorkDone(WorkDone { state, visit, branch, output, rev, evidence, by, at });
+    }
+    Input::AttemptFailed(AttemptFailed {
+        state,
+        visit,
+        branch,
+        attempt: 1,
+        reason: made_good.reason.clone().unwrap_or_default(),
+        may_retry: made_good.retry_at.is_some(),
+        chance: 0,
+        by,
+        at,
+    })
+}
+
 /// Whether what is decided is what was recorded. Hashes of machines do not count, so that a history can be held against
 /// another definition; neither does when exactly work is tried again, which is up to chance.
 fn agree(recorded: &Record, decided: &Record) -> bool {
@@ -417,6 +450,13 @@ fn agree(recorded: &Record, decided: &Record) -> bool {
             *recorded == decided
         }
         (Record::AttemptFailed(recorded), Record::AttemptFailed(decided)) => {
+            let mut decided = decided.clone();
+            if recorded.retry_at.is_some() && decided.retry_at.is_some() {
+                decided.retry_at = recorded.retry_at;
+            }
+            *recorded == decided
+        }
+        (Record::Compensated(recorded), Record::Compensated(decided)) => {
             let mut decided = decided.clone();
             if recorded.retry_at.is_some() && decided.retry_at.is_some() {
                 decided.retry_at = recorded.retry_at;
@@ -487,6 +527,7 @@ fn told(input: &Input) -> String {
         Input::Settle { .. } => "a move by SQL".to_owned(),
         Input::Hold { reason, .. } => format!("a hold, {}", reason.as_str()),
         Input::Restore(_) => "a rollback".to_owned(),
+        Input::Compensate(_) => "a cancelling that makes good what was done".to_owned(),
         Input::Control { control, .. } => match control {
             Control::Pause => "pause".to_owned(),
             Control::Resume => "resume".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guidepost_core::budget::Budget;
 use guidepost_core::id::{Rev, RunId, RunNo};
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
@@ -20,6 +21,8 @@ pub struct LoadedRun {
     pub run: Run,
     /// Its machine.
     pub machine: Arc<Machine>,
+    /// The budgets it spends from.
+    pub budgets: Vec<Budget>,
 }
 
 /// A message to the runner.

@@ -4,10 +4,11 @@ use guidepost_core::input::{AttemptFailed, By, Input, WorkDone};
 use guidepost_core::kernel::{self, Decision, Refused, Rejected};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{CANCEL_QUEUE, Task, TaskId};
+use guidepost_store::{CANCEL_QUEUE, Task, TaskId, is_over};
 
 use super::{LoadedRun, Todo};
 use crate::call::{self, Call, Failure};
+use crate::plan::over_limit;
 
 /// What follows from something to do about a run.
 pub(super) enum Next {
@@ -21,7 +22,10 @@ pub(super) enum Next {
 
 pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
     match todo {
-        Todo::Begin(task) => begin(known, task),
+        Todo::Begin(task) => begin(known, task, now),
+        Todo::End(task, Ok(_)) if makes_good(known, task) => {
+            take(known, task, &done(task, serde_json::Map::new(), now))
+        }
         Todo::End(task, Ok(value)) => {
             let names = known.machine.find(task.id.state.as_str()).map(|ix| {
                 known.machine.state(ix).output.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -34,6 +38,10 @@ pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
         Todo::End(task, Err(failure)) => take(known, task, &failed(known, task, failure, now)),
         Todo::TimedOut(task) => {
             let failure = Failure::passing("it took longer than its timeout");
+            take(known, task, &failed(known, task, &failure, now))
+        }
+        Todo::Quarantine(task) if makes_good(known, task) => {
+            let failure = Failure::lasting("whoever did it was not heard of again each time");
             take(known, task, &failed(known, task, &failure, now))
         }
         Todo::Quarantine(task) => {
@@ -49,14 +57,14 @@ pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
     }
 }
 
-fn begin(known: &LoadedRun, task: &Task) -> Next {
+fn begin(known: &LoadedRun, task: &Task, now: Timestamp) -> Next {
     if task.queue == CANCEL_QUEUE {
         return Next::Perform(Box::new(Call::cancel(task)));
     }
     if !is_going_on(&known.run, &task.id) {
         return Next::Nothing;
     }
-    if known.run.status == Status::Paused {
+    if known.run.status == Status::Paused || is_over(&known.budgets, now) {
         return Next::GiveBack;
     }
     match Call::of(known.id, &known.machine, &known.run, task) {
@@ -67,12 +75,16 @@ fn begin(known: &LoadedRun, task: &Task) -> Next {
 
 /// Whether something is due, as far as the run is known.
 pub(super) fn has_due(known: &LoadedRun, now: Timestamp) -> bool {
-    known.run.is_unsettled() || known.run.due().is_some_and(|due| due <= now)
+    known.run.is_unsettled()
+        || known.run.due().is_some_and(|due| due <= now)
+        || over_limit(&known.run, &known.budgets, now).is_some()
 }
 
 /// Settles what is due, one input at a time.
 fn due(known: &LoadedRun, now: Timestamp) -> Next {
-    let input = if known.run.is_unsettled() {
+    let input = if let Some(hold) = over_limit(&known.run, &known.budgets, now) {
+        hold
+    } else if known.run.is_unsettled() {
         Input::Settle { at: now }
     } else {
         match known.run.next_timer().filter(|(_, due)| *due <= now) {
@@ -152,8 +164,16 @@ fn decided(known: &LoadedRun, input: &Input) -> Result<Next, Rejected> {
     }
 }
 
+/// Whether a task makes other work good.
+fn makes_good(known: &LoadedRun, task: &Task) -> bool {
+    known.run.compensation(&task.id.state, task.id.visit, task.id.branch).is_some()
+}
+
 /// Whether the work of a task is still wanted.
 pub(super) fn is_going_on(run: &Run, task: &TaskId) -> bool {
+    if run.compensation(&task.state, task.visit, task.branch).is_some() {
+        return true;
+    }
     !run.status.is_ended()
         && run.active.get(&task.state).is_some_and(|active| {
             active.visit == task.visit && active.failures_of(task.branch).is_some()

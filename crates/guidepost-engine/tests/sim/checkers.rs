@@ -18,7 +18,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 12] = [
+pub(crate) const ALL: [(&str, Check); 13] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -31,6 +31,7 @@ pub(crate) const ALL: [(&str, Check); 12] = [
     ("every run has ended or waits for a named thing", every_run_has_ended_or_waits),
     ("no task is left of an ended run", no_task_is_left_of_an_ended_run),
     ("no more is done at once than there are slots", no_more_than_slots),
+    ("nothing starts once a limit is passed", nothing_starts_over_a_limit),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -47,6 +48,7 @@ pub(crate) fn problems(world: &World) -> BTreeMap<&'static str, Vec<String>> {
 /// Whether nothing is left to be done in a world.
 pub(crate) fn is_settled(world: &World) -> bool {
     every_run_has_ended_or_waits(world).is_empty()
+        && going_on_over_a_limit(world).is_empty()
         && no_task_is_left_of_an_ended_run(world).is_empty()
 }
 
@@ -169,6 +171,25 @@ fn nothing_starts_after_the_end(world: &World) -> Vec<String> {
     problems
 }
 
+fn nothing_starts_over_a_limit(world: &World) -> Vec<String> {
+    let mut problems = world.store.state().ledger.starts_over_limit.clone();
+    let going_on = going_on_over_a_limit(world).into_iter();
+    problems.extend(going_on.map(|run| format!("{run} goes on, and a limit is passed")));
+    problems
+}
+
+/// Runs that were not paused yet although a limit is passed.
+fn going_on_over_a_limit(world: &World) -> Vec<RunNo> {
+    let goes_on = |run: &RunNo| {
+        world
+            .store
+            .run(*run)
+            .is_some_and(|loaded| matches!(loaded.run.status, Status::Running | Status::Waiting))
+    };
+    let runs = world.runs().into_iter();
+    runs.filter(|run| goes_on(run) && world.store.is_over_limit(*run)).collect()
+}
+
 /// The timer whose end a record is, and when it was due. `Err` if none of the sort was pending.
 fn fired(before: &Run, record: &Record) -> Option<Result<(TimerId, Timestamp), String>> {
     let pending = |is_it: &dyn Fn(&TimerId, &TimerFires) -> bool| {
@@ -286,11 +307,9 @@ fn every_run_has_ended_or_waits(world: &World) -> Vec<String> {
         let Some(loaded) = world.store.run(run) else { continue };
         let status = loaded.run.status;
         let is_held = status == Status::Paused
-            && loaded
-                .run
-                .paused
-                .as_ref()
-                .is_some_and(|(reason, _)| *reason == PauseReason::Quarantined);
+            && loaded.run.paused.as_ref().is_some_and(|(reason, _)| {
+                matches!(reason, PauseReason::Quarantined | PauseReason::OverLimit)
+            });
         if !status.is_ended() && !is_held && !waits_below(world, run) {
             let states: Vec<String> = loaded.run.active.keys().map(ToString::to_string).collect();
             let tasks: Vec<_> = world.tasks().into_iter().filter(|it| it.id.run == run).collect();
@@ -304,7 +323,7 @@ fn every_run_has_ended_or_waits(world: &World) -> Vec<String> {
 }
 
 /// Whether a run waits for one that it launched and that is held.
-fn waits_below(world: &World, run: RunNo) -> bool {
+pub(crate) fn waits_below(world: &World, run: RunNo) -> bool {
     world.tasks().iter().filter(|task| task.id.run == run).any(|task| {
         task.child.and_then(|child| world.store.run(child)).is_some_and(|child| {
             child.run.status == Status::Paused || waits_below(world, child.head.no)

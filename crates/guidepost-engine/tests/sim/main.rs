@@ -36,6 +36,15 @@ fn world(seed: u64, broken: Option<Broken>) -> World {
     world
 }
 
+/// A world in which trees of runs have spent more than they may.
+fn spenders(seed: u64, broken: Option<Broken>) -> World {
+    let mut world = World::new(seed, broken);
+    let faults = world.swarm();
+    world.start_spenders(3);
+    world.run_with(faults, 12);
+    world
+}
+
 fn expect_sound(seed: u64, world: &World) {
     let problems = checkers::problems(world);
     assert!(
@@ -72,6 +81,29 @@ fn without_faults_every_run_ends_well() {
         let status = world.store.run(run).unwrap().run.status;
         assert!(status.is_ended(), "{run} is {status}");
     }
+}
+
+/// B9: a tree that spends more than it may comes to rest whatever crashes, and ends once it may spend more.
+#[test]
+fn b9_a_tree_that_passed_a_limit_rests_until_it_is_raised() {
+    let mut rested = 0;
+    for seed in 0..60 {
+        let mut world = spenders(seed, None);
+        world.settle();
+        expect_sound(seed, &world);
+        let held = |run: &guidepost_core::id::RunNo| world.store.is_over_limit(*run);
+        rested += world.runs().iter().filter(|run| held(run)).count();
+        world.raise();
+        world.settle();
+        expect_sound(seed, &world);
+        let live = world.runs().into_iter().filter(|run| {
+            let loaded = world.store.run(*run).unwrap();
+            let is_quarantined = loaded.run.paused.is_some();
+            !loaded.run.status.is_ended() && !is_quarantined && !checkers::waits_below(&world, *run)
+        });
+        assert_eq!(live.collect::<Vec<_>>(), [], "seed {seed}");
+    }
+    assert!(rested > 60, "limits were passed in {rested} runs only");
 }
 
 #[test]
@@ -181,6 +213,16 @@ mod teeth {
     #[test]
     fn a_child_that_outlives_its_parent_is_found() {
         expect_found(Broken::LaunchesForgotten, "a parent learns its child's outcome once");
+    }
+
+    #[test]
+    fn work_that_begins_over_a_limit_is_found() {
+        let found = (0..60).any(|seed| {
+            let mut world = spenders(seed, Some(Broken::LimitsIgnored));
+            world.settle();
+            checkers::problems(&world).contains_key("nothing starts once a limit is passed")
+        });
+        assert!(found, "no world in which it is noticed");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
 use guidepost_core::input::{By, Event, Input, Start};
 use guidepost_core::kernel;
+use guidepost_core::machine::Limits;
 use guidepost_core::record::TimerFires;
 use guidepost_core::run::{Driver, PauseReason, Run, Timer};
 use guidepost_core::time::{Span, Timestamp};
@@ -133,7 +134,8 @@ impl Script {
         let tenant = Tenant::default();
         let loaded = answer(self.store.load(&tenant, &RunRef::No(run))).unwrap().unwrap();
         let machine = poll_once(self.machines.of(&self.store, &tenant, &loaded.head, &loaded.run));
-        LoadedRun { id: loaded.head.id, run: loaded.run, machine: machine.unwrap().unwrap() }
+        let (id, run, budgets) = (loaded.head.id, loaded.run, loaded.budgets);
+        LoadedRun { id, run, machine: machine.unwrap().unwrap(), budgets }
     }
 
     fn tell(&mut self, message: Message) -> Vec<Effect> {
@@ -375,6 +377,8 @@ fn a_timer_that_cannot_be_settled_holds_its_run_and_is_not_tried_for_ever() {
         request: None,
         recorded_at: script.now,
         tasks: TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     };
     answer(script.store.commit(&Tenant::default(), run, expected, batch)).unwrap();
     script.all_of(Message::Wake);

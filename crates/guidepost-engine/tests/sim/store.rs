@@ -7,13 +7,14 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::recorded::FactBody;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::memory::Memory;
 use guidepost_store::testing::Layer;
 use guidepost_store::{
-    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Entry, Held, HistoryPage, Loaded,
-    NewRun, Page, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter, TaskId,
-    Wanted, Workflow,
+    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Entry, EntryBody, Held, HistoryPage,
+    Loaded, NewRun, Page, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter,
+    TaskId, Wanted, Workflow,
 };
 
 use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
@@ -53,6 +54,8 @@ pub(crate) enum Broken {
     TimersTwice,
     /// Runners take more than they have slots for.
     SlotsIgnored,
+    /// Tasks are handed out although a limit is passed.
+    LimitsIgnored,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -70,6 +73,8 @@ pub(crate) struct Ledger {
     pub(crate) stale_results: Vec<String>,
     /// Tasks that were handed out after the end of their run.
     pub(crate) late_starts: Vec<String>,
+    /// Tasks that were handed out after a limit was passed, by what is on record.
+    pub(crate) starts_over_limit: Vec<String>,
 }
 
 /// What a seed decides about the store.
@@ -228,6 +233,29 @@ impl SimStore {
         }
     }
 
+    /// Whether the last word on record about a limit that holds for a run is that it is passed.
+    pub(crate) fn is_over_limit(&self, run: RunNo) -> bool {
+        let kinds = vec!["limit_reached".to_owned(), "limits_set".to_owned()];
+        let page = HistoryPage { newest_first: true, kinds, beyond: None, limit: 1_000 };
+        let above = self.run(run).into_iter().flat_map(|loaded| loaded.budgets);
+        above.into_iter().any(|budget| {
+            let told = self.ask(self.real.history(&Tenant::default(), budget.run, &page)).items;
+            let since_set = told.iter().map_while(|entry| match &entry.body {
+                EntryBody::Fact { body: FactBody::LimitReached(reached), .. } => Some(reached),
+                _ => None,
+            });
+            since_set.into_iter().any(|reached| reached.is_hard)
+        })
+    }
+
+    /// Notes that somebody holds a task, if nobody may begin it any more.
+    fn note_start(&self, task: &TaskId) {
+        if self.is_over_limit(task.run) {
+            let told = format!("{task} was begun after a limit was passed");
+            self.state().ledger.starts_over_limit.push(told);
+        }
+    }
+
     fn note_commit(&self, run: RunNo, batch: &Batch, stale: Option<String>) {
         let ledger = &mut self.state().ledger;
         ledger.stale_results.extend(stale);
@@ -291,6 +319,9 @@ impl SimStore {
             answer => answer,
         };
         let Ok(committed) = &answer else { return answer };
+        for task in self.held_at_once(run, &given) {
+            self.note_start(&task);
+        }
         self.note_commit(run, &batch, stale);
         let mut rev = committed.rev;
         if broken == Some(Broken::CommittedTwice) && !given.run.status.is_ended() {
@@ -299,6 +330,20 @@ impl SimStore {
         }
         self.note_time(run, expected, rev);
         answer
+    }
+
+    /// The tasks a batch filed in somebody's hands.
+    fn held_at_once(&self, run: RunNo, batch: &Batch) -> Vec<TaskId> {
+        let filed = batch.tasks.changes.iter().filter_map(|change| match change {
+            TaskChange::File(new) => {
+                Some(TaskId { run, state: new.state.clone(), visit: new.visit, branch: new.branch })
+            }
+            _ => None,
+        });
+        let filter = TaskFilter { run: Some(run), limit: 1_000, ..TaskFilter::default() };
+        let tasks = self.ask(self.real.tasks(&Tenant::default(), &filter)).items;
+        let is_held = |id: &TaskId| tasks.iter().any(|task| task.id == *id && task.owner.is_some());
+        filed.filter(is_held).collect()
     }
 
     /// A claim, with what is broken about it.
@@ -314,9 +359,20 @@ impl SimStore {
                 claimed
                     .extend(past.map(|id| Claimed { task: made_up(id, claim), timed_out: false }));
             }
+            Some(Broken::LimitsIgnored) => {
+                let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
+                let tasks = self.real.tasks(tenant, &filter).await?.items;
+                let free = tasks.into_iter().find(|task| {
+                    task.owner.is_none() && task.child.is_none() && self.is_over_limit(task.id.run)
+                });
+                claimed.extend(free.map(|task| Claimed { task, timed_out: false }));
+            }
             _ => {}
         }
         for Claimed { task, timed_out } in &claimed {
+            if !timed_out && task.queue != CANCEL_QUEUE {
+                self.note_start(&task.id);
+            }
             let is_over = self.run(task.id.run).is_none_or(|loaded| loaded.run.status.is_ended());
             let ledger = &mut self.state().ledger;
             if is_over && task.queue != CANCEL_QUEUE {

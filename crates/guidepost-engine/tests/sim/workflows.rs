@@ -14,7 +14,7 @@ use guidepost_store::{NewVersion, Source, Store, Wanted};
 use crate::store::poll_once;
 
 /// Their texts. Those of the first half are started from outside, the others by runs.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 10] = [
     // Steps that are tried again, take too long, and are entered anew.
     "
 name: orders
@@ -118,6 +118,25 @@ states:
   Dig: { task: dig, onDone: Over, after: { 3s: Over } }
   Over: { type: final }
 ",
+    // Runs that spend from one budget, which is not enough for them.
+    "
+name: spenders
+limits: { max_steps: 12, warn_at: 0.5 }
+initial: Many
+states:
+  Many: { run: spender, for_each: [a, b, c], concurrency: 3, onDone: More, onError: More }
+  More: { task: link, onDone: Over, onError: Over }
+  Over: { type: final }
+",
+    "
+name: spender
+attributes: { a: { type: string }, b: { type: string }, c: { type: string }, d: { type: string } }
+steps:
+  - { name: A, task: link, output: [a], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: B, task: link, output: [b], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: C, task: link, output: [c], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: D, task: link, output: [d], retry: { max_attempts: 9, delay: 50ms } }
+",
 ];
 
 /// How many of them are started from outside.
@@ -125,6 +144,9 @@ pub(crate) const STARTED: usize = 6;
 
 /// Which of them launches runs.
 pub(crate) const LAUNCHING: usize = 3;
+
+/// Which of them spends more than it may.
+pub(crate) const SPENDING: usize = 8;
 
 /// A workflow, compiled and ready to be defined.
 pub(crate) struct Known {

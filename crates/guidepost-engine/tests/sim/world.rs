@@ -9,6 +9,8 @@ use std::task::{Context, Poll, Waker};
 use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
 use guidepost_core::input::{By, Control, Event as Sent, Input, Start};
 use guidepost_core::kernel;
+use guidepost_core::machine::Limits;
+use guidepost_core::recorded::{Fact, FactBody, LimitsSet};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
@@ -20,7 +22,7 @@ use serde_json::{Map, json};
 
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
-use crate::workflows::{KNOWN, LAUNCHING, MACHINES, STARTED, known, queues};
+use crate::workflows::{KNOWN, LAUNCHING, MACHINES, SPENDING, STARTED, known, queues};
 
 /// Runners in a world.
 pub(crate) const NODES: usize = 3;
@@ -150,6 +152,24 @@ impl World {
             let launches = faults.is_about_launches() && self.rng.permille(700);
             let at = self.rng.below(5_000);
             self.later(0, at, Event::Start(if launches { LAUNCHING } else { any }));
+        }
+    }
+
+    /// Starts runs that spend more than they may.
+    pub(crate) fn start_spenders(&mut self, runs: usize) {
+        for _ in 0..runs {
+            let at = self.rng.below(3_000);
+            self.later(0, at, Event::Start(SPENDING));
+        }
+    }
+
+    /// Raises every limit so far that what is there can be done.
+    pub(crate) fn raise(&mut self) {
+        for run in self.runs() {
+            let limits = Limits { max_steps: Some(1_000), ..Limits::default() };
+            let body = FactBody::LimitsSet(LimitsSet { limits, note: None });
+            let fact = Fact { at: None, observed: true, by: "operator".to_owned(), body };
+            self.store.ask(self.store.real.record(&Tenant::default(), run, vec![fact]));
         }
     }
 
@@ -699,7 +719,8 @@ fn load(
     let Some(loaded) = at_once(store.load(&tenant, &RunRef::No(run)))? else { return Ok(None) };
     let machine = poll_once(MACHINES.of(store, &tenant, &loaded.head, &loaded.run))
         .expect("compiled before")?;
-    Ok(Some(Box::new(LoadedRun { id: loaded.head.id, run: loaded.run, machine })))
+    let (id, run, budgets) = (loaded.head.id, loaded.run, loaded.budgets);
+    Ok(Some(Box::new(LoadedRun { id, run, machine, budgets })))
 }
 
 /// The name of an effect, as in [`crate::faults::EFFECTS`].

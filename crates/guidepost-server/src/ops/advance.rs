@@ -111,7 +111,7 @@ impl Ops {
         Ok(outcome.map(|outcome| (outcome.rev, outcome.records)))
     }
 
-    async fn not_done(
+    pub(super) async fn not_done(
         &self,
         current: &Current,
         request: &Request,

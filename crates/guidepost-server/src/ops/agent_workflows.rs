@@ -269,6 +269,7 @@ impl Ops {
             run: request.run.clone(),
             to: Place::Named(step.name().to_owned()),
             confirm: false,
+            compensate: true,
             note: Some("retried".to_owned()),
             caller: request.caller.clone(),
         };

@@ -7,6 +7,7 @@ use guidepost_core::time::Timestamp;
 use guidepost_engine::history::Milestone;
 use serde::Serialize;
 
+use super::past::automatic_rev;
 use super::{OpError, Ops, Place, bounds};
 
 /// A name for a place in a run's history.
@@ -29,7 +30,7 @@ pub struct Checkpointed {
     pub run: String,
     /// The rev it is at.
     pub rev: Rev,
-    /// The places with a name, oldest first.
+    /// The places with a name, in the order of their revs.
     pub checkpoints: Vec<NamedPlace>,
     /// The steps of its way, oldest first: each can be gone back to by the visit of a state.
     pub steps: Vec<Milestone>,
@@ -44,6 +45,9 @@ pub struct NamedPlace {
     pub rev: Rev,
     /// When it got its name.
     pub named_at: Timestamp,
+    /// Whether it got its name by the workflow's `checkpoints:`, without anybody's doing.
+    #[serde(rename = "automatic")]
+    pub is_automatic: bool,
 }
 
 impl Ops {
@@ -69,16 +73,29 @@ impl Ops {
             past = self.past(&current).await?;
         }
         let named = past.named().into_iter();
-        let checkpoints = named
-            .map(|(name, rev, named_at)| NamedPlace { name: name.to_owned(), rev, named_at })
-            .collect();
+        let named = named.map(|(name, rev, named_at)| NamedPlace {
+            name: name.to_owned(),
+            rev,
+            named_at,
+            is_automatic: false,
+        });
+        let automatic = past.automatic().into_iter().map(|(name, place)| NamedPlace {
+            name,
+            rev: place.rev,
+            named_at: place.at,
+            is_automatic: true,
+        });
+        let mut checkpoints: Vec<NamedPlace> = named.chain(automatic).collect();
+        checkpoints.sort_by_key(|place| place.rev);
         Ok(Checkpointed { run: current.name(), rev: current.run.rev, checkpoints, steps: past.way })
     }
 }
 
-/// Refuses a name that would be read as a rev, a visit or a time.
+/// Refuses a name that would be read as a rev, a visit, a time or an automatic checkpoint.
 fn check_name(name: &str) -> Result<(), OpError> {
-    let is_other = name.parse::<u64>().is_ok() || name.parse::<Timestamp>().is_ok();
+    let is_other = name.parse::<u64>().is_ok()
+        || name.parse::<Timestamp>().is_ok()
+        || automatic_rev(name).is_some();
     if !name.trim().is_empty() && !name.contains('#') && !is_other {
         return Ok(());
     }

@@ -2,8 +2,10 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_core::input::{By, Control, Input};
+use guidepost_core::kernel;
 use guidepost_core::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::run::Status;
+use guidepost_store::is_over;
 
 use super::advance::{Advanced, Request};
 use super::{Moved, OpError, Ops, bounds};
@@ -36,6 +38,11 @@ impl Ops {
             return self.moved(Advanced { current, rev, records, is_repeat: true }).await;
         }
         let nothing = Request { seen: None, sent: Vec::new(), event: String::new() };
+        if request.control == Control::Resume && is_over(&current.budgets, self.world.now()) {
+            // It would be paused again at once.
+            let refusal = kernel::not_running(&current.run);
+            return Err(self.not_done(&current, &nothing, refusal.into()).await?);
+        }
         let advanced = self
             .advance(&request.run, &nothing, |_, at| Input::Control {
                 control: request.control,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guidepost_core::budget::Budget;
 use guidepost_core::id::{RunRef, StateId};
-use guidepost_core::input::Input;
+use guidepost_core::input::{By, Control, Input};
 use guidepost_core::kernel::{self, Decision};
 use guidepost_core::machine::Machine;
-use guidepost_core::run::Run;
+use guidepost_core::run::{PauseReason, Run};
 use guidepost_core::time::Timestamp;
 use guidepost_engine::plan;
-use guidepost_store::{Batch, Head, RequestDigest, StoreError};
+use guidepost_store::{Batch, Head, Loaded, RequestDigest, StoreError, is_over};
 
 use super::{OpError, Ops};
 
@@ -35,6 +36,8 @@ pub(super) struct Current {
     pub(super) run: Run,
     /// What it walks.
     pub(super) machine: Arc<Machine>,
+    /// The budgets it spends from.
+    pub(super) budgets: Vec<Budget>,
 }
 
 impl Current {
@@ -61,7 +64,7 @@ impl Ops {
         let mut conflicts: u32 = 0;
         for settled in 0.. {
             let now = self.world.now();
-            let Some(input) = unsettled(&current.run, now) else { break };
+            let Some(input) = unsettled(&current, now) else { break };
             if settled == SETTLED_MAX {
                 return Err(OpError::Unsettled { run: current.name(), settled });
             }
@@ -118,6 +121,7 @@ impl Ops {
             run.snapshot_taken();
         }
         current.run = run;
+        current.budgets = committed.budgets;
         current.head.seq = committed.seq;
         current.head.unsealed = 0;
         current.head.updated_at = at;
@@ -134,12 +138,22 @@ impl Ops {
         let loaded = self.store.load(&self.tenant, run).await?;
         let loaded = loaded.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
         let machine = self.machine_of(&loaded.head, &loaded.run).await?;
-        Ok(Current { head: loaded.head, run: loaded.run, machine })
+        let Loaded { head, run, budgets } = loaded;
+        Ok(Current { head, run, machine, budgets })
     }
 }
 
-/// What is to be made good: moves by SQL first, then the timer that has been due the longest.
-fn unsettled(run: &Run, now: Timestamp) -> Option<Input> {
+/// What is to be made good: a limit that is passed, or was and was raised since; moves by SQL; the timer that has been due
+/// the longest.
+fn unsettled(current: &Current, now: Timestamp) -> Option<Input> {
+    let Current { run, budgets, .. } = current;
+    if let Some(hold) = plan::over_limit(run, budgets, now) {
+        return Some(hold);
+    }
+    let is_held = run.paused.as_ref().is_some_and(|(why, _)| *why == PauseReason::OverLimit);
+    if is_held && !is_over(budgets, now) {
+        return Some(Input::Control { control: Control::Resume, by: By::default(), at: now });
+    }
     if run.is_unsettled() {
         return Some(Input::Settle { at: now });
     }

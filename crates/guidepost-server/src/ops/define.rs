@@ -3,7 +3,7 @@
 use guidepost_core::diagnostic::Diagnostic;
 use guidepost_core::id::{StateId, Version};
 use guidepost_core::limits::DEFINITION_BYTES_MAX;
-use guidepost_core::machine::{Machine, State, WorkKind};
+use guidepost_core::machine::{Machine, State, Work, WorkKind};
 use guidepost_core::workflow::{self, Format};
 use guidepost_store::{NewVersion, Source, StoreError, rows};
 use serde::Serialize;
@@ -150,6 +150,10 @@ fn forbidden(machine: &Machine, allowed: Allowed) -> Option<(StateId, &'static s
 /// Work that reaches beyond models and people.
 fn harmful(state: &State) -> Option<&'static str> {
     let work = state.work.as_ref()?;
+    harmful_work(work).or_else(|| harmful_work(work.compensate.as_ref()?))
+}
+
+fn harmful_work(work: &Work) -> Option<&'static str> {
     match work.kind {
         WorkKind::Exec | WorkKind::Http | WorkKind::Tool => Some(work.kind.as_str()),
         WorkKind::Agent if work.name.as_deref() == Some("database") => Some("database"),

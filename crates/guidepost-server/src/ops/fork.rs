@@ -90,6 +90,7 @@ impl Ops {
             going_on: Vec::new(),
             edits: edits(&request.set),
             lasting: Vec::new(),
+            compensations: Vec::new(),
             by: By { caller: request.caller.clone(), note: request.note.clone() },
             at: now,
         });

@@ -178,6 +178,8 @@ fn author(record: &Record) -> &str {
         Record::Resumed(body) => &body.by,
         Record::Cancelled(body) => &body.by,
         Record::Restored(body) => &body.by,
+        Record::Compensating(body) => &body.by,
+        Record::Compensated(body) => &body.by,
         _ => "",
     }
 }

@@ -204,6 +204,7 @@ impl Ops {
                 going_on: found.going_on,
                 edits: found.edits,
                 lasting: Vec::new(),
+                compensations: Vec::new(),
                 by: By { caller: request.caller.clone(), note: request.note.clone() },
                 at: now,
             });

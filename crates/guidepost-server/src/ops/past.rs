@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use guidepost_core::id::Rev;
-use guidepost_core::machine::Machine;
-use guidepost_core::record::{Lasting, Placed, Record};
+use guidepost_core::machine::{Checkpoints, Machine};
+use guidepost_core::record::{Compensation, Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
@@ -34,6 +34,15 @@ pub(super) struct Past {
     /// The places on its way that still count.
     pub(super) way: Vec<Milestone>,
     machines: HashMap<(String, String), Arc<Machine>>,
+    checkpoints: Option<Checkpoints>,
+}
+
+/// What the names of automatic checkpoints begin with; the rev follows.
+const AUTOMATIC: &str = "auto-";
+
+/// The rev an automatic checkpoint's name tells.
+pub(super) fn automatic_rev(name: &str) -> Option<Rev> {
+    name.strip_prefix(AUTOMATIC)?.parse().ok().map(Rev)
 }
 
 impl Ops {
@@ -43,7 +52,8 @@ impl Ops {
         let machines = self.machines_in(&entries, current).await?;
         let replay = history::replay(&entries, &|run: &Run| found(&machines, run));
         let way = history::lineage(&replay);
-        Ok(Past { entries, replay, way, machines })
+        let checkpoints = current.machine.checkpoints;
+        Ok(Past { entries, replay, way, machines, checkpoints })
     }
 
     /// The machines a history walked, those that are gone left out.
@@ -118,6 +128,28 @@ impl Past {
         })
     }
 
+    /// What makes good what was done after a rev.
+    pub(super) fn compensations(
+        &self,
+        current: &Current,
+        after: Rev,
+    ) -> Result<Vec<Compensation>, OpError> {
+        let found = history::compensations(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found = found.map_err(|misfit| {
+            OpError::from(StoreError::Damaged { run: current.head.no, what: misfit.to_string() })
+        })?;
+        match found.unsayable.first() {
+            None => Ok(found.work),
+            Some((state, visit, _, why)) => Err(OpError::BadArgument {
+                what: format!("what makes `{state}#{visit}` good cannot be worked out: {why}"),
+                hint: Some(
+                    "with --no-compensate nothing is made good; correct the rest by hand"
+                        .to_owned(),
+                ),
+            }),
+        }
+    }
+
     /// How many steps of its way came after a rev.
     pub(super) fn steps_after(&self, rev: Rev) -> u64 {
         self.way.iter().filter(|place| place.rev > rev).count() as u64
@@ -133,6 +165,13 @@ impl Past {
             }
         }
         named
+    }
+
+    /// The automatic checkpoints there are, by name, oldest first.
+    pub(super) fn automatic(&self) -> Vec<(String, &Milestone)> {
+        let Some(checkpoints) = self.checkpoints else { return Vec::new() };
+        let kept = history::automatic(&self.way, checkpoints).into_iter();
+        kept.map(|place| (format!("{AUTOMATIC}{}", place.rev), place)).collect()
     }
 
     /// The rev a place means: one at which the run was at rest.
@@ -169,6 +208,17 @@ impl Past {
         }
         if let Ok(rev) = name.parse() {
             return Ok(Rev(rev));
+        }
+        if let Some(rev) = automatic_rev(name) {
+            return match self.automatic().iter().find(|(known, _)| known == name) {
+                Some((_, place)) => Ok(place.rev),
+                None => Err(no_place(
+                    format!("there is no automatic checkpoint `{name}`, or none any more"),
+                    &format!(
+                        "`guidepost checkpoint RUN --list` lists those there are; `--to {rev}` goes to the rev itself"
+                    ),
+                )),
+            };
         }
         let entered = self.replay.steps.iter().rev().find(|step| {
             step.entered.iter().any(|(state, visit)| {

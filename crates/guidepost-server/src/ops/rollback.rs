@@ -6,7 +6,7 @@ use guidepost_core::kernel::{self, Refused, Rejected};
 use guidepost_core::limits::{NAME_BYTES_MAX, ROLLBACK_STEPS_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
 use guidepost_core::machine::schema::Mismatch;
-use guidepost_core::record::{Lasting, Restoration};
+use guidepost_core::record::{Compensation, Lasting, Restoration};
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 use guidepost_engine::plan;
@@ -24,8 +24,10 @@ pub struct Rollback {
     pub run: RunRef,
     /// Where to.
     pub to: Place,
-    /// Whether to go back although something was done since that cannot be undone.
+    /// Whether to go back although something was done since that cannot be undone, or is to be made good.
     pub confirm: bool,
+    /// Whether to make good what was done since, as far as its steps say how.
+    pub compensate: bool,
     /// Why, in the caller's words.
     pub note: Option<String>,
     /// Who wants it.
@@ -41,6 +43,9 @@ pub struct RolledBack {
     pub to: Rev,
     /// How many steps of its way that takes back.
     pub steps: u64,
+    /// What makes good what was done since, in the order in which it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compensations: Vec<Compensation>,
     /// What was done since and cannot be undone, latest first.
     pub lasting: Vec<Lasting>,
     /// How the run stands.
@@ -52,8 +57,9 @@ impl Ops {
     /// Takes a run back to an earlier place: steps before it keep their results, work at it begins anew, later work,
     /// questions and timers are cancelled.
     ///
-    /// What was done since and cannot be undone has to be confirmed; without that the answer names it and nothing
-    /// happens.
+    /// What was done since and can be made good is made good first, the last first; the engine does that, and the run goes
+    /// on from there when all is done. That, and what was done since and cannot be undone, has to be confirmed; without that
+    /// the answer names it and nothing happens.
     ///
     /// # Errors
     ///
@@ -68,10 +74,15 @@ impl Ops {
             let to = past.find(&request.to)?;
             let steps = past.steps_after(to);
             check_steps(&current.machine, steps)?;
-            let lasting = past.lasting(&current, to)?;
-            if !lasting.is_empty() && !request.confirm {
-                let standing = self.standing(&current).await?;
-                return Ok(RolledBack { is_done: false, to, steps, lasting, standing });
+            let compensations = match request.compensate {
+                true => past.compensations(&current, to)?,
+                false => Vec::new(),
+            };
+            let lasting = without(past.lasting(&current, to)?, &compensations);
+            let asks = !lasting.is_empty() || !compensations.is_empty();
+            if asks && !request.confirm {
+                let (is_done, standing) = (false, self.standing(&current).await?);
+                return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
             }
             let (run, past_at, machine) = past.at(&current, to)?;
             let now = self.world.now();
@@ -82,6 +93,7 @@ impl Ops {
                 going_on: Vec::new(),
                 edits: Vec::new(),
                 lasting: lasting.clone(),
+                compensations: compensations.clone(),
                 by: By { caller: request.caller.clone(), note: request.note.clone() },
                 at: now,
             });
@@ -89,8 +101,8 @@ impl Ops {
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     current = self.current(&current.head.no.into()).await?;
-                    let standing = self.standing(&current).await?;
-                    return Ok(RolledBack { is_done: true, to, steps, lasting, standing });
+                    let (is_done, standing) = (true, self.standing(&current).await?);
+                    return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 Err(error) => return Err(error),
@@ -99,6 +111,15 @@ impl Ops {
         let run = self.current(&request.run).await?.name();
         Err(OpError::Contended { run, attempts: ATTEMPTS_MAX })
     }
+}
+
+/// What was done and is not made good.
+pub(super) fn without(lasting: Vec<Lasting>, compensations: &[Compensation]) -> Vec<Lasting> {
+    let is_made_good = |one: &Lasting| {
+        let mut work = compensations.iter();
+        work.any(|it| (&it.state, it.visit, it.branch) == (&one.state, one.visit, one.branch))
+    };
+    lasting.into_iter().filter(|one| !is_made_good(one)).collect()
 }
 
 fn check_steps(machine: &Machine, steps: u64) -> Result<(), OpError> {

@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::Current;
+use super::limit::limits_now;
 use super::next::{next, scope};
-use super::{Next, OpError, Ops, Packet, Told, sensitive};
+use super::{LimitNow, Next, OpError, Ops, Packet, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +58,12 @@ pub struct Standing {
     pub data: Map<String, Json>,
     /// What is legal now. Empty when the run is over, paused, or in the engine's hands.
     pub next: Vec<Next>,
+    /// How much is spent of the limits that hold for it, and what is left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitNow>,
+    /// What is being made good before it goes on, in this order: the visits of states, as in `Review#2`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub making_good: Vec<String>,
     /// What it gave back, or why it failed.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -104,7 +111,7 @@ pub struct StateNow {
 
 impl Ops {
     pub(super) async fn standing(&self, current: &Current) -> Result<Standing, OpError> {
-        let Current { head, run, machine } = current;
+        let Current { head, run, machine, budgets } = current;
         let wording = self.store.wording(&self.tenant, &run.workflow).await?;
         let durability = self.store.describe().durability;
         Ok(Standing {
@@ -123,12 +130,20 @@ impl Ops {
             states: states_now(machine, run, &wording.states),
             data: shown_data(machine, run),
             next: next(machine, run, head.version, &wording.transitions),
+            limits: limits_now(budgets, self.world.now()),
+            making_good: making_good(run),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
             packet: None,
         })
     }
+}
+
+/// What is left to make good.
+fn making_good(run: &Run) -> Vec<String> {
+    let left = run.undoing.iter().flat_map(|undoing| &undoing.left);
+    left.map(|work| format!("{}#{}", work.state, work.visit)).collect()
 }
 
 /// A run's data as everybody may see it.

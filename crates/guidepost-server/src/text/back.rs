@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::record::{Done, Lasting};
+use guidepost_core::record::{Compensation, Done, Lasting};
 use serde_json::Value as Json;
 
 use super::budget::{REPLY_MAX, fitting};
 use super::foreign::{line, name, value, word};
 use super::standing;
 use crate::ops::{
-    Checkpointed, Forked, Migrated, MigratedRun, Outcome, Replayed, RolledBack, RunsDiffer,
+    Checkpointed, Ending, Forked, Migrated, MigratedRun, Outcome, Replayed, RolledBack, RunsDiffer,
 };
 use crate::words::Words;
 
@@ -28,9 +28,49 @@ pub fn rolled_back(answer: &RolledBack, words: Words) -> String {
             answer.to
         )
     };
-    let what = if answer.is_done { "not undone" } else { "it would not undo" };
-    text.push_str(&lasting(&answer.lasting, what));
+    let (good, not) = match answer.is_done {
+        true => ("is made good first", "not undone"),
+        false => ("it would make good first", "it would not undo"),
+    };
+    text.push_str(&compensations(&answer.compensations, good));
+    text.push_str(&lasting(&answer.lasting, not));
     text + &standing(&answer.standing, words)
+}
+
+/// That a run is cancelled when what it did is made good, or what has to be confirmed first.
+#[must_use]
+pub fn ending(answer: &Ending, words: Words) -> String {
+    let (opening, good, not) = match (answer.is_done, answer.compensations.is_empty()) {
+        (true, true) => ("cancelled; there was nothing to make good", "", "not undone"),
+        (true, false) => ("cancelled when all is made good", "is made good first", "not undone"),
+        (false, _) => (
+            "not done: this has to be confirmed with --yes",
+            "it would make good first",
+            "it would not undo",
+        ),
+    };
+    let mut text = format!("{opening}\n");
+    text.push_str(&compensations(&answer.compensations, good));
+    text.push_str(&lasting(&answer.lasting, not));
+    text + &standing(&answer.standing, words)
+}
+
+/// What makes good what was done, in its order.
+fn compensations(work: &[Compensation], what: &str) -> String {
+    let lines = work.iter().map(|one| {
+        let branch = match one.branch.is_whole() {
+            true => String::new(),
+            false => format!("[{}]", one.branch),
+        };
+        let called = one.name.as_ref().map(|called| format!(" {}", word(called)));
+        let spec = match &one.spec {
+            Json::Object(fields) if fields.is_empty() => String::new(),
+            spec => format!(", {}", value(spec, PART_MAX)),
+        };
+        let by = format!("{}{}{spec}", one.kind.as_str(), called.unwrap_or_default());
+        format!("{what}: {}#{}{branch} by {by}", name(one.state.as_str()), one.visit)
+    });
+    fitting(lines, REPLY_MAX / 2).0
 }
 
 /// That a run was forked, or what has to be confirmed first.

@@ -57,8 +57,34 @@ fn what(item: &HistoryItem) -> String {
         "failed" => format!("failed{}", after(": ", body, "reason")),
         "cancelled" => format!("cancelled{}", after(": ", body, "reason")),
         "restored" => restored(body),
+        "compensating" => {
+            let work = body["work"].as_array().into_iter().flatten();
+            let work: Vec<String> = work.map(visit).collect();
+            let then = if body["cancels"] == Json::Bool(true) {
+                "is cancelled then"
+            } else {
+                "goes on then"
+            };
+            format!("makes good {}; {then}{}", work.join(", "), after(", ", body, "note"))
+        }
+        "compensated" if body["ok"] == Json::Bool(true) => format!("{} is made good", visit(body)),
+        "compensated" => {
+            let again = body["retry_at"].as_i64().map(|at| format!(", again at {}", Timestamp(at)));
+            let (again, reason) = (again.unwrap_or_default(), after(": ", body, "reason"));
+            format!("{} could not be made good{reason}{again}", visit(body))
+        }
         "checkpoint" => {
             format!("checkpoint {} for rev {}", part(body, "name"), part(body, "rev"))
+        }
+        "limit_reached" => format!(
+            "{} {}: {} of {}",
+            part(body, "limit"),
+            if body["hard"] == Json::Bool(true) { "passed" } else { "nearly reached" },
+            amount(body, "spent"),
+            amount(body, "max")
+        ),
+        "limits_set" => {
+            format!("limits set to {}{}", part(body, "limits"), after(", ", body, "note"))
         }
         "action" => action(body),
         "action_ended" => format!(
@@ -97,6 +123,15 @@ fn branch(body: &Json) -> String {
     match body["branch"].as_u64() {
         Some(number) if number > 0 => format!("{}[{number}]", part(body, "state")),
         Some(_) | None => part(body, "state"),
+    }
+}
+
+/// A visit of a state, or of a branch of its work: `Read#1`, `Read#1[2]`.
+fn visit(body: &Json) -> String {
+    let visit = format!("{}#{}", part(body, "state"), part(body, "visit"));
+    match body["branch"].as_u64() {
+        Some(number) if number > 0 => format!("{visit}[{number}]"),
+        Some(_) | None => visit,
     }
 }
 
@@ -143,6 +178,11 @@ fn action(body: &Json) -> String {
     text.push_str(&after(", took ms ", body, "duration_ms"));
     text.push_str(&after(", ref ", body, "ref"));
     text + &after(", error ", body, "error")
+}
+
+/// A number, whole ones without a point.
+fn amount(body: &Json, field: &str) -> String {
+    body[field].as_f64().map_or_else(|| part(body, field), |amount| amount.to_string())
 }
 
 /// A field of a body, with something before it; nothing if it is not there or says nothing.

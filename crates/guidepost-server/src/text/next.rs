@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use guidepost_core::kernel::is_over_limit;
 use guidepost_core::run::{Driver, Status};
 
 use super::budget::fitting;
@@ -40,9 +41,17 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
         Status::Completed => "nothing, the run is completed".to_owned(),
         Status::Failed => "nothing, the run has failed".to_owned(),
         Status::Cancelled => "nothing, the run is cancelled".to_owned(),
+        Status::Paused if standing.reason.as_deref().is_some_and(is_over_limit) => {
+            "nothing until the limit is raised".to_owned()
+        }
         Status::Paused => {
             let resume = format!("guidepost resume {}", standing.name.run);
             format!("nothing while the run is paused; {}", words.person(&resume, "resume it"))
+        }
+        Status::Running | Status::Waiting if !standing.making_good.is_empty() => {
+            let run = format!("guidepost run {}", standing.name.run);
+            let who = words.person(&run, "let an engine do that");
+            format!("nothing until what was done is made good; {who}")
         }
         Status::Waiting => format!("nothing now; {} tells when the run moved", words.wait()),
         Status::Running if engine_works => {

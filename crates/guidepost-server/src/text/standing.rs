@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use guidepost_core::budget::Amount;
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_store::Durability;
@@ -11,7 +12,7 @@ use super::foreign::{QUOTED_MAX, line, name, quoted, told, value, word};
 use super::names::{listed, states, workflow};
 use super::next::{legal_line, next};
 use super::packet;
-use crate::ops::{Logged, Moved, Standing, Started, StateNow, Waited};
+use crate::ops::{LimitNow, Limited, Logged, Moved, Standing, Started, StateNow, Waited};
 use crate::words::Words;
 
 /// How much of what there is to say a reply has room for.
@@ -47,6 +48,14 @@ pub fn standing(standing: &Standing, words: Words) -> String {
     }
     text.push_str(&to_do(standing, room));
     data(&mut text, standing, room.data, words);
+    limits(&mut text, standing);
+    if !standing.making_good.is_empty() {
+        line_of(
+            &mut text,
+            "makes good first",
+            &listed(standing.making_good.iter().map(|it| name(it)), "nothing"),
+        );
+    }
     result(&mut text, standing);
     note(&mut text, standing.durability);
     let next = next(standing, words);
@@ -199,6 +208,30 @@ fn data(text: &mut String, standing: &Standing, max: usize, words: Words) {
         let _ = write!(shown, " and {} more: {all}", data.len() - count);
     }
     line_of(text, "have", &shown);
+}
+
+/// What is spent of the limits that hold, and what is left.
+fn limits(text: &mut String, standing: &Standing) {
+    let limits = standing.limits.iter().map(|now| {
+        let LimitNow { run, amount: Amount { limit, spent, max, left } } = now;
+        let of = if *run == standing.name.run { String::new() } else { format!(" of {run}") };
+        let [spent, max, left] = [spent, max, left].map(|amount| limit.in_words(*amount));
+        format!("{limit}{of} {spent} of {max}, {left} left")
+    });
+    let limits: Vec<String> = limits.collect();
+    if !limits.is_empty() {
+        line_of(text, "limits", &limits.join("; "));
+    }
+}
+
+/// What setting limits did, and how the run stands with them.
+#[must_use]
+pub fn limited(limited: &Limited, words: Words) -> String {
+    let mut text = String::new();
+    if !limited.resumed.is_empty() {
+        line_of(&mut text, "goes on", &limited.resumed.join(", "));
+    }
+    text + &standing(&limited.standing, words)
 }
 
 fn result(text: &mut String, standing: &Standing) {

@@ -18,6 +18,7 @@ async fn back(fixture: &Fixture, run: &str, to: Place, yes: bool) -> Result<Roll
         run: RunRef::from(run),
         to,
         confirm: yes,
+        compensate: true,
         note: Some("wrong branch".to_owned()),
         caller: "ada".to_owned(),
     };
@@ -160,7 +161,7 @@ const PAY: &str = r#"
 name: pay
 initial: Charge
 states:
-  Charge: { exec: [charge], compensate: { exec: [refund] }, by: agent, onDone: Tell }
+  Charge: { exec: [charge], compensate: Pay it back., by: agent, onDone: Tell }
   Tell: { task: tell, onDone: END }
   END: { type: final }
 "#;
@@ -176,7 +177,7 @@ async fn b8_what_cannot_be_undone_asks_first_and_is_named_in_the_record() {
         let asked = back(&fixture, &run, Place::Steps(1), false).await.unwrap();
         assert!(!asked.is_done);
         assert_eq!(asked.lasting[0].state, StateId::from("Charge"));
-        assert_eq!(asked.lasting[0].compensate, json!({ "exec": ["refund"] }));
+        assert_eq!(asked.lasting[0].compensate, json!("Pay it back."));
         assert!(
             text::rolled_back(&asked, text::Words::Commands)
                 .contains("it would not undo: Charge#1; to make it good")

@@ -166,6 +166,7 @@ async fn a_rollback_leads_each_region_back_and_says_so() {
             run: RunRef::from(run.as_str()),
             to: Place::Rev(Rev(3)),
             confirm: true,
+            compensate: true,
             note: None,
             caller: "ada".to_owned(),
         };

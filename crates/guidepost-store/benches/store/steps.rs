@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use guidepost_core::id::{EventName, RunId, RunNo, StateId, Tenant, Version};
+use guidepost_core::machine::Limits;
 use guidepost_core::record::{Cause, Record, Started, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
@@ -120,6 +121,8 @@ fn batch(mut run: Run, records: Vec<Record>, state: &str) -> Batch {
         request: None,
         recorded_at,
         tasks: guidepost_store::TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use guidepost_core::budget::{Budget, Spent};
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Version};
 use guidepost_core::input::Evidence;
-use guidepost_core::machine::Requirement;
-use guidepost_core::recorded::Fact;
-use guidepost_core::run::{PauseReason, Run};
+use guidepost_core::machine::{Limits, Requirement};
+use guidepost_core::recorded::{Fact, FactBody, LimitReached};
+use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 
 use super::matches::{has_words, is_state, meets};
@@ -26,6 +27,8 @@ pub(super) struct Runs {
     runs: BTreeMap<RunNo, Held>,
     /// Runs by the starter's own id for them, with the digest of the other arguments.
     keys: BTreeMap<String, (RequestDigest, RunNo)>,
+    /// Those of runs with limits.
+    budgets: BTreeMap<RunNo, Budget>,
 }
 
 /// A run and its history.
@@ -36,6 +39,8 @@ pub(super) struct Held {
     current_state: String,
     leaves: Vec<String>,
     records: Vec<Kept>,
+    /// The runs whose budgets it spends from: itself, if it has limits, and those above it.
+    spends_from: Vec<RunNo>,
 }
 
 /// A record of a history.
@@ -71,10 +76,14 @@ impl Runs {
         new: NewRun,
         batch: Batch,
     ) -> Result<Created, StoreError> {
-        let root = match new.parent {
-            Some(parent) => self.get(parent)?.head.root,
-            None => no,
+        let (root, mut spends_from) = match new.parent {
+            Some(parent) => {
+                let parent = self.get(parent)?;
+                (parent.head.root, parent.spends_from.clone())
+            }
+            None => (no, Vec::new()),
         };
+        let (limits, steps, now) = (batch.limits.clone(), batch.steps, batch.recorded_at);
         let head = Head {
             no,
             id: new.id,
@@ -96,6 +105,7 @@ impl Runs {
             current_state: String::new(),
             leaves: Vec::new(),
             records: Vec::new(),
+            spends_from: Vec::new(),
         };
         held.commit(Rev(0), batch)?;
         if let Some((key, digest)) = new.key {
@@ -103,6 +113,13 @@ impl Runs {
         }
         let created = Created { run: no, id: held.head.id, is_new: true };
         self.runs.insert(no, held);
+        self.spend(&spends_from, Spent::launch(), now)?;
+        if let Some(budget) = Budget::new(no, limits, new.at) {
+            self.budgets.insert(no, budget);
+            spends_from.push(no);
+        }
+        self.spend(&spends_from, Spent::steps(steps), now)?;
+        self.get_mut(no)?.spends_from = spends_from;
         Ok(created)
     }
 
@@ -134,7 +151,74 @@ impl Runs {
                 }
             }
         };
-        Ok(held.map(|held| Loaded { head: held.head.clone(), run: held.run.clone() }))
+        Ok(held.map(|held| Loaded {
+            head: held.head.clone(),
+            run: held.run.clone(),
+            budgets: self.budgets_of(held),
+        }))
+    }
+
+    fn budgets_of(&self, held: &Held) -> Vec<Budget> {
+        held.spends_from.iter().filter_map(|run| self.budgets.get(run)).cloned().collect()
+    }
+
+    /// Commits a step, and counts what it spends.
+    pub(super) fn commit(
+        &mut self,
+        run: RunNo,
+        expected: Rev,
+        batch: Batch,
+    ) -> Result<Committed, StoreError> {
+        let (steps, now) = (Spent::steps(batch.steps), batch.recorded_at);
+        let held = self.get_mut(run)?;
+        let mut committed = held.commit(expected, batch)?;
+        let from = held.spends_from.clone();
+        self.spend(&from, steps, now)?;
+        let held = self.get(run)?;
+        committed.seq = held.head.seq;
+        committed.budgets = self.budgets_of(held);
+        Ok(committed)
+    }
+
+    /// Records facts, counts what they say was spent, and sets the limits they say.
+    pub(super) fn record(
+        &mut self,
+        run: RunNo,
+        facts: Vec<Fact>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let held = self.get_mut(run)?;
+        let spent = facts.iter().map(|fact| Spent::of_fact(&fact.body));
+        let spent = spent.fold(Spent::default(), Spent::plus);
+        let set: Vec<_> = facts.iter().filter_map(limits_set).cloned().collect();
+        let recorded = held.record(facts, now)?;
+        let from = held.spends_from.clone();
+        if let Some(budget) = self.budgets.get_mut(&run) {
+            set.iter().for_each(|limits| budget.set(limits));
+        }
+        // Facts may be told late, so they say nothing about how long a run has lived.
+        if spent != Spent::default() {
+            self.spend(&from, spent, Timestamp(0))?;
+        }
+        Ok(recorded)
+    }
+
+    /// Counts what is spent from budgets, and tells what is reached by that in the histories of their runs.
+    fn spend(&mut self, from: &[RunNo], spent: Spent, now: Timestamp) -> Result<(), StoreError> {
+        for run in from {
+            let Some(budget) = self.budgets.get_mut(run) else { continue };
+            let reached = budget.spend(spent, now);
+            if !reached.is_empty() {
+                self.get_mut(*run)?.record(reached.into_iter().map(observed).collect(), now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a limit is passed for a run.
+    fn is_over(&self, held: &Held, now: Timestamp) -> bool {
+        let mut budgets = held.spends_from.iter().filter_map(|run| self.budgets.get(run));
+        budgets.any(|budget| budget.passed(now).is_some())
     }
 
     pub(super) fn list(&self, filter: &RunFilter) -> Page<RunSummary> {
@@ -158,13 +242,17 @@ impl Runs {
             .filter(|(due, _)| *due <= now)
             .collect();
         due.sort_unstable();
-        due.into_iter().map(|(_, no)| no).take(limit).collect()
+        let goes_on = |held: &&Held| matches!(held.run.status, Status::Running | Status::Waiting);
+        let live = self.runs.values().filter(goes_on);
+        let over = live.filter(|held| self.is_over(held, now)).map(|held| held.head.no);
+        due.into_iter().map(|(_, no)| no).chain(over).take(limit).collect()
     }
 
     /// What claiming a task needs to know of its run.
-    pub(super) fn of_task(&self, run: RunNo) -> Option<RunOfTask> {
+    pub(super) fn of_task(&self, run: RunNo, now: Timestamp) -> Option<RunOfTask> {
         let held = self.runs.get(&run)?;
-        Some(RunOfTask { status: held.run.status, root: held.head.root })
+        let is_over = self.is_over(held, now);
+        Some(RunOfTask { status: held.run.status, root: held.head.root, is_over })
     }
 
     /// A run and the runs below it, each with whether it is over: it ended, or was never begun.
@@ -182,6 +270,7 @@ impl Runs {
     /// Removes runs with their histories, and the keys that started them.
     pub(super) fn remove(&mut self, runs: &[RunNo]) {
         self.runs.retain(|no, _| !runs.contains(no));
+        self.budgets.retain(|no, _| !runs.contains(no));
         self.keys.retain(|_, (_, no)| !runs.contains(no));
     }
 
@@ -225,7 +314,7 @@ impl Held {
         }
     }
 
-    pub(super) fn commit(&mut self, expected: Rev, batch: Batch) -> Result<Committed, StoreError> {
+    fn commit(&mut self, expected: Rev, batch: Batch) -> Result<Committed, StoreError> {
         self.expect_rev(expected)?;
         let mut rev = expected;
         let mut kept = Vec::with_capacity(batch.records.len());
@@ -243,7 +332,7 @@ impl Held {
         self.current_state = batch.current_state;
         self.leaves = batch.leaves;
         self.head.updated_at = batch.recorded_at;
-        Ok(Committed { seq: self.head.seq, rev, snapshot })
+        Ok(Committed { seq: self.head.seq, rev, snapshot, budgets: Vec::new() })
     }
 
     /// Binds the run to a version of its workflow; to none if it follows rows.
@@ -251,11 +340,7 @@ impl Held {
         self.head.version = version;
     }
 
-    pub(super) fn record(
-        &mut self,
-        facts: Vec<Fact>,
-        now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
+    fn record(&mut self, facts: Vec<Fact>, now: Timestamp) -> Result<Recorded, StoreError> {
         let first = self.head.seq.next();
         let rev = self.run.rev;
         let facts = facts.into_iter().map(|fact| {
@@ -411,6 +496,20 @@ impl Kept {
             }
         }
     }
+}
+
+/// The limits a fact sets.
+fn limits_set(fact: &Fact) -> Option<&Limits> {
+    match &fact.body {
+        FactBody::LimitsSet(set) => Some(&set.limits),
+        _ => None,
+    }
+}
+
+/// Told by Guidepost itself.
+fn observed(reached: LimitReached) -> Fact {
+    let body = FactBody::LimitReached(reached);
+    Fact { at: None, observed: true, by: String::new(), body }
 }
 
 /// An entry's kind and payload.

@@ -34,6 +34,8 @@ impl Filed {
 pub(super) struct RunOfTask {
     pub(super) status: Status,
     pub(super) root: RunNo,
+    /// Whether a limit is passed.
+    pub(super) is_over: bool,
 }
 
 impl Tasks {
@@ -171,7 +173,8 @@ impl Tasks {
         for queue in &claim.queues {
             let ready = self.ids(|filed| {
                 let run = run_of(filed.task.id.run).filter(is_below)?;
-                let goes_on = matches!(run.status, Status::Running | Status::Waiting);
+                let goes_on =
+                    matches!(run.status, Status::Running | Status::Waiting) && !run.is_over;
                 let is_ready = filed.task.queue == *queue && filed.task.ready_at <= claim.now;
                 (is_ready && (goes_on || queue == CANCEL_QUEUE)).then_some(filed.task.ready_at)
             });

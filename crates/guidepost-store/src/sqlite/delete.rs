@@ -8,7 +8,7 @@ use super::write::unwritable;
 use crate::{StoreError, refuse};
 
 /// What belongs to a run, a statement for each table. What refers to another comes before it.
-const STATEMENTS: [&str; 13] = [
+const STATEMENTS: [&str; 15] = [
     include_str!("queries/keep_newest_number.sql"),
     include_str!("queries/delete_records.sql"),
     include_str!("queries/delete_snapshots.sql"),
@@ -20,6 +20,8 @@ const STATEMENTS: [&str; 13] = [
     include_str!("queries/delete_tasks.sql"),
     include_str!("queries/delete_turns.sql"),
     include_str!("queries/delete_threads.sql"),
+    include_str!("queries/delete_budget_runs.sql"),
+    include_str!("queries/delete_budgets.sql"),
     include_str!("queries/delete_agent_instances.sql"),
     include_str!("queries/delete_deleted_agents.sql"),
 ];

@@ -8,8 +8,8 @@ use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::{Fault, damaged};
-use super::payload;
 use super::row::{self, int};
+use super::{budgets, payload};
 use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
 use crate::{
@@ -123,7 +123,8 @@ pub(super) fn load(
     let Some(row) = find(db, tenant, run)? else { return Ok(None) };
     let mut run = row.run(db)?;
     restore_data(db, row.head.no, &mut run)?;
-    Ok(Some(Loaded { head: row.head, run }))
+    let budgets = budgets::of_run(db, row.head.no)?;
+    Ok(Some(Loaded { head: row.head, run, budgets }))
 }
 
 fn find(db: &Connection, tenant: &Tenant, run: &RunRef) -> Result<Option<RunRow>, Fault> {
@@ -361,19 +362,30 @@ pub(super) fn changes(
     Ok(Changes { items: found.into_iter().map(|(_, item)| item).collect(), at })
 }
 
-/// Runs that want attention, those longest due first.
+/// Runs that want attention, those longest due first, then those that go on although a limit is passed.
 pub(super) fn due(
     db: &Connection,
     tenant: &Tenant,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<RunNo>, Fault> {
-    let mut statement = db.prepare_cached(include_str!("queries/due_runs.sql"))?;
-    let runs = statement.query_map(
-        named_params! { ":tenant": tenant.as_str(), ":now": now.0, ":limit": int(limit as u64) },
-        |row| row.get(0).map(RunNo),
-    )?;
-    Ok(runs.collect::<Result<_, _>>()?)
+    let mut found: Vec<RunNo> = Vec::new();
+    for query in [include_str!("queries/due_runs.sql"), include_str!("queries/due_over_limit.sql")]
+    {
+        let left = limit.saturating_sub(found.len());
+        let mut statement = db.prepare_cached(query)?;
+        let runs = statement.query_map(
+            named_params! { ":tenant": tenant.as_str(), ":now": now.0, ":limit": int(left as u64) },
+            |row| row.get(0).map(RunNo),
+        )?;
+        for run in runs {
+            let run = run?;
+            if !found.contains(&run) {
+                found.push(run);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Checks a run's history.

@@ -11,7 +11,8 @@ use super::row::int;
 use super::threads;
 use crate::filter::{page, page_items};
 use crate::{
-    Claim, Claimed, Held, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId, refuse,
+    Claim, Claimed, Held, Lease, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId,
+    refuse,
 };
 
 /// Refuses whoever speaks for an attempt that is not the present one any more.
@@ -25,18 +26,22 @@ pub(super) fn expect_held(db: &Connection, held: &Held) -> Result<(), Fault> {
     if is_held { Ok(()) } else { Err(refuse::lease_lost(task).into()) }
 }
 
-/// Does what a step does to the tasks of its run.
+/// Does what a step does to the tasks of its run. Unless work may begin, what it files is left to whoever claims it later.
 pub(super) fn change(
     db: &Connection,
     tenant: &Tenant,
     run: RunNo,
     changes: &TaskChanges,
+    may_begin: bool,
     status: Status,
     now: Timestamp,
 ) -> Result<(), Fault> {
     for change in &changes.changes {
         match change {
-            TaskChange::File(task) => file(db, tenant, run, task, now)?,
+            TaskChange::File(task) => {
+                let lease = task.lease.as_ref().filter(|_| may_begin);
+                file(db, tenant, run, task, lease, now)?;
+            }
             TaskChange::Retry { state, visit, branch, at } => {
                 db.prepare_cached(include_str!("queries/retry_task.sql"))?.execute(
                     named_params! {
@@ -61,9 +66,9 @@ fn file(
     tenant: &Tenant,
     run: RunNo,
     task: &NewTask,
+    lease: Option<&Lease>,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let lease = task.lease.as_ref();
     let deadline = task.timeout.filter(|_| lease.is_some()).map(|timeout| now.after(timeout));
     let until = lease.map(|lease| deadline.map_or(lease.until, |by| by.min(lease.until)));
     db.prepare_cached(include_str!("queries/insert_task.sql"))?.execute(named_params! {
@@ -124,7 +129,7 @@ fn end_all(db: &Connection, tenant: &Tenant, run: RunNo, now: Timestamp) -> Resu
     if !has_children {
         return Ok(());
     }
-    file(db, tenant, run, &NewTask::cancelling(now), now)
+    file(db, tenant, run, &NewTask::cancelling(now), None, now)
 }
 
 /// Claims tasks that are ready, queue by queue, and those whose attempt took too long.

@@ -3,7 +3,9 @@
 //! Whatever can be worked out beforehand is, in the caller's task: [`Step`] and [`Observed`] hold payloads that are
 //! serialised and digested already, so that the writer thread only looks up, chains and stores.
 
+use guidepost_core::budget::{Budget, Spent};
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant, Version};
+use guidepost_core::machine::Limits;
 use guidepost_core::record::Record;
 use guidepost_core::recorded::{Fact, FactBody};
 use guidepost_core::run::{Driver, Status};
@@ -12,11 +14,11 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::{Fault, damaged};
 use super::row::{self, int, text};
-use super::tasks;
+use super::{budgets, tasks};
 use crate::chain::{self, Hash, Link, Payload};
 use crate::{
     Batch, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError, TaskChanges,
-    clock, payload, refuse,
+    clock, is_over, payload, refuse,
 };
 
 /// A batch, ready to be stored.
@@ -34,6 +36,8 @@ pub(super) struct Step {
     /// The data, if a snapshot of it is due.
     snapshot: Option<Payload>,
     tasks: TaskChanges,
+    spent: Spent,
+    limits: Limits,
     /// The hash of the machine the run is bound to from now on, if the step may change it.
     machine: Option<String>,
 }
@@ -42,6 +46,10 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Observed {
     facts: Vec<(Sealable, Table)>,
+    /// What they say was spent.
+    spent: Spent,
+    /// The limits they set.
+    set: Vec<Limits>,
     recorded_at: Timestamp,
 }
 
@@ -76,11 +84,23 @@ struct Head {
     due: Option<i64>,
     /// The id of the state it is about to enter, if that has a row.
     entered: Option<i64>,
+    /// Whether it spends from any budget.
+    spends: bool,
 }
 
 impl Step {
     pub(super) fn new(batch: Batch) -> Result<Self, StoreError> {
-        let Batch { records, run, current_state, leaves, request, recorded_at, tasks } = batch;
+        let Batch {
+            records,
+            run,
+            current_state,
+            leaves,
+            request,
+            recorded_at,
+            tasks,
+            steps,
+            limits,
+        } = batch;
         let is_settled = !run.is_unsettled();
         let is_restored = records.iter().any(|record| matches!(record, Record::Restored(_)));
         let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
@@ -96,6 +116,8 @@ impl Step {
             leaves,
             snapshot: snapshot.map(Payload::new),
             tasks,
+            spent: Spent::steps(steps),
+            limits,
             machine: is_restored.then_some(run.machine),
         })
     }
@@ -120,8 +142,15 @@ impl Observed {
             };
             Ok((sealable, table))
         };
+        let spent = facts.iter().map(|fact| Spent::of_fact(&fact.body));
+        let spent = spent.fold(Spent::default(), Spent::plus);
+        let set = facts.iter().filter_map(|fact| match &fact.body {
+            FactBody::LimitsSet(set) => Some(set.limits.clone()),
+            _ => None,
+        });
+        let set = set.collect();
         let facts = facts.into_iter().map(ready).collect::<Result<_, StoreError>>()?;
-        Ok(Self { facts, recorded_at: now })
+        Ok(Self { facts, spent, set, recorded_at: now })
     }
 }
 
@@ -198,10 +227,24 @@ pub(super) fn create(
         status: Some(step.status),
         due: step.due,
         entered: Some(state_id),
+        spends: true,
     };
     append_step(db, tenant, &mut head, step)?;
+    let above = match new.parent {
+        Some(parent) => budgets::of_run(db, parent)?,
+        None => Vec::new(),
+    };
+    let own = Budget::new(run, step.limits.clone(), new.at);
+    if own.is_some() || !above.is_empty() {
+        budgets::begin(db, tenant.as_str(), run, own.as_ref(), &above)?;
+        for budget in above {
+            spend_from(db, tenant, &mut head, budget, Spent::launch(), step.recorded_at)?;
+        }
+    }
+    let budgets = spend(db, tenant, &mut head, step.spent, step.recorded_at)?;
     advance_seq(db, &head)?;
-    tasks::change(db, tenant, run, &step.tasks, step.status, step.recorded_at)?;
+    let may_begin = !is_over(&budgets, step.recorded_at);
+    tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
     if let Some((key, digest)) = &new.key {
         db.prepare_cached(include_str!("queries/insert_key.sql"))?.execute(named_params! {
             ":tenant": tenant.as_str(), ":key": key, ":digest": digest.0.as_slice(), ":run": run.0,
@@ -310,6 +353,7 @@ pub(super) fn commit(
     };
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
+    let budgets = spend(db, tenant, &mut head, step.spent, step.recorded_at)?;
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
         ":run": run.0,
         ":expected": int(expected.0),
@@ -335,8 +379,55 @@ pub(super) fn commit(
             return Err(Fault::Undo(refuse::no_such_structure(machine)));
         }
     }
-    tasks::change(db, tenant, run, &step.tasks, step.status, step.recorded_at)?;
-    Ok(Committed { seq: head.seq, rev: head.rev, snapshot: step.snapshot.is_some() })
+    let may_begin = !is_over(&budgets, step.recorded_at);
+    tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
+    let snapshot = step.snapshot.is_some();
+    Ok(Committed { seq: head.seq, rev: head.rev, snapshot, budgets })
+}
+
+/// Counts what a run spends in the budgets it spends from, and gives them as they are then.
+fn spend(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    spent: Spent,
+    now: Timestamp,
+) -> Result<Vec<Budget>, Fault> {
+    if !head.spends {
+        return Ok(Vec::new());
+    }
+    let budgets = budgets::of_run(db, head.run)?;
+    budgets.into_iter().map(|budget| spend_from(db, tenant, head, budget, spent, now)).collect()
+}
+
+/// Counts what a run spends in one budget. What is reached by that is told in the history of the run that has it.
+fn spend_from(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    mut budget: Budget,
+    spent: Spent,
+    now: Timestamp,
+) -> Result<Budget, Fault> {
+    let reached = budgets::spend(db, &mut budget, spent, now)?;
+    if reached.is_empty() {
+        return Ok(budget);
+    }
+    let told = Observed::new(budgets::facts(reached, now))?;
+    if budget.run == head.run {
+        append_facts(db, tenant, head, &told)?;
+    } else {
+        tell(db, tenant, budget.run, &told)?;
+    }
+    Ok(budget)
+}
+
+/// Appends facts to the history of another run than the one that is written.
+fn tell(db: &Connection, tenant: &Tenant, run: RunNo, told: &Observed) -> Result<(), Fault> {
+    let Some((mut head, is_deleted)) = Head::read_any(db, tenant, run)? else { return Ok(()) };
+    head.seal_what_sql_wrote(db)?;
+    append_facts(db, tenant, &mut head, told)?;
+    head.keep_seq(db, is_deleted)
 }
 
 /// Appends observed facts.
@@ -346,30 +437,41 @@ pub(super) fn record(
     run: RunNo,
     observed: &Observed,
 ) -> Result<Recorded, Fault> {
-    let live = Head::read(db, tenant, run, None)?;
-    let is_deleted = live.is_none();
-    let mut head = match live {
-        Some(live) => live,
-        None => Head::read_deleted(db, tenant, run)?
-            .ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?,
-    };
+    let found = Head::read_any(db, tenant, run)?;
+    let (mut head, is_deleted) =
+        found.ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
     head.seal_what_sql_wrote(db)?;
     let first = head.seq.next();
-    for (fact, table) in &observed.facts {
-        let own = *table == Table::Record;
-        append_record(db, tenant, &mut head, fact, own, None, observed.recorded_at)?;
-        if !own {
-            append_fact(db, tenant, &head, fact, *table)?;
+    append_facts(db, tenant, &mut head, observed)?;
+    let last = head.seq;
+    for limits in &observed.set {
+        if let Some(mut budget) = budgets::own(db, run)? {
+            budget.set(limits);
+            budgets::keep(db, &budget)?;
         }
     }
-    if is_deleted {
-        db.prepare_cached(include_str!("queries/advance_seq_deleted.sql"))?.execute(
-            named_params! { ":run": run.0, ":seq": int(head.seq.0), ":head": head.head.as_slice() },
-        )?;
-    } else {
-        advance_seq(db, &head)?;
+    if observed.spent != Spent::default() {
+        // Facts may be told late, so they say nothing about how long a run has lived.
+        spend(db, tenant, &mut head, observed.spent, Timestamp(0))?;
     }
-    Ok(Recorded { first, last: head.seq, rev: head.rev })
+    head.keep_seq(db, is_deleted)?;
+    Ok(Recorded { first, last, rev: head.rev })
+}
+
+fn append_facts(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    observed: &Observed,
+) -> Result<(), Fault> {
+    for (fact, table) in &observed.facts {
+        let own = *table == Table::Record;
+        append_record(db, tenant, head, fact, own, None, observed.recorded_at)?;
+        if !own {
+            append_fact(db, tenant, head, fact, *table)?;
+        }
+    }
+    Ok(())
 }
 
 /// A commit found no live row: either the agent was deleted, which moved its history on, or there never was one.
@@ -405,6 +507,31 @@ impl Head {
         rows.next()?.map(|row| Self::of(run, row)).transpose()
     }
 
+    /// Reads a run's row, also if its agent was deleted, and says whether it was.
+    fn read_any(
+        db: &Connection,
+        tenant: &Tenant,
+        run: RunNo,
+    ) -> Result<Option<(Self, bool)>, Fault> {
+        if let Some(live) = Self::read(db, tenant, run, None)? {
+            return Ok(Some((live, false)));
+        }
+        Ok(Self::read_deleted(db, tenant, run)?.map(|deleted| (deleted, true)))
+    }
+
+    /// Keeps how far its history goes.
+    fn keep_seq(&self, db: &Connection, is_deleted: bool) -> Result<(), Fault> {
+        if !is_deleted {
+            return advance_seq(db, self);
+        }
+        db.prepare_cached(include_str!("queries/advance_seq_deleted.sql"))?.execute(
+            named_params! {
+                ":run": self.run.0, ":seq": int(self.seq.0), ":head": self.head.as_slice(),
+            },
+        )?;
+        Ok(())
+    }
+
     /// Reads the row of a run whose agent was deleted.
     fn read_deleted(db: &Connection, tenant: &Tenant, run: RunNo) -> Result<Option<Self>, Fault> {
         let mut statement = db.prepare_cached(include_str!("queries/run_head_deleted.sql"))?;
@@ -429,6 +556,7 @@ impl Head {
             status: row.get_ref(6)?.as_str().ok().and_then(|status| status.parse().ok()),
             due: row.get(7)?,
             entered: row.get(8)?,
+            spends: row.get(9)?,
         })
     }
 

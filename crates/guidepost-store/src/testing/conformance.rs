@@ -4,6 +4,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a case panics exactly if the backend fails it")]
 
+mod budgets;
 mod catalogue;
 mod fixture;
 mod histories;
@@ -12,6 +13,7 @@ mod tasks;
 mod threads;
 mod writes;
 
+pub use self::budgets::*;
 pub use self::catalogue::*;
 pub use self::fixture::Fixture;
 pub use self::histories::*;
@@ -82,6 +84,10 @@ macro_rules! conformance {
             what_is_recorded_is_followed_in_order
             a_deleted_run_takes_along_what_is_below_it
             what_is_not_over_is_not_deleted
+            spending_is_counted_in_every_run_above
+            a_limit_is_told_once_in_the_history_of_its_run
+            nothing_begins_once_a_limit_is_passed
+            a_run_lives_as_long_as_it_may
         );
     };
     (@each $open:expr; $($case:ident)*) => {

@@ -2,6 +2,7 @@
 
 use guidepost_core::data::{Change, Pointer};
 use guidepost_core::id::{EventName, RunId, RunNo, RunRef, StateId, Tenant, Version};
+use guidepost_core::machine::Limits;
 use guidepost_core::record::{Cause, Record, Started, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
@@ -115,6 +116,8 @@ fn batch(mut run: Run, records: Vec<Record>) -> Batch {
         request: None,
         recorded_at: Timestamp(2),
         tasks: guidepost_store::TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod file;
 mod random;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
+use guidepost_core::machine::Limits;
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::recorded::{Fact, FactBody, Note};
 use guidepost_core::run::{Driver, Status};
@@ -1303,6 +1304,8 @@ fn settling(mut run: guidepost_core::run::Run) -> Batch {
         request: None,
         recorded_at: Timestamp(placed.at.0),
         tasks: guidepost_store::TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use guidepost_core::id::{RunId, Tenant, Version};
 use guidepost_core::kernel::legal;
-use guidepost_core::machine::{Descriptor, Machine, StateIx, Trigger};
+use guidepost_core::machine::{Descriptor, Limits, Machine, StateIx, Trigger};
 use guidepost_core::run::Driver;
 use guidepost_core::simulator::{Failure, Simulator};
 use guidepost_core::time::Timestamp;
@@ -186,6 +186,8 @@ pub(crate) async fn put(store: &dyn Store, tenant: &Tenant, simulator: &Simulato
         request: None,
         recorded_at: Timestamp(0),
         tasks: TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     };
     let new = NewRun {
         id: RunId(uuid::Uuid::now_v7()),

@@ -8,15 +8,18 @@ use serde_json::Value as Json;
 /// Arguments of `checkpoint`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost checkpoint r-1                   list the places to go back to\n  guidepost checkpoint r-1 before-release    name the place where the run is\n  guidepost checkpoint r-1 drafted --at Draft#2"
+    after_help = "Examples:\n  guidepost checkpoint r-1 --list            list the places to go back to\n  guidepost checkpoint r-1 before-release    name the place where the run is\n  guidepost checkpoint r-1 drafted --at Draft#2\n\nA name is a name for a rev: nothing is copied. A workflow with `checkpoints: { every: step, max: 20 }` (or `every: 30s`)\nnames the last 20 places by itself: auto-12 is rev 12."
 )]
 pub(crate) struct Checkpoint {
     /// The run
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// A name for a place; without one, list all there are
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", conflicts_with = "list")]
     pub(crate) name: Option<String>,
+    /// Only list the places, as without a name
+    #[arg(long)]
+    pub(crate) list: bool,
     /// The place: a rev, a visit of a state such as `Review#2`, or a time; by default where the run is
     #[arg(long, value_name = "PLACE", requires = "name")]
     pub(crate) at: Option<String>,
@@ -25,7 +28,7 @@ pub(crate) struct Checkpoint {
 /// Arguments of `rollback`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, and steps\nwith `irreversible: true`. The history stays. Exits with 2 if it has to be confirmed first."
+    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, and steps\nwith `irreversible: true`. What steps say with `compensate` is done first, the last step first, by the engine:\n`guidepost run RUN`. That asks for --yes too. The history stays. Exits with 2 if it has to be confirmed first."
 )]
 pub(crate) struct Rollback {
     /// The run
@@ -37,8 +40,31 @@ pub(crate) struct Rollback {
     /// So many steps back
     #[arg(long, value_name = "N", conflicts_with = "to", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) steps: Option<u64>,
-    /// Go back although something was done that cannot be undone
+    /// Go back although something was done that cannot be undone, or is to be made good
     #[arg(long)]
+    pub(crate) yes: bool,
+    /// Make nothing good, whatever `compensate` of the steps says
+    #[arg(long)]
+    pub(crate) no_compensate: bool,
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// Arguments of `cancel`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  guidepost cancel r-1 --note 'no longer needed'\n  guidepost cancel r-1 --compensate             show what would be made good, and what cannot be undone\n  guidepost cancel r-1 --compensate --yes\n\nWhat steps say with `compensate` is done by the engine, the last step first: `guidepost run RUN`. The run is cancelled\nwhen all is made good. Exits with 2 if it has to be confirmed first."
+)]
+pub(crate) struct Cancel {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Make good what it did first, as far as its steps say how
+    #[arg(long)]
+    pub(crate) compensate: bool,
+    /// Do so although something was done that cannot be undone, or is to be made good
+    #[arg(long, requires = "compensate")]
     pub(crate) yes: bool,
     /// Why, in one sentence
     #[arg(long, value_name = "TEXT")]

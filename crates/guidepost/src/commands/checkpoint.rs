@@ -22,7 +22,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let request = Checkpoint {
         run: RunRef::from(args.run.as_str()),
-        name: args.name.clone(),
+        name: args.name.clone().filter(|_| !args.list),
         at: args.at.clone().map(Place::Named),
         caller: door.caller.clone(),
     };

@@ -1,4 +1,4 @@
-//! `guidepost pause`, `resume` and `cancel`: interventions from outside the workflow.
+//! `guidepost pause` and `resume`: interventions from outside the workflow.
 
 use guidepost_core::id::RunRef;
 use guidepost_core::input;
@@ -22,12 +22,18 @@ pub(crate) async fn run(
     door: &Door,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let request = ControlRun {
-        run: RunRef::from(args.run.as_str()),
-        control,
-        note: args.note.clone(),
-        caller: door.caller.clone(),
-    };
+    control_run(&args.run, args.note.clone(), control, door, out).await
+}
+
+/// The same for whoever has arguments of another form.
+pub(super) async fn control_run(
+    run: &str,
+    note: Option<String>,
+    control: input::Control,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let request = ControlRun { run: RunRef::from(run), control, note, caller: door.caller.clone() };
     let moved = door.ops.control_run(&request).await?;
     answer(out, &moved, &text::controlled(&moved, Words::Commands));
     Ok(Exit::Ok)

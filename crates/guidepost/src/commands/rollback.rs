@@ -29,6 +29,7 @@ pub(crate) async fn run(
         run: RunRef::from(args.run.as_str()),
         to,
         confirm: args.yes,
+        compensate: !args.no_compensate,
         note: args.note.clone(),
         caller: door.caller.clone(),
     };

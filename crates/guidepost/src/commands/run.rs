@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     let standing = begin(args, door, out).await?;
     let no = standing.name.run_no;
     let mut show = Show { cursor: None, no };
-    let why = drive(args, no, Some(&mut show), door, out).await?;
+    let why = drive(args, handlers, no, Some(&mut show), door, out).await?;
     end(door, no, &why, out).await
 }
 
@@ -54,6 +54,7 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
 /// somebody else is needed.
 pub(super) async fn drive(
     args: &args::Run,
+    handlers: Handlers,
     no: RunNo,
     mut show: Option<&mut Show>,
     door: &Door,
@@ -165,7 +166,7 @@ fn has_ending(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending))
 }
 
-fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
+pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
     let allowed = match args.allow_exec.as_slice() {
         [] => Allowed::Nothing,
         programs if programs.iter().any(|program| program == "*") => Allowed::Anything,

@@ -123,9 +123,10 @@ async fn create(
 
 /// Has the steps done, and tells what came of them.
 async fn execute(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let handlers = super::run::handlers(args)?;
     let what = args.what.as_deref().unwrap_or_default();
     let begun = door.ops.begin_agent_workflow(&RunRef::from(what), &door.caller).await?;
-    super::run::drive(args, begun.run_no, None, door, out).await?;
+    super::run::drive(args, handlers, begun.run_no, None, door, out).await?;
     let found = door.ops.agent_workflow(&begun.run_no.into()).await?;
     show(&found, out);
     Ok(match found.status {

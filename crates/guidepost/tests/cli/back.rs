@@ -133,7 +133,7 @@ states:
     talk.expect(&expect![[r#"
         $ guidepost rollback r-1 --steps 1
         not done: going back to rev 2, 1 step, has to be confirmed with --yes
-        it would not undo: Charge#1; to make it good: <<{"exec":["refund"]}>>
+        it would make good first: Charge#1 by exec, <<{"command":["refund"]}>>
         run r-1 pay@1 rev 3
         state: Tell (2 of 3)
         next:
@@ -151,12 +151,11 @@ states:
 
         $ guidepost rollback r-1 --steps 1 --yes
         went back to rev 2, 1 step
-        not undone: Charge#1; to make it good: <<{"exec":["refund"]}>>
-        run r-1 pay@1 rev 4
+        is made good first: Charge#1 by exec, <<{"command":["refund"]}>>
+        run r-1 pay@1 rev 5
         state: Charge (1 of 3)
-        next:
-        - done
-        - failed {reason!}
+        makes good first: Charge#1
+        next: nothing until what was done is made good; let an engine do that with `guidepost run r-1`
 
     "#]]);
 }
@@ -322,4 +321,96 @@ fn programs_get_json() {
     assert_eq!(json(&["replay", "r-1"], 0)["records"], 5);
     assert_eq!(json(&["diff", "r-1", "r-2"], 0)["is_same"], true);
     assert_eq!(json(&["migrate", "r-1", "--to", "1"], 0)["runs"][0]["outcome"], "unchanged");
+}
+
+/// S3.22: automatic checkpoints by step, of which the last are kept, and how far one may go back.
+#[test]
+fn s3_22_a_workflow_names_places_by_itself() {
+    let mut talk = Conversation::new();
+    let named = BUGFIX.replace(
+        "initial: Fix",
+        "checkpoints: { every: step, max: 2 }\nlimits: { max_rollback_steps: 2 }\ninitial: Fix",
+    );
+    talk.file("bugfix.yaml", &named);
+    talk.type_("apply bugfix.yaml")
+        .type_(r#"start bugfix --input '{"issue":42}'"#)
+        .type_(r#"do r-1 submit '{"pr":"first"}'"#)
+        .type_("do r-1 reject")
+        .type_(r#"do r-1 submit '{"pr":"second"}'"#)
+        .type_("checkpoint r-1 --list")
+        .type_("rollback r-1 --to auto-3")
+        .type_("rollback r-1 --to 2")
+        .type_("rollback r-1 --to auto-4")
+        .type_("checkpoint r-1 auto-4")
+        .type_("checkpoint r-1 --json");
+    talk.expect(&expect![[r#"
+        $ guidepost apply bugfix.yaml
+        saved bugfix@1 (bugfix.yaml)
+
+        $ guidepost start bugfix --input '{"issue":42}'
+        started
+        run r-1 bugfix@1 rev 2
+        state: Fix (1 of 3)
+        do: Change the code.
+        have: issue=42
+        next:
+        - submit {pr?}
+
+        $ guidepost do r-1 submit '{"pr":"first"}'
+        ok rev 3: Fix -> Review
+        do: Read the diff.
+        next:
+        - approve
+        - reject
+
+        $ guidepost do r-1 reject
+        ok rev 4: Review -> Fix
+        do: Change the code.
+        next:
+        - submit {pr?}
+
+        $ guidepost do r-1 submit '{"pr":"second"}'
+        ok rev 5: Fix -> Review
+        do: Read the diff.
+        next:
+        - approve
+        - reject
+
+        $ guidepost checkpoint r-1 --list
+        r-1 is at rev 5
+        checkpoint auto-5 rev 5
+        checkpoint auto-4 rev 4
+        rev 5: Review#2 at [TIME]
+        rev 4: Fix#2 at [TIME]
+        rev 3: Review#1 at [TIME]
+        rev 2: Fix#1 at [TIME]
+
+        $ guidepost rollback r-1 --to auto-3
+        ! error[GP0407]: there is no automatic checkpoint `auto-3`, or none any more
+        ! hint: `guidepost checkpoint RUN --list` lists those there are; `--to 3` goes to the rev itself
+        exit 64
+
+        $ guidepost rollback r-1 --to 2
+        ! error[GP0407]: that is 3 steps back, and the workflow allows 2
+        ! hint: take a later place, or raise `max_rollback_steps` under `limits:`
+        exit 64
+
+        $ guidepost rollback r-1 --to auto-4
+        went back to rev 4, 1 step
+        run r-1 bugfix@1 rev 6
+        state: Fix (1 of 3)
+        do: Change the code.
+        have: issue=42 pr=first
+        next:
+        - submit {pr?}
+
+        $ guidepost checkpoint r-1 auto-4
+        ! error[GP0407]: `auto-4` cannot be a checkpoint's name: it would be read as another place
+        ! hint: use a word, such as `before-release`
+        exit 64
+
+        $ guidepost checkpoint r-1 --json
+        {"run":"r-1","rev":6,"checkpoints":[{"name":"auto-3","rev":3,"named_at":[NS],"automatic":true},{"name":"auto-6","rev":6,"named_at":[NS],"automatic":true}],"steps":[{"rev":2,"at":[NS],"entered":["Fix#1"]},{"rev":3,"at":[NS],"entered":["Review#1"]},{"rev":6,"at":[NS],"entered":["Fix#3"]}]}
+
+    "#]]);
 }

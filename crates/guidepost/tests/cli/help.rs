@@ -81,6 +81,7 @@ fn the_overview_shows_the_first_steps() {
           pause       Stop a run from taking inputs
           resume      Let a paused run go on
           cancel      End a run from outside
+          limit       Show what a run may still spend, or raise its limits
           checkpoint  Name a place in a run's history, or list the places to go back to
           rollback    Take a run back to an earlier place
           fork        Begin a run where another was, with other data if wished

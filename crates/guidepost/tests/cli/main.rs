@@ -11,6 +11,7 @@ mod files;
 mod follow;
 mod help;
 mod json;
+mod limit;
 mod nonsense;
 mod odd;
 mod runs;

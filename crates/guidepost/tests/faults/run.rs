@@ -108,3 +108,76 @@ fn a_run_that_is_killed_over_and_over_comes_to_its_end() {
     assert!(keys.values().all(|keys| keys.iter().all(|key| key == &keys[0])), "{effects}");
     assert!(effects.lines().count() > 12 + 5, "no effect was repeated, so no kill hit one");
 }
+
+/// Four steps, each with what makes it good: both leave a line in a file, with their idempotency keys.
+fn trip(log: &Path) -> String {
+    let work = |what: &str| {
+        format!(
+            "{{ shell: true, command: 'echo {what} $GUIDEPOST_KEY >> \"$LOG\"; sleep 0.03', env: {{ LOG: {} }} }}",
+            log.display()
+        )
+    };
+    let step = |number: u32| {
+        let (does, undoes) = (work(&format!("do-{number}")), work(&format!("undo-{number}")));
+        format!(
+            "  S{number}: {{ exec: {does}, compensate: {{ exec: {undoes} }}, onDone: S{} }}\n",
+            number + 1
+        )
+    };
+    let steps: String = (1..=4).map(step).collect();
+    format!(
+        "name: trip\ninitial: S1\nstates:\n{steps}  S5: {{ on: {{ Finish: END }} }}\n  END: {{ type: final }}\n"
+    )
+}
+
+/// B8, R1: what is made good is made good in order, each piece once by its key, whenever the engine dies.
+#[test]
+fn b8_making_good_survives_being_killed_over_and_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("effects.log");
+    std::fs::write(directory.path().join("trip.yaml"), trip(&log)).unwrap();
+    let run = |arguments: &[&str]| guidepost(directory.path(), arguments).status().unwrap();
+    assert_eq!(run(&["run", "trip.yaml"]).code(), Some(5), "it waits for an event");
+    assert_eq!(run(&["rollback", "r-1", "--to", "S1#1"]).code(), Some(2), "it asks first");
+    assert!(run(&["rollback", "r-1", "--to", "S1#1", "--yes"]).success());
+    std::fs::write(&log, "").unwrap();
+    let mut kills = 0;
+    loop {
+        let mut child =
+            guidepost(directory.path(), &["run", "r-1", "--lease", "100ms"]).spawn().unwrap();
+        wait_for_an_effect(&log);
+        std::thread::sleep(Duration::from_millis((kills * 13) % 40));
+        let is_alive = child.try_wait().unwrap().is_none();
+        if is_alive && kills < 8 {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            continue;
+        }
+        match child.wait().unwrap().code() {
+            Some(5) if kills >= 8 && has_come_back(directory.path()) => break,
+            // What was held by whoever was killed three times waits for a person.
+            _ => drop(run(&["resume", "r-1"])),
+        }
+    }
+    assert!(run(&["verify"]).success() && run(&["replay", "r-1"]).success());
+    let effects = std::fs::read_to_string(&log).unwrap();
+    let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for line in effects.lines() {
+        let (what, key) = line.split_once(' ').unwrap();
+        if order.last() != Some(&what) {
+            order.push(what);
+        }
+        keys.entry(what).or_default().push(key);
+    }
+    let expected = ["undo-4", "undo-3", "undo-2", "undo-1", "do-1", "do-2", "do-3", "do-4"];
+    assert_eq!(order, expected, "{effects}");
+    assert!(keys.values().all(|keys| keys.iter().all(|key| key == &keys[0])), "{effects}");
+    assert!(effects.lines().count() > 8, "no effect was repeated, so no kill hit one");
+}
+
+fn has_come_back(directory: &Path) -> bool {
+    let shown = guidepost(directory, &["where", "r-1"]).stdout(Stdio::piped()).output().unwrap();
+    String::from_utf8(shown.stdout).unwrap().contains("state: S5")
+}

@@ -1,4 +1,4 @@
-//! What runs hold, events carry and who does the work: attributes, events, limits, agents.
+//! What runs hold, events carry and who does the work: attributes, events, limits, checkpoints, agents.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
@@ -8,9 +8,9 @@ use super::super::tree::{Entry, Kind, Tree};
 use super::{Reader, keys};
 use crate::diagnostic::Diagnostic;
 use crate::id::{AttributeName, EventName};
-use crate::limits::NAME_BYTES_MAX;
+use crate::limits::{CHECKPOINTS_MAX, NAME_BYTES_MAX};
 use crate::machine::schema::Schema;
-use crate::machine::{Agent, Attribute, EventType, Field, Limits, Scripted};
+use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Scripted};
 
 /// The types a value may have.
 const TYPES: [&str; 8] =
@@ -185,6 +185,7 @@ impl<'t> Reader<'t, '_> {
             "max_steps",
             "max_launches",
             "max_rollback_steps",
+            "warn_at",
         ];
         let entries = self.section("limits");
         self.check_keys(entries, &[&known], "limits");
@@ -197,10 +198,38 @@ impl<'t> Reader<'t, '_> {
                 "max_steps" => limits.max_steps = self.count(value, key, 1),
                 "max_launches" => limits.max_launches = self.count(value, key, 0),
                 "max_rollback_steps" => limits.max_rollback_steps = self.count(value, key, 0),
+                "warn_at" => limits.warn_at = self.share(value, key),
                 _ => {}
             }
         }
         limits
+    }
+
+    /// `checkpoints`: which places on a run's way get a name by themselves.
+    pub(super) fn checkpoints(&mut self) -> Option<Checkpoints> {
+        let tree = self.root.get("checkpoints")?;
+        let entries = self.fields(tree, "checkpoints");
+        self.check_keys(entries, &[&["every", "max"]], "checkpoints");
+        let every = match tree.get("every").map(|every| (every.as_text(), every)) {
+            None | Some((Some("step"), _)) => Every::Step,
+            Some((_, every)) => Every::Span(self.span(every, "every")?),
+        };
+        let max = match tree.get("max") {
+            None => CHECKPOINTS_MAX,
+            Some(max) => self.count(max, "max", 1)?,
+        };
+        Some(Checkpoints { every, max })
+    }
+
+    /// A part of a whole.
+    fn share(&mut self, tree: &Tree, what: &str) -> Option<f64> {
+        let share = self.amount(tree, what)?;
+        if share > 1.0 {
+            let message = format!("`{what}` is a share between 0 and 1, such as 0.8");
+            self.error(code::SHAPE, tree.at, message);
+            return None;
+        }
+        Some(share)
     }
 
     /// The entries of an object directly under the root.

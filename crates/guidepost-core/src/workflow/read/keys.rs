@@ -1,13 +1,14 @@
 //! The keys each part of a definition may have.
 
 /// Keys of the workflow as a whole, besides those of every state.
-pub(super) const ROOT: [&str; 12] = [
+pub(super) const ROOT: [&str; 13] = [
     "name",
     "version",
     "attributes",
     "context",
     "events",
     "limits",
+    "checkpoints",
     "agents",
     "guards",
     "actions",

@@ -20,6 +20,10 @@ const FAN_OUT: Sight<'static> = Sight { locals: &["item", "index"], event: None,
 pub(in crate::workflow) const SPEC: [&str; 8] =
     ["input", "for_each", "concurrency", "join", "expires", "irreversible", "compensate", "live"];
 
+/// The sorts of work that can make other work good.
+const UNDOING: [WorkKind; 5] =
+    [WorkKind::Agent, WorkKind::Tool, WorkKind::Http, WorkKind::Exec, WorkKind::Task];
+
 impl<'t> Reader<'t, '_> {
     /// The state's work, and the transitions an `invoke` brings along.
     pub(super) fn work(
@@ -118,6 +122,16 @@ impl<'t> Reader<'t, '_> {
 
     fn work_of(&mut self, tree: &'t Tree, value: &'t Tree, kind: WorkKind) -> Work {
         let sight = if tree.get("for_each").is_some() { FAN_OUT } else { Sight::default() };
+        self.work_as(tree, value, kind, sight)
+    }
+
+    fn work_as(
+        &mut self,
+        tree: &'t Tree,
+        value: &'t Tree,
+        kind: WorkKind,
+        sight: Sight<'_>,
+    ) -> Work {
         let mut work = Work {
             kind,
             name: None,
@@ -125,6 +139,7 @@ impl<'t> Reader<'t, '_> {
             spec: Json::Null,
             retry: tree.get("retry").and_then(|retry| self.retry(retry)),
             timeout: tree.get("timeout").and_then(|timeout| self.span(timeout, "timeout")),
+            compensate: None,
         };
         let mut spec = Map::new();
         self.read_work_value(value, &mut work, &mut spec, sight);
@@ -132,6 +147,10 @@ impl<'t> Reader<'t, '_> {
             if let Some(given) = tree.get(key) {
                 match key {
                     "expires" => self.expires(given, kind, &mut spec),
+                    "compensate" => {
+                        work.compensate = self.compensation(given, sight).map(Box::new);
+                        spec.insert(key.to_owned(), given.to_json());
+                    }
                     _ => {
                         self.check_spec(key, given, sight);
                         spec.insert(key.to_owned(), given.to_json());
@@ -145,6 +164,32 @@ impl<'t> Reader<'t, '_> {
         }
         work.spec = if spec.is_empty() { Json::Null } else { Json::Object(spec) };
         work
+    }
+
+    /// What makes the work good: work of one kind as a state has it, or a text that says what a person is to do.
+    fn compensation(&mut self, tree: &'t Tree, sight: Sight<'_>) -> Option<Work> {
+        if tree.as_text().is_some() {
+            self.check_templates(tree, sight);
+            return None;
+        }
+        let entries = self.fields(tree, "compensate");
+        let kinds = UNDOING.map(WorkKind::as_str);
+        self.check_keys(
+            entries,
+            &[&kinds, &["prompt", "input", "retry", "timeout"]],
+            "`compensate`",
+        );
+        let given = entries.iter().filter_map(|entry| {
+            let kind = UNDOING.into_iter().find(|kind| kind.as_str() == &*entry.key)?;
+            Some((&entry.value, kind))
+        });
+        let [(value, kind)] = given.collect::<Vec<_>>()[..] else {
+            let message = "`compensate` is one piece of work, or a text for people";
+            let hint = format!("its key is one of {}", kinds.join(", "));
+            self.problems.add(Diagnostic::error(code::WORK, tree.at, message).with_hint(hint));
+            return None;
+        };
+        Some(self.work_as(tree, value, kind, sight))
     }
 
     /// What stands behind the work's key: a text, a list (of a command's words), or an object.

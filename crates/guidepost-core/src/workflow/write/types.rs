@@ -1,8 +1,8 @@
-//! Attributes, events, limits and agents, written back.
+//! Attributes, events, limits, checkpoints and agents, written back.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::machine::{Agent, Attribute, EventType, Field, Limits, Machine};
+use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Machine};
 use crate::workflow::Dialect;
 
 /// Puts what the machine says about data among the keys of the root.
@@ -22,6 +22,7 @@ pub(super) fn insert(root: &mut Map<String, Json>, machine: &Machine, dialect: D
     put("attributes", attributes.map(|(name, it)| (name.to_string(), attribute(it))).collect());
     put("events", machine.events.iter().map(|(name, it)| (name.to_string(), event(it))).collect());
     put("limits", limits(&machine.limits));
+    put("checkpoints", machine.checkpoints.map(checkpoints).unwrap_or_default());
     put("agents", machine.agents.iter().map(|(name, it)| (name.clone(), agent(it))).collect());
 }
 
@@ -39,6 +40,14 @@ fn agent(agent: &Agent) -> Json {
             Json::Object(keys)
         }
     }
+}
+
+fn checkpoints(checkpoints: Checkpoints) -> Map<String, Json> {
+    let every = match checkpoints.every {
+        Every::Step => "step".to_owned(),
+        Every::Span(span) => span.to_string(),
+    };
+    Map::from_iter([("every".to_owned(), json!(every)), ("max".to_owned(), json!(checkpoints.max))])
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {

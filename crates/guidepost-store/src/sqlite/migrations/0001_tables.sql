@@ -350,6 +350,32 @@ CREATE TABLE artifact (
     UNIQUE (run_no, seq)
 );
 
+-- What may a run and those below it spend, and what have they spent? One row per run with limits.
+CREATE TABLE budget (
+    run_no        INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    since         INTEGER NOT NULL,
+    limits        TEXT NOT NULL,
+    spent         TEXT NOT NULL,
+    -- What was told already: limits nearly reached, and limits passed.
+    told          TEXT NOT NULL DEFAULT '[]',
+    -- From when on a limit is passed; 0 if one is already.
+    due_at        INTEGER
+);
+
+-- Which limits are passed?
+CREATE INDEX budget_due ON budget (tenant, due_at) WHERE due_at IS NOT NULL;
+
+-- What does a run spend from? Its own budget, if it has one, and those of the runs above it.
+CREATE TABLE budget_run (
+    run_no        INTEGER NOT NULL,
+    budget_no     INTEGER NOT NULL,
+    PRIMARY KEY (run_no, budget_no)
+) WITHOUT ROWID;
+
+-- Which runs spend from this budget?
+CREATE INDEX budget_run_budget ON budget_run (budget_no);
+
 -- Which run did this key start?
 CREATE TABLE start_key (
     tenant        TEXT NOT NULL,

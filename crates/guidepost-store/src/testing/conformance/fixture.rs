@@ -6,6 +6,7 @@ use guidepost_core::data::Change;
 use guidepost_core::id::{
     AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version, Visit,
 };
+use guidepost_core::machine::Limits;
 use guidepost_core::record::{
     Cause, Completed, Record, Restoration, Restored, Started, TimerFires, TimerSet, Transitioned,
 };
@@ -273,6 +274,8 @@ fn batch(mut run: Run, records: Vec<Record>, state: &str, now: Timestamp) -> Bat
         request: None,
         recorded_at: now,
         tasks: TaskChanges::default(),
+        steps: 0,
+        limits: Limits::default(),
     }
 }
 

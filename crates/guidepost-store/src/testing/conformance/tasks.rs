@@ -11,7 +11,7 @@ use crate::{
     TaskChange, TaskChanges, TaskFilter, TaskId,
 };
 
-fn score(branch: u32) -> NewTask {
+pub(super) fn score(branch: u32) -> NewTask {
     NewTask {
         state: StateId::from("Score"),
         visit: Visit(1),
@@ -24,7 +24,7 @@ fn score(branch: u32) -> NewTask {
     }
 }
 
-fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
+pub(super) fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
     TaskChanges { fence: None, changes: tasks.into_iter().map(TaskChange::File).collect() }
 }
 
@@ -40,11 +40,11 @@ impl Fixture {
         run
     }
 
-    async fn step_with(&self, run: RunNo, to: &'static str, tasks: TaskChanges) {
+    pub(super) async fn step_with(&self, run: RunNo, to: &'static str, tasks: TaskChanges) {
         done(self.try_step_with(run, to, tasks).await);
     }
 
-    async fn try_step_with(
+    pub(super) async fn try_step_with(
         &self,
         run: RunNo,
         to: &'static str,
@@ -56,7 +56,7 @@ impl Fixture {
         self.store.commit(&self.tenant, run, expected, batch).await
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp) -> Vec<Claimed> {
+    pub(super) async fn claim(&self, owner: &str, now: Timestamp) -> Vec<Claimed> {
         self.claim_from(owner, now, &["task:score"]).await
     }
 
@@ -72,7 +72,7 @@ impl Fixture {
         done(self.store.claim(&self.tenant, &claim).await)
     }
 
-    async fn tasks(&self) -> Vec<Task> {
+    pub(super) async fn tasks(&self) -> Vec<Task> {
         done(self.store.tasks(&self.tenant, &TaskFilter::default()).await).items
     }
 }

@@ -1,0 +1,1 @@
+DELETE FROM budget WHERE run_no IN (SELECT value FROM json_each(:runs))

@@ -1,0 +1,1 @@
+SELECT run_no, since, limits, spent, told FROM budget WHERE run_no = :run

@@ -1,0 +1,148 @@
+//! Limits over a tree of runs: what is spent, what is told, what no longer begins.
+
+use guidepost_core::id::RunNo;
+use guidepost_core::machine::Limits;
+use guidepost_core::recorded::{Action, Fact, FactBody, LimitReached, LimitsSet};
+use guidepost_core::time::{Span, Timestamp};
+
+use super::Fixture;
+use super::fixture::{Step, at, begin, done, new_run};
+use super::tasks::{files, score};
+use crate::{Batch, EntryBody, HistoryPage, Lease, NewRun, is_over};
+
+impl Fixture {
+    /// A run with limits; below one that launched it, if any.
+    async fn start_with(&self, parent: Option<RunNo>, limits: Limits) -> RunNo {
+        let batch = Batch { limits, steps: 1, ..begin(at(1), vec![]) };
+        let new = NewRun { parent, ..new_run("spender") };
+        done(self.store.create(&self.tenant, new, batch).await).run
+    }
+
+    /// Takes a step that enters so many.
+    async fn spend(&self, run: RunNo, steps: u64) -> crate::Committed {
+        let loaded = self.load(run).await;
+        let expected = loaded.run.rev;
+        let to = if loaded.run.active.contains_key("Score") { "Ingest" } else { "Score" };
+        let batch = Batch { steps, ..Step::to(to).batch(loaded.run) };
+        done(self.store.commit(&self.tenant, run, expected, batch).await)
+    }
+
+    async fn told(&self, run: RunNo) -> Vec<LimitReached> {
+        let kinds = vec!["limit_reached".to_owned()];
+        let page = HistoryPage { newest_first: false, kinds, beyond: None, limit: 100 };
+        let found = done(self.store.history(&self.tenant, run, &page).await).items;
+        let told = found.into_iter().filter_map(|entry| match entry.body {
+            EntryBody::Fact { observed: true, body: FactBody::LimitReached(told), .. } => {
+                Some(told)
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    async fn is_over(&self, run: RunNo, now: Timestamp) -> bool {
+        is_over(&self.load(run).await.budgets, now)
+    }
+
+    async fn due(&self, now: Timestamp) -> Vec<RunNo> {
+        done(self.store.due(&self.tenant, now, 10).await)
+    }
+}
+
+fn call(tokens: u64, cost_usd: f64) -> Fact {
+    let action = Action {
+        action_type: "llm_call".to_owned(),
+        tokens: Some(tokens),
+        cost_usd: Some(cost_usd),
+        ..Action::default()
+    };
+    Fact { at: None, observed: false, by: String::new(), body: FactBody::Action(action) }
+}
+
+/// What runs below a run spend is counted where its limits are, and in the limits between.
+pub async fn spending_is_counted_in_every_run_above(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_steps: Some(100), ..Limits::default() };
+    let root = on.start_with(None, limits.clone()).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    let grandchild = on.start_with(Some(child), limits).await;
+    let other = on.start_with(None, Limits::default()).await;
+    on.spend(grandchild, 3).await;
+    on.spend(other, 9).await;
+    on.record(grandchild, vec![call(7, 0.25), call(2, 0.5)]).await;
+    let budgets = on.load(grandchild).await.budgets;
+    let holders: Vec<RunNo> = budgets.iter().map(|budget| budget.run).collect();
+    assert_eq!(holders, [root, grandchild]);
+    let (of_root, own) = (budgets[0].spent, budgets[1].spent);
+    assert_eq!((of_root.steps, of_root.launches), (6, 2), "three beginnings, one step of three");
+    assert_eq!((own.steps, own.launches), (4, 0));
+    for spent in [of_root, own] {
+        assert_eq!((spent.llm_calls, spent.tokens, spent.cost_nano_usd), (2, 9, 750_000_000));
+    }
+    assert_eq!(on.load(other).await.budgets, []);
+    assert_eq!(on.load(child).await.budgets, on.load(root).await.budgets);
+}
+
+/// A limit is told once before it is reached and once when it is passed, in the history of the run that has it.
+pub async fn a_limit_is_told_once_in_the_history_of_its_run(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_steps: Some(6), warn_at: Some(0.5), ..Limits::default() };
+    let root = on.start_with(None, limits).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    for _ in 0..8 {
+        on.spend(child, 1).await;
+    }
+    let told: Vec<(bool, f64)> =
+        on.told(root).await.iter().map(|told| (told.is_hard, told.spent)).collect();
+    assert_eq!(told, [(false, 3.0), (true, 7.0)]);
+    assert_eq!(on.told(child).await, []);
+    for run in [root, child] {
+        assert_eq!(done(on.store.verify(&on.tenant, run).await).problems, []);
+    }
+    let back = on.load(child).await.run.rev;
+    done(on.restore(child, "h1").await);
+    assert!(on.load(child).await.run.rev > back);
+    assert_eq!(on.load(root).await.budgets[0].spent.steps, 10, "going back gives nothing back");
+}
+
+/// Once a limit is passed no task is handed out, not even to who files it, until the limit is raised.
+pub async fn nothing_begins_once_a_limit_is_passed(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_tokens: Some(10), ..Limits::default() };
+    let root = on.start_with(None, limits).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.step_with(child, "Score", files([score(1)])).await;
+    on.record(root, vec![call(10, 0.0)]).await;
+    assert!(!on.is_over(child, at(20)).await, "up to the last one");
+    on.record(root, vec![call(1, 0.0)]).await;
+    assert!(on.is_over(child, at(20)).await && on.is_over(root, at(20)).await);
+    assert_eq!(on.claim("a", at(20)).await, []);
+    let lease = Some(Lease { owner: "a".to_owned(), until: at(50) });
+    let committed =
+        on.try_step_with(root, "Score", files([crate::NewTask { lease, ..score(2) }])).await;
+    assert!(is_over(&done(committed).budgets, at(20)));
+    assert_eq!(on.tasks().await[0].owner, None, "nobody holds what is not to begin");
+    assert_eq!(on.due(at(20)).await, [root, child]);
+
+    let limits = Limits { max_tokens: Some(20), ..Limits::default() };
+    let set = LimitsSet { limits, note: None };
+    let body = FactBody::LimitsSet(set);
+    on.record(root, vec![Fact { at: None, observed: true, by: "boss".to_owned(), body }]).await;
+    assert_eq!(on.due(at(20)).await, []);
+    assert_eq!(on.claim("a", at(20)).await.len(), 2);
+}
+
+/// A run lives as long as its limits say, and needs nobody who moves it to be told.
+pub async fn a_run_lives_as_long_as_it_may(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_duration: Some(Span(60_000_000_000)), ..Limits::default() };
+    let root = on.start_with(None, limits).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.step_with(child, "Score", files([score(1)])).await;
+    assert_eq!(on.due(at(60)).await, []);
+    assert_eq!(on.due(at(61)).await, [root, child]);
+    assert_eq!(on.claim("a", at(61)).await, []);
+    assert_eq!(on.claim("a", at(60)).await.len(), 1);
+    done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(on.due(at(61)).await, [root], "what is over does not go on");
+}
