@@ -37,13 +37,12 @@ impl Turn {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        self.0.send_if_modified(|turn| {
-            let is_its = id.is_some() && turn.as_ref() == id;
-            if is_its {
-                *turn = None;
-            }
-            is_its
-        });
+        id.into_iter().for_each(|id| self.ended(id));
+    }
+
+    /// Notes that a call has ended, whether or not it is answered: one that its client cancelled is not.
+    pub(super) fn ended(&self, id: &RequestId) {
+        self.0.send_if_modified(|turn| turn.take_if(|present| present == id).is_some());
     }
 }
 
