@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::current::Current;
 use super::next::{next, scope};
-use super::{Next, OpError, Ops, Packet, Told, sensitive};
+use super::{Next, OpError, Ops, Packet, PendingTimer, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +57,9 @@ pub struct Standing {
     pub data: Map<String, Json>,
     /// What is legal now. Empty when the run is over, paused, or in the engine's hands.
     pub next: Vec<Next>,
+    /// What time sets off next, while the run waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<PendingTimer>,
     /// What it gave back, or why it failed.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -123,12 +126,19 @@ impl Ops {
             states: states_now(machine, run, &wording.states),
             data: shown_data(machine, run),
             next: next(machine, run, head.version, &wording.transitions),
+            until: until(machine, run),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
             packet: None,
         })
     }
+}
+
+/// What time sets off next, if the run waits.
+fn until(machine: &Machine, run: &Run) -> Option<PendingTimer> {
+    let (id, _) = run.next_timer().filter(|_| run.status == Status::Waiting)?;
+    Some(PendingTimer::of(id, run.timers.get(id)?, machine))
 }
 
 /// A run's data as everybody may see it.
