@@ -25,7 +25,7 @@ pub use self::failure::error;
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;
-pub use self::reading::reading;
+pub use self::reading::{reading, reading_from};
 pub use self::standing::{controlled, logged, moved, standing, started, waited};
 pub use self::verified::verified;
 pub use crate::words::Words;

@@ -11,7 +11,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
-use super::turn::Turn;
+use super::turn::{Closing, Turn};
 use super::{Options, call, prompts, resources, tools};
 use crate::ops::Ops;
 
@@ -29,11 +29,12 @@ pub(super) struct Server {
     pub(super) ops: Arc<Ops>,
     pub(super) options: Options,
     turn: Turn,
+    closing: Closing,
 }
 
 impl Server {
-    pub(super) fn new(ops: Arc<Ops>, options: Options, turn: Turn) -> Self {
-        Self { ops, options, turn }
+    pub(super) fn new(ops: Arc<Ops>, options: Options, turn: Turn, closing: Closing) -> Self {
+        Self { ops, options, turn, closing }
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> String {
@@ -78,10 +79,11 @@ impl ServerHandler for Server {
             self.turn.ended(&context.id);
             return answer.map(CallToolResponse::from);
         }
-        // Only a wait is given up when the client cancels it: what writes is not left half done.
+        // Only a wait is given up when the client cancels it or leaves: what writes is not left half done.
         tokio::select! {
             answer = call => answer.map(CallToolResponse::from),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("the wait was cancelled", None)),
+            () = self.closing.wait() => Err(ErrorData::internal_error("the input ended before the wait", None)),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::turn::Turn;
+use super::turn::{Closing, Turn};
 
 /// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -44,6 +44,7 @@ pub(super) struct Lines<R> {
     /// between two of them leaves no half a line.
     queue: Option<mpsc::Sender<Vec<u8>>>,
     turn: Turn,
+    closing: Closing,
     /// Whether the client has begun as one of the revisions wants: before that, rmcp would end without a word.
     is_open: bool,
     /// A message that was read and waits for its turn.
@@ -57,6 +58,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         read: R,
         write: impl AsyncWrite + Send + Unpin + 'static,
         turn: Turn,
+        closing: Closing,
     ) -> (Self, JoinHandle<io::Result<()>>) {
         let (queue, lines) = mpsc::channel(QUEUE_MAX);
         let transport = Self {
@@ -65,6 +67,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             is_dropping: false,
             queue: Some(queue),
             turn,
+            closing,
             is_open: false,
             next: None,
         };
@@ -302,7 +305,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
                 self.turn.wait_for(next).await;
                 return self.next.take();
             }
-            let line = self.next_line().await?;
+            let Some(line) = self.next_line().await else {
+                self.closing.closed();
+                return None;
+            };
             let read = match line {
                 Ok(line) if self.is_open => parse(&line),
                 Ok(line) => {

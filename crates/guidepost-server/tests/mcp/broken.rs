@@ -226,3 +226,19 @@ async fn an_empty_text_is_an_argument_left_out() {
     assert!(refused.contains("missing field `run`"), "{refused}");
     wire.close().await;
 }
+
+/// Who leaves waits for nothing any more.
+#[tokio::test]
+async fn a_wait_ends_with_the_input() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let call = json!({ "name": "guidepost_wait", "arguments": { "run": run, "seconds": 50 } });
+    wire.message(&json!({ "jsonrpc": "2.0", "id": "w", "method": "tools/call", "params": call }))
+        .await;
+    let rest = tokio::time::timeout(Duration::from_secs(4), wire.close()).await;
+    let rest = rest.expect("the server ends with its input");
+    assert_eq!(rest[0]["id"], "w");
+    assert_eq!(rest[0]["error"]["message"], "the input ended before the wait");
+}
