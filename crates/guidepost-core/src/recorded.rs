@@ -2,12 +2,14 @@
 //!
 //! A fact is *observed* if the engine or telemetry saw it, *claimed* if only the agent says so.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::budget::Limit;
 use crate::id::Rev;
-use crate::machine::{FactKind, Limits};
+use crate::machine::{FactKind, Limits, Requirement};
 use crate::time::Timestamp;
 
 /// One fact to record.
@@ -112,6 +114,52 @@ impl FactBody {
             | Self::LimitsSet(_) => None,
         }
     }
+}
+
+impl Requirement {
+    /// How many facts count, of those on record since a state was entered, each with whether it was observed. An action
+    /// counts once it is done: if its status says nothing or `completed`, or if it was begun and its end says so.
+    #[must_use]
+    pub fn count(&self, facts: &[(&FactBody, bool)]) -> u64 {
+        let is_seen = |observed: bool| observed || !self.observed;
+        let end = |(fact, observed): &(&'_ FactBody, bool)| -> Option<String> {
+            let FactBody::ActionEnded(end) = fact else { return None };
+            let is_proof = is_done(end.status.as_deref()) && is_seen(*observed);
+            is_proof.then(|| end.r#ref.clone())
+        };
+        let ended: BTreeSet<String> = facts.iter().filter_map(end).collect();
+        let is_done = |fact: &FactBody| {
+            let FactBody::Action(action) = fact else { return true };
+            let end = action.r#ref.as_deref().filter(|_| action.is_begun());
+            is_done(action.status.as_deref()) || end.is_some_and(|end| ended.contains(end))
+        };
+        let counts = |(fact, observed): &&(&FactBody, bool)| {
+            self.asks_for(fact) && is_seen(*observed) && is_done(fact)
+        };
+        facts.iter().filter(counts).count() as u64
+    }
+
+    fn asks_for(&self, fact: &FactBody) -> bool {
+        let Some((r#type, name)) = fact.type_and_name() else { return false };
+        let is_wanted = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        fact.fact_kind() == Some(self.kind)
+            && is_wanted(&self.r#type, r#type)
+            && is_wanted(&self.name, name)
+    }
+}
+
+impl Action {
+    /// Whether it was begun, and an end is to follow.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        matches!(self.status.as_deref(), Some("pending" | "running" | "retrying"))
+    }
+}
+
+fn is_done(status: Option<&str>) -> bool {
+    matches!(status, None | Some("" | "completed"))
 }
 
 /// Something the agent did.
@@ -275,4 +323,32 @@ pub struct LimitsSet {
     pub limits: Limits,
     /// Why, in the words of who did it.
     pub note: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_counts_only_facts_of_its_kind_type_name_and_witness() {
+        let wanted = Requirement {
+            kind: FactKind::Action,
+            r#type: Some("tool_execution".to_owned()),
+            name: Some("crm_lookup".to_owned()),
+            min: 1,
+            observed: true,
+        };
+        let action = |r#type: &str, name: &str| {
+            FactBody::Action(Action {
+                action_type: r#type.to_owned(),
+                name: name.to_owned(),
+                ..Action::default()
+            })
+        };
+        assert_eq!(wanted.count(&[(&action("tool_execution", "crm_lookup"), true)]), 1);
+        assert_eq!(wanted.count(&[(&action("tool_execution", "crm_lookup"), false)]), 0);
+        assert_eq!(wanted.count(&[(&action("tool_execution", "web_search"), true)]), 0);
+        assert_eq!(wanted.count(&[(&action("llm_call", "crm_lookup"), true)]), 0);
+        assert_eq!(wanted.count(&[(&FactBody::Note(Note::default()), true)]), 0);
+    }
 }

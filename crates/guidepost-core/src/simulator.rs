@@ -11,7 +11,7 @@ use crate::input::{
     AttemptFailed, By, Control, Event, Evidence, Input, Restore, Start, WorkDone, WorkFailed,
 };
 use crate::kernel::{Legal, Refused, Rejected, decide_all, leaves, legal, needs};
-use crate::machine::{Machine, Requirement};
+use crate::machine::Machine;
 use crate::record::{Record, Restoration};
 use crate::recorded::FactBody;
 use crate::run::{Driver, Run, Unfoldable};
@@ -285,57 +285,11 @@ impl Simulator {
     fn evidence(&self, event: &str) -> Vec<Evidence> {
         let needs = needs(&self.machine, &self.run, event);
         let counted = needs.into_iter().map(|(requirement, since)| {
-            let meets = |(rev, observed, fact): &&(Rev, bool, FactBody)| {
-                *rev >= since && requirement.is_met_by(fact, *observed)
-            };
-            let count = self.facts.iter().filter(meets).count() as u64;
+            let facts = self.facts.iter().filter(|(rev, ..)| *rev >= since);
+            let facts: Vec<_> = facts.map(|(_, observed, fact)| (fact, *observed)).collect();
+            let count = requirement.count(&facts);
             Evidence { requirement, since, count }
         });
         counted.collect()
-    }
-}
-
-impl Requirement {
-    /// Whether a fact counts.
-    #[must_use]
-    pub fn is_met_by(&self, fact: &FactBody, observed: bool) -> bool {
-        let Some((r#type, name)) = fact.type_and_name() else { return false };
-        let is_wanted = |wanted: &Option<String>, found: &str| {
-            wanted.as_deref().is_none_or(|wanted| wanted == found)
-        };
-        fact.fact_kind() == Some(self.kind)
-            && is_wanted(&self.r#type, r#type)
-            && is_wanted(&self.name, name)
-            && (observed || !self.observed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::FactKind;
-    use crate::recorded::{Action, Note};
-
-    #[test]
-    fn a_requirement_counts_only_facts_of_its_kind_type_name_and_witness() {
-        let wanted = Requirement {
-            kind: FactKind::Action,
-            r#type: Some("tool_execution".to_owned()),
-            name: Some("crm_lookup".to_owned()),
-            min: 1,
-            observed: true,
-        };
-        let action = |r#type: &str, name: &str| {
-            FactBody::Action(Action {
-                action_type: r#type.to_owned(),
-                name: name.to_owned(),
-                ..Action::default()
-            })
-        };
-        assert!(wanted.is_met_by(&action("tool_execution", "crm_lookup"), true));
-        assert!(!wanted.is_met_by(&action("tool_execution", "crm_lookup"), false));
-        assert!(!wanted.is_met_by(&action("tool_execution", "web_search"), true));
-        assert!(!wanted.is_met_by(&action("llm_call", "crm_lookup"), true));
-        assert!(!wanted.is_met_by(&FactBody::Note(Note::default()), true));
     }
 }

@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::ops::{Allowed, Ops};
 use server::Server;
+use turn::{Closing, Turn};
 
 pub use self::stdio::{LINE_BYTES_MAX, VALUES_MAX};
 
@@ -67,8 +68,9 @@ pub async fn serve(
     write: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), ServeError> {
     use rmcp::service::ServerInitializeError as Initialize;
-    let (transport, writing) = stdio::Lines::new(read, write);
-    let served = match Server::new(ops, options).serve(transport).await {
+    let (turn, closing) = (Turn::new(), Closing::new());
+    let (transport, writing) = stdio::Lines::new(read, write, turn.clone(), closing.clone());
+    let served = match Server::new(ops, options, turn, closing).serve(transport).await {
         Ok(running) => running.waiting().await.map(drop).map_err(ServeError::Interrupted),
         Err(Initialize::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(ServeError::Initialize(Box::new(error))),

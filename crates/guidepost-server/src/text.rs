@@ -31,7 +31,7 @@ pub use self::follow::{due, seen, standing_line};
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;
-pub use self::reading::reading;
+pub use self::reading::{reading, reading_from};
 pub use self::standing::{controlled, limited, logged, moved, standing, started, waited};
 pub use self::verified::verified;
 pub use crate::words::Words;

@@ -497,6 +497,23 @@ pub fn leaves(machine: &Machine, run: &Run) -> Vec<StateIx> {
     leaves.collect()
 }
 
+/// Whether delays lead on from an innermost state, of it or of those around it, and no event does.
+fn only_time_leads_on(machine: &Machine, leaf: StateIx) -> bool {
+    let around = || std::iter::once(leaf).chain(machine.ancestors(leaf));
+    let answers_events = |ix: StateIx| {
+        machine.state(ix).transitions.iter().any(|found| match &found.trigger {
+            Trigger::Event(descriptor) => !is_internal(descriptor),
+            Trigger::Always
+            | Trigger::After(_)
+            | Trigger::Complete
+            | Trigger::WorkDone
+            | Trigger::WorkFailed => false,
+        })
+    };
+    let is_timed = around().any(|ix| !machine.state(ix).delays.is_empty());
+    is_timed && !around().any(answers_events)
+}
+
 /// Whether a run at rest in these states can go on only by a person, a time or an outside event.
 pub(super) fn waits(
     machine: &Machine,
@@ -510,6 +527,8 @@ pub(super) fn waits(
         let state = machine.state(ix);
         let kind = state.work.as_ref().filter(|_| !is_work_ended(ix)).map(|work| work.kind);
         let is_outside = matches!(kind, Some(WorkKind::Ask | WorkKind::Wait));
-        is_outside || state.by == Some(Worker::Person)
+        is_outside
+            || state.by == Some(Worker::Person)
+            || (kind.is_none() && only_time_leads_on(machine, ix))
     })
 }

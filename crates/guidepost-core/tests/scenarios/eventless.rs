@@ -65,7 +65,7 @@ wait 10s
 send X
 "#,
         expect![[r#"
-            start -> in rest; timer after:rest#1:0 in 10s
+            start -> in rest; waiting; timer after:rest#1:0 in 10s
             wait 10s -> in rest; paused; stuck: ping (always) -> pong (always) -> ping (always)
             send X -> rejected: the run is paused
         "#]],

@@ -48,7 +48,7 @@ wait 1h
         expect![[r#"
             start -> in a; timer after:a#1:0 in 10s; next: REPLY
             wait 9s -> in a; next: REPLY
-            send REPLY -> in b; timer after:b#1:0 in 1s
+            send REPLY -> in b; waiting; timer after:b#1:0 in 1s
             wait 1s -> in c
             wait 1h -> in c
         "#]],
@@ -71,8 +71,8 @@ start
 wait 12s
 "#,
         expect![[r#"
-            start -> in a; timer after:a#1:0 in 5s
-            wait 12s -> in c; timer after:b#1:0 in 5s; timer after:c#1:0 in 5s
+            start -> in a; waiting; timer after:a#1:0 in 5s
+            wait 12s -> in c; waiting; timer after:b#1:0 in 5s; timer after:c#1:0 in 5s
         "#]],
     );
 }
@@ -93,9 +93,9 @@ wait 5s
 wait 5s
 "#,
         expect![[r#"
-            start -> in a; /urgent = false; timer after:a#1:0 in 5s
-            wait 5s -> in a
-            wait 5s -> in a
+            start -> in a; waiting; /urgent = false; timer after:a#1:0 in 5s
+            wait 5s -> in a; waiting
+            wait 5s -> in a; waiting
         "#]],
     );
 }
@@ -158,7 +158,7 @@ start
 wait 2m
 "#,
         expect![[r#"
-            start -> in a; /patience = "2m"; timer after:a#1:0 in 2m
+            start -> in a; waiting; /patience = "2m"; timer after:a#1:0 in 2m
             wait 2m -> in b
         "#]],
     );

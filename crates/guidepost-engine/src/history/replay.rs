@@ -408,11 +408,11 @@ impl<'a> Player<'a> {
         let needs = kernel::needs(machine, &self.run, event).into_iter();
         let counted = needs.map(|(requirement, since)| {
             let before = self.entries[..place].iter().filter(|entry| entry.rev >= since);
-            let meets = |entry: &&Entry| match &entry.body {
-                EntryBody::Fact { observed, body, .. } => requirement.is_met_by(body, *observed),
-                EntryBody::Record(_) => false,
-            };
-            let count = before.filter(meets).count() as u64;
+            let facts = before.filter_map(|entry| match &entry.body {
+                EntryBody::Fact { observed, body, .. } => Some((body, *observed)),
+                EntryBody::Record(_) => None,
+            });
+            let count = requirement.count(&facts.collect::<Vec<_>>());
             Evidence { requirement, since, count }
         });
         counted.collect()

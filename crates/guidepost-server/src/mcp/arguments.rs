@@ -167,12 +167,20 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-/// Reads a tool's arguments. Null stands for an argument left out, as some clients send it.
+/// Arguments that are texts and may be left out.
+const OPTIONAL: [&str; 9] =
+    ["run", "workflow", "goal", "key", "note", "path", "cursor", "query", "state"];
+
+/// Reads a tool's arguments. Null stands for an argument left out, as some clients send it, and so does an empty text where
+/// a text may be left out.
 pub(super) fn read<T: DeserializeOwned>(
     tool: &str,
     mut arguments: Map<String, Json>,
 ) -> Result<T, OpError> {
-    arguments.retain(|_, value| !value.is_null());
+    let is_left_out = |name: &str, value: &Json| {
+        value.is_null() || (value.as_str() == Some("") && OPTIONAL.contains(&name))
+    };
+    arguments.retain(|name, value| !is_left_out(name, value));
     serde_json::from_value(Json::Object(arguments)).map_err(|reason| OpError::BadArgument {
         what: format!("the arguments of {tool} cannot be read: {reason}"),
         hint: Some("correct them and call again".to_owned()),

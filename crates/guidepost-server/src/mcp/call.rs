@@ -180,7 +180,8 @@ async fn read_run(server: &Server, arguments: JsonObject) -> Answer {
         limit: items("limit", asked.limit, READ_ITEMS_MAX)?,
         cursor: asked.cursor,
     };
-    Ok(text::reading(&server.ops.read_run(&read).await?, Words::Tools))
+    let reading = server.ops.read_run(&read).await?;
+    Ok(text::reading_from(&reading, read.letters_read(), Words::Tools))
 }
 
 async fn find(server: &Server, arguments: JsonObject) -> Answer {

@@ -11,6 +11,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
+use super::turn::{Closing, Turn};
 use super::{Options, call, prompts, resources, tools};
 use crate::ops::Ops;
 
@@ -27,11 +28,13 @@ const UNKNOWN_CALLER: &str = "mcp";
 pub(super) struct Server {
     pub(super) ops: Arc<Ops>,
     pub(super) options: Options,
+    turn: Turn,
+    closing: Closing,
 }
 
 impl Server {
-    pub(super) fn new(ops: Arc<Ops>, options: Options) -> Self {
-        Self { ops, options }
+    pub(super) fn new(ops: Arc<Ops>, options: Options, turn: Turn, closing: Closing) -> Self {
+        Self { ops, options, turn, closing }
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> String {
@@ -72,12 +75,15 @@ impl ServerHandler for Server {
         let arguments = request.arguments.unwrap_or_default();
         let call = call::call(self, &request.name, arguments, caller);
         if request.name != call::WAIT {
-            return call.await.map(CallToolResponse::from);
+            let answer = call.await;
+            self.turn.ended(&context.id);
+            return answer.map(CallToolResponse::from);
         }
-        // Only a wait is given up when the client cancels it: what writes is not left half done.
+        // Only a wait is given up when the client cancels it or leaves: what writes is not left half done.
         tokio::select! {
             answer = call => answer.map(CallToolResponse::from),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("the wait was cancelled", None)),
+            () = self.closing.wait() => Err(ErrorData::internal_error("the input ended before the wait", None)),
         }
     }
 

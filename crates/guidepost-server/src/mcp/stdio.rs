@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::turn::Turn;
+use super::turn::{Closing, Turn};
 
 /// Bytes of one message at most: the largest event data (1 MiB) with room for escapes and the frame around it.
 pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -31,6 +31,9 @@ const QUEUE_MAX: usize = 64;
 /// Bytes of the line buffer that are kept for the next line.
 const KEPT_BYTES: usize = 64 * 1024;
 
+/// What some programs begin a text with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The transport.
 pub(super) struct Lines<R> {
     read: BufReader<R>,
@@ -41,6 +44,7 @@ pub(super) struct Lines<R> {
     /// between two of them leaves no half a line.
     queue: Option<mpsc::Sender<Vec<u8>>>,
     turn: Turn,
+    closing: Closing,
     /// Whether the client has begun as one of the revisions wants: before that, rmcp would end without a word.
     is_open: bool,
     /// A message that was read and waits for its turn.
@@ -53,6 +57,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(
         read: R,
         write: impl AsyncWrite + Send + Unpin + 'static,
+        turn: Turn,
+        closing: Closing,
     ) -> (Self, JoinHandle<io::Result<()>>) {
         let (queue, lines) = mpsc::channel(QUEUE_MAX);
         let transport = Self {
@@ -60,7 +66,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             line: Vec::new(),
             is_dropping: false,
             queue: Some(queue),
-            turn: Turn::new(),
+            turn,
+            closing,
             is_open: false,
             next: None,
         };
@@ -71,7 +78,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     async fn next_line(&mut self) -> Option<Result<Vec<u8>, Broken>> {
         loop {
             // A stream that fails is a stream that ended: there is nobody left to tell.
-            let available = self.read.fill_buf().await.ok().filter(|read| !read.is_empty())?;
+            let available = self.read.fill_buf().await.unwrap_or_default();
+            let is_over = available.is_empty();
+            if is_over && self.line.is_empty() && !self.is_dropping {
+                return None;
+            }
             let end = available.iter().position(|byte| *byte == b'\n');
             let taken = end.unwrap_or(available.len());
             let is_too_long = self.line.len() + taken > LINE_BYTES_MAX;
@@ -82,13 +93,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 self.line = Vec::new();
             }
             self.read.consume(taken + usize::from(end.is_some()));
-            if end.is_none() {
+            // The last line need not have an end.
+            if end.is_none() && !is_over {
                 continue;
             }
             if std::mem::take(&mut self.is_dropping) {
                 return Some(Err(Broken::TooLong));
             }
-            let line = self.line.clone();
+            let line = self.line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.line).to_vec();
             self.line.clear();
             self.line.shrink_to(KEPT_BYTES);
             return Some(Ok(line));
@@ -167,7 +179,6 @@ fn name_missing_method(message: &mut TxJsonRpcMessage<RoleServer>) {
 
 /// Reads a line; `None` if it is one to pass over.
 fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     if line.trim_ascii().is_empty() {
         return None;
     }
@@ -294,7 +305,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for Lines<R> {
                 self.turn.wait_for(next).await;
                 return self.next.take();
             }
-            let line = self.next_line().await?;
+            let Some(line) = self.next_line().await else {
+                self.closing.closed();
+                return None;
+            };
             let read = match line {
                 Ok(line) if self.is_open => parse(&line),
                 Ok(line) => {

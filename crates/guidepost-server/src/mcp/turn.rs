@@ -1,4 +1,5 @@
-//! Calls in the order they arrived: a client that sends several without waiting means them one after the other.
+//! Calls in the order they arrived: a client that sends several without waiting means them one after the other. And the
+//! end of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,13 +38,33 @@ impl Turn {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        self.0.send_if_modified(|turn| {
-            let is_its = id.is_some() && turn.as_ref() == id;
-            if is_its {
-                *turn = None;
-            }
-            is_its
-        });
+        id.into_iter().for_each(|id| self.ended(id));
+    }
+
+    /// Notes that a call has ended, whether or not it is answered: one that its client cancelled is not.
+    pub(super) fn ended(&self, id: &RequestId) {
+        self.0.send_if_modified(|turn| turn.take_if(|present| present == id).is_some());
+    }
+}
+
+/// Whether the client has closed its side.
+#[derive(Debug, Clone)]
+pub(super) struct Closing(Arc<watch::Sender<bool>>);
+
+impl Closing {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    /// Notes that nothing more will be read.
+    pub(super) fn closed(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until nothing more will be read.
+    pub(super) async fn wait(&self) {
+        // The sender is here, so the wait ends only with what is waited for.
+        drop(self.0.subscribe().wait_for(|is_closed| *is_closed).await);
     }
 }
 

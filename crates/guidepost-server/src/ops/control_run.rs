@@ -8,6 +8,7 @@ use guidepost_core::run::Status;
 use guidepost_store::is_over;
 
 use super::advance::{Advanced, Request};
+use super::current::leaf_ids;
 use super::{Moved, OpError, Ops, bounds};
 
 /// An intervention.
@@ -43,14 +44,22 @@ impl Ops {
             let refusal = kernel::not_running(&current.run);
             return Err(self.not_done(&current, &nothing, refusal.into()).await?);
         }
-        let advanced = self
+        let mut advanced = self
             .advance(&request.run, &nothing, |_, at| Input::Control {
                 control: request.control,
                 by: By { caller: request.caller.clone(), note: request.note.clone() },
                 at,
             })
             .await?;
-        self.moved(advanced).await
+        // A time may have come while the run was paused.
+        let before = leaf_ids(&advanced.current.machine, &advanced.current.run);
+        advanced.current = self.current(&request.run).await?;
+        advanced.rev = advanced.current.run.rev;
+        let after = leaf_ids(&advanced.current.machine, &advanced.current.run);
+        let mut moved = self.moved(advanced).await?;
+        moved.left = before.iter().filter(|leaf| !after.contains(leaf)).cloned().collect();
+        moved.entered = after.iter().filter(|leaf| !before.contains(leaf)).cloned().collect();
+        Ok(moved)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A run as it is now: loaded, with its machine, and settled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use guidepost_core::budget::Budget;
-use guidepost_core::id::{RunRef, StateId};
+use guidepost_core::id::{RunNo, RunRef, StateId};
 use guidepost_core::input::{By, Control, Input};
 use guidepost_core::kernel::{self, Decision};
 use guidepost_core::machine::Machine;
@@ -25,8 +26,13 @@ pub(super) const ATTEMPTS_MAX: u32 = 50;
 /// The longest pause before it starts again. All pauses together stay below a few seconds.
 const PAUSE_MAX_MS: u64 = 64;
 
-/// How many runs with due timers a list settles before it is read.
-const DUE_MAX: usize = 100;
+/// How many runs with due timers a list settles before it is read, and how many it asks for at once. More are settled by
+/// the next lists; those of them that are listed are marked.
+const DUE_MAX: usize = 1_000;
+const DUE_BATCH: usize = 100;
+
+/// How many runs that are still due are known by number, to mark them in a list.
+const DUE_MARKED_MAX: usize = 100_000;
 
 /// A run as it is now.
 pub(super) struct Current {
@@ -98,14 +104,29 @@ impl Ops {
         }
     }
 
-    /// Settles runs that came due, so that a list shows them as they are. What one of them fails with is told to whoever
-    /// asks for that run, and never hides the others.
-    pub(super) async fn settle_due(&self) -> Result<(), OpError> {
-        let due = self.store.due(&self.tenant, self.world.now(), DUE_MAX).await?;
-        for run in due {
-            drop(self.current(&run.into()).await);
+    /// Settles runs that came due, so that a list shows them as they are, and gives those that are still due: what was too
+    /// much for one list, or cannot be settled. What a run fails with is told to whoever asks for it, and never hides the
+    /// others.
+    pub(super) async fn settle_due(&self) -> Result<BTreeSet<RunNo>, OpError> {
+        let now = self.world.now();
+        let mut tried: BTreeSet<RunNo> = BTreeSet::new();
+        while tried.len() < DUE_MAX {
+            // What cannot be settled stays due, and comes first.
+            let due = self.store.due(&self.tenant, now, tried.len() + DUE_BATCH).await?;
+            let fresh = due.into_iter().filter(|run| !tried.contains(run)).take(DUE_BATCH);
+            let fresh: Vec<RunNo> = fresh.collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for run in fresh {
+                drop(self.current(&run.into()).await);
+                tried.insert(run);
+            }
         }
-        Ok(())
+        if tried.is_empty() {
+            return Ok(tried);
+        }
+        Ok(self.store.due(&self.tenant, now, DUE_MARKED_MAX).await?.into_iter().collect())
     }
 
     /// Makes a decision durable, and the run what it leads to.

@@ -65,6 +65,10 @@ pub struct RunHit {
     /// What it is to reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<String>,
+    /// Whether a time has come that is not accounted for yet: so many came at once that a list could not take them all,
+    /// or the run cannot be settled. It is as soon as somebody asks for it, who is also told what is wrong.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_overdue: bool,
     /// When it began.
     pub created_at: Timestamp,
     /// When its state last changed.
@@ -88,7 +92,7 @@ impl Ops {
         if let Some(workflow) = wanted.workflow.as_deref() {
             self.check_workflow(workflow).await?;
         }
-        self.settle_due().await?;
+        let overdue = self.settle_due().await?;
         let filter = RunFilter {
             query: wanted.query.clone(),
             status: wanted.status.clone(),
@@ -104,7 +108,8 @@ impl Ops {
         if let Some(state) = wanted.state.as_deref().filter(|_| found.items.is_empty()) {
             self.check_state(state, wanted.workflow.as_deref()).await?;
         }
-        Ok(Page { items: found.items.into_iter().map(RunHit::from).collect(), next: found.next })
+        let hit = |run: RunSummary| RunHit { is_overdue: overdue.contains(&run.no), ..run.into() };
+        Ok(Page { items: found.items.into_iter().map(hit).collect(), next: found.next })
     }
 
     /// The runs that are not over: the caller's own, or all if it has none.
@@ -176,6 +181,7 @@ impl From<RunSummary> for RunHit {
             rev: run.rev,
             agent: run.agent,
             goal: run.goal,
+            is_overdue: false,
             created_at: run.created_at,
             updated_at: run.updated_at,
         }

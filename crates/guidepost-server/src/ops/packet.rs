@@ -1,7 +1,9 @@
 //! What somebody needs who takes a run over after a crash, or after the context was lost.
 
-use guidepost_core::id::Seq;
+use guidepost_core::id::{Seq, TimerId};
+use guidepost_core::machine::Machine;
 use guidepost_core::recorded::{Action, FactBody};
+use guidepost_core::run::Timer;
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Entry, EntryBody, HistoryPage};
 use serde::Serialize;
@@ -37,6 +39,13 @@ pub struct PendingTimer {
     pub due: Timestamp,
 }
 
+impl PendingTimer {
+    pub(super) fn of(id: &TimerId, timer: &Timer, machine: &Machine) -> Self {
+        let what = of_timer(&timer.fires, machine);
+        Self { timer: id.to_string(), what, due: timer.due }
+    }
+}
+
 /// An action that was begun and whose end is not on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenAction {
@@ -62,16 +71,9 @@ impl Ops {
         let facts = self
             .newest(current, &["action", "action_ended", "message", "artifact", "note"], LOOK_BACK)
             .await?;
-        let mut timers: Vec<PendingTimer> = current
-            .run
-            .timers
-            .iter()
-            .map(|(id, timer)| PendingTimer {
-                timer: id.to_string(),
-                what: of_timer(&timer.fires, &current.machine),
-                due: timer.due,
-            })
-            .collect();
+        let timers = current.run.timers.iter();
+        let mut timers: Vec<PendingTimer> =
+            timers.map(|(id, timer)| PendingTimer::of(id, timer, &current.machine)).collect();
         timers.sort_by_key(|timer| timer.due);
         timers.truncate(TIMERS_MAX);
         Ok(Packet {
@@ -116,8 +118,7 @@ fn unfinished(entries: &[Entry]) -> Vec<OpenAction> {
 
 /// An action is open if it says so itself, and no end refers to it.
 fn is_open(action: &Action, ended: &[&str]) -> bool {
-    let is_begun = matches!(action.status.as_deref(), Some("pending" | "running" | "retrying"));
-    is_begun && !action.r#ref.as_deref().is_some_and(|id| ended.contains(&id))
+    action.is_begun() && !action.r#ref.as_deref().is_some_and(|id| ended.contains(&id))
 }
 
 /// A record's short id.

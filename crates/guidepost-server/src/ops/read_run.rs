@@ -23,7 +23,7 @@ pub struct ReadRun {
     pub path: Option<String>,
     /// At most so many records.
     pub limit: usize,
-    /// Where the page before ended.
+    /// Where the page before ended; for one value or one record, the number of its letters that were read.
     pub cursor: Option<String>,
 }
 
@@ -60,6 +60,14 @@ pub enum Reading {
         /// Its text.
         diagram: String,
     },
+}
+
+impl ReadRun {
+    /// How many letters of one value or one record were read before.
+    #[must_use]
+    pub fn letters_read(&self) -> usize {
+        self.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0)
+    }
 }
 
 impl Ops {
@@ -132,11 +140,22 @@ impl Ops {
 /// Refuses what would be passed over: a place in what has no places, a page of what has no pages, a page without room.
 fn check(read: &ReadRun) -> Result<(), OpError> {
     let has_pages = matches!(read.what, What::History | What::Artifacts);
+    let is_one = match read.what {
+        What::Data => read.path.as_deref().is_some_and(|path| !path.is_empty()),
+        What::Event => true,
+        What::History | What::Artifacts | What::Diagram => false,
+    };
+    let is_letters = |cursor: &String| cursor.parse::<usize>().is_ok();
     let path = read.path.as_deref().filter(|path| !path.is_empty() && has_pages);
     let (what, hint) = match (path, &read.cursor) {
         (Some(path), _) => (
             format!("`{path}` is a place, and a list of records has none"),
             "a place belongs to data, a record's id to event",
+        ),
+        (None, Some(cursor)) if is_one && is_letters(cursor) => return Ok(()),
+        (None, Some(cursor)) if is_one => (
+            format!("the cursor `{cursor}` is no number of letters"),
+            "take it from the end of the part before",
         ),
         (None, Some(cursor)) if !has_pages => (
             format!("the cursor `{cursor}` belongs to a list of records"),

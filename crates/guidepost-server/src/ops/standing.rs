@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::current::Current;
 use super::limit::limits_now;
 use super::next::{next, scope};
-use super::{LimitNow, Next, OpError, Ops, Packet, Told, sensitive};
+use super::{LimitNow, Next, OpError, Ops, Packet, PendingTimer, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,6 +64,9 @@ pub struct Standing {
     /// What is being made good before it goes on, in this order: the visits of states, as in `Review#2`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub making_good: Vec<String>,
+    /// What time sets off next, while the run waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<PendingTimer>,
     /// What it gave back, or why it failed.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub output: Json,
@@ -132,6 +135,7 @@ impl Ops {
             next: next(machine, run, head.version, &wording.transitions),
             limits: limits_now(budgets, self.world.now()),
             making_good: making_good(run),
+            until: until(machine, run),
             output: run.output.clone(),
             durability: Some(durability).filter(|durability| *durability != Durability::Disk),
             updated_at: head.updated_at,
@@ -144,6 +148,12 @@ impl Ops {
 fn making_good(run: &Run) -> Vec<String> {
     let left = run.undoing.iter().flat_map(|undoing| &undoing.left);
     left.map(|work| format!("{}#{}", work.state, work.visit)).collect()
+}
+
+/// What time sets off next, if the run waits.
+fn until(machine: &Machine, run: &Run) -> Option<PendingTimer> {
+    let (id, _) = run.next_timer().filter(|_| run.status == Status::Waiting)?;
+    Some(PendingTimer::of(id, run.timers.get(id)?, machine))
 }
 
 /// A run's data as everybody may see it.

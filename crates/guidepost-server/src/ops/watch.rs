@@ -109,7 +109,7 @@ impl Watcher<'_> {
             // Timers need no process: whoever looks settles what is due.
             match self.run {
                 Some(run) => drop(self.ops.current(&run.into()).await?),
-                None => self.ops.settle_due().await?,
+                None => drop(self.ops.settle_due().await?),
             }
         }
     }

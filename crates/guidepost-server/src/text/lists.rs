@@ -87,6 +87,9 @@ fn run(run: &RunHit) -> String {
     if run.status != Status::Running {
         let _ = write!(text, ", {}", run.status);
     }
+    if run.is_overdue {
+        text.push_str(", overdue");
+    }
     if let Some(agent) = &run.agent {
         let _ = write!(text, ", agent {}", word(agent));
     }

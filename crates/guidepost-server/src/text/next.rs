@@ -53,7 +53,15 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
             let who = words.person(&run, "let an engine do that");
             format!("nothing until what was done is made good; {who}")
         }
-        Status::Waiting => format!("nothing now; {} tells when the run moved", words.wait()),
+        Status::Waiting => match &standing.until {
+            Some(timer) => format!(
+                "nothing before {}, {}; no program has to run until then, {} tells when the run moved",
+                timer.due,
+                line(&timer.what, EVENT_MAX),
+                words.wait()
+            ),
+            None => format!("nothing now; {} tells when the run moved", words.wait()),
+        },
         Status::Running if engine_works => {
             format!("nothing, the engine is at work; {} tells when it is done", words.wait())
         }

@@ -137,3 +137,39 @@ async fn b19_a_full_answer_stays_within_its_tokens() {
     let full = wire.done("guidepost_where", json!({ "run": run, "detail": "full" })).await;
     assert!(full.contains("pending timers:") && full.contains("\nnext:\n- E0\n"), "{full}");
 }
+
+/// What a reply cannot hold is read in parts, each with where the next begins.
+#[tokio::test]
+async fn a_long_value_and_a_long_record_are_read_in_parts() {
+    let fixture = Fixture::memory();
+    fixture.define("name: t\nattributes: { s: string, n: number }\ninitial: A\nstates: { A: { on: { x: A } } }").await;
+    let words: Vec<String> = (0..1_500).map(|n| format!("wörd{n}")).collect();
+    let long = words.join(" ");
+    let run = fixture.start("t", json!({ "s": long, "n": 7 })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let event =
+        wire.done("guidepost_read", json!({ "run": run, "what": "event", "path": "e-1" })).await;
+    assert!(event.lines().last().unwrap().starts_with("more: cursor "), "{event}");
+    for (what, path) in [("data", "/s"), ("event", "e-1")] {
+        let (mut read, mut cursor, mut parts) = (String::new(), None, 0);
+        loop {
+            let asked = json!({ "run": run, "what": what, "path": path, "cursor": cursor });
+            let text = wire.done("guidepost_read", asked).await;
+            assert!(tokens(&text) <= 2_000, "{}", tokens(&text));
+            let part = text.split_once("<<").unwrap().1.rsplit_once(">>").unwrap().0;
+            assert!(!part.contains('…'), "{part}");
+            read.push_str(part);
+            parts += 1;
+            let last = text.lines().last().unwrap();
+            let Some(more) = last.strip_prefix("more: cursor ") else { break };
+            cursor = Some(more.trim_matches('"').to_owned());
+        }
+        assert!(parts > 2, "{what}: {parts}");
+        assert!(read.contains(&long), "{what}: {read}");
+    }
+    let small = json!({ "run": run, "what": "data", "path": "n", "cursor": "" });
+    assert_eq!(wire.done("guidepost_read", small).await, "7\n");
+    let odd = json!({ "run": run, "what": "data", "path": "n", "cursor": "e-1" });
+    assert!(wire.refused("guidepost_read", odd).await.contains("is no number of letters"));
+    wire.close().await;
+}

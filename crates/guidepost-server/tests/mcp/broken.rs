@@ -1,9 +1,11 @@
 //! Clients that are broken or hostile (F3): the server answers, goes on, and ends when the input does.
 
+use std::time::Duration;
+
 use guidepost_server::mcp::{LINE_BYTES_MAX, Options, VALUES_MAX};
 use serde_json::{Value as Json, json};
 
-use crate::support::Fixture;
+use crate::support::{BUGFIX, Fixture};
 use crate::wire::Wire;
 
 async fn still_answers(wire: &mut Wire) {
@@ -155,4 +157,88 @@ async fn a_client_that_says_nothing_or_leaves_midway_is_no_failure() {
     let mut wire = Wire::open(&fixture, Options::default());
     wire.bytes(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"meth").await;
     wire.close().await;
+}
+
+/// Nobody waits for the answer of a call that was cancelled, and no other call waits for its end.
+#[tokio::test]
+async fn a_cancelled_call_holds_up_no_other() {
+    let fixture = Fixture::sqlite();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let lock = rusqlite::Connection::open(&fixture.url).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let entries = json!([{ "kind": "note", "text": "kept" }]);
+    let call = json!({ "name": "guidepost_log", "arguments": { "run": run, "entries": entries } });
+    wire.message(&json!({ "jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": call }))
+        .await;
+    wire.notify("notifications/cancelled", json!({ "requestId": "c" })).await;
+    // What answers this has read the cancellation.
+    wire.request("ping", json!({})).await;
+    lock.execute_batch("COMMIT").unwrap();
+    let next = wire.done("guidepost_where", json!({ "run": run }));
+    let next = tokio::time::timeout(Duration::from_secs(8), next).await;
+    assert!(next.expect("the turn is free").contains("run r-1"));
+    let history = wire.done("guidepost_read", json!({ "run": run })).await;
+    assert!(history.contains("kept"), "what writes is not left half done: {history}");
+    wire.close().await;
+}
+
+#[tokio::test]
+async fn the_first_line_may_begin_with_a_mark_and_the_last_end_without_one() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::open(&fixture, Options::default());
+    let hello = json!({
+        "jsonrpc": "2.0",
+        "id": "hello",
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "wire", "version": "1" },
+        },
+    });
+    wire.bytes(format!("\u{feff}{hello}\n").as_bytes()).await;
+    assert_eq!(wire.answer().await["id"], "hello");
+    wire.notify("notifications/initialized", json!({})).await;
+    wire.bytes(b"{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}").await;
+    let rest = wire.close().await;
+    assert_eq!(rest.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), ["last"]);
+}
+
+/// Some clients fill in what they leave out.
+#[tokio::test]
+async fn an_empty_text_is_an_argument_left_out() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let start = json!({ "workflow": "bugfix", "input": { "issue": "#7" }, "key": "", "goal": "" });
+    assert!(wire.done("guidepost_start", start.clone()).await.contains("run r-1"));
+    assert!(wire.done("guidepost_start", start).await.contains("run r-2"));
+    let recorded = json!({ "workflow": "", "goal": "tidy" });
+    assert!(wire.done("guidepost_start", recorded).await.contains("run r-3 observed"));
+    let listed = wire.done("guidepost_where", json!({ "run": "" })).await;
+    assert!(listed.starts_with("3 open runs"), "{listed}");
+    let wanted = json!({ "in": "runs", "state": "", "query": "", "cursor": "" });
+    assert!(wire.done("guidepost_find", wanted).await.starts_with("3 runs"));
+    let missing = json!({ "run": "", "event": "submit", "rev": 2 });
+    let refused = wire.refused("guidepost_do", missing).await;
+    assert!(refused.contains("missing field `run`"), "{refused}");
+    wire.close().await;
+}
+
+/// Who leaves waits for nothing any more.
+#[tokio::test]
+async fn a_wait_ends_with_the_input() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let call = json!({ "name": "guidepost_wait", "arguments": { "run": run, "seconds": 50 } });
+    wire.message(&json!({ "jsonrpc": "2.0", "id": "w", "method": "tools/call", "params": call }))
+        .await;
+    let rest = tokio::time::timeout(Duration::from_secs(4), wire.close()).await;
+    let rest = rest.expect("the server ends with its input");
+    assert_eq!(rest[0]["id"], "w");
+    assert_eq!(rest[0]["error"]["message"], "the input ended before the wait");
 }

@@ -101,3 +101,48 @@ async fn b21_a_history_is_verified() {
     })
     .await;
 }
+
+const COOLING: &str = "
+name: cooling
+initial: Hot
+states:
+  Hot: { after: { 1h: Cold } }
+  Cold: { on: { heat: Hot, serve: Served } }
+  Served: { type: final }
+";
+
+/// Where only time leads on, an agent is told until when, and that nothing has to run for it.
+#[tokio::test]
+async fn a_run_that_only_time_leads_on_waits_and_says_until_when() {
+    on_every_store(async |fixture| {
+        fixture.define(COOLING).await;
+        let run = fixture.start("cooling", json!({})).await;
+        let standing = fixture.standing(&run).await;
+        assert_eq!(standing.status, Status::Waiting);
+        let told = text::standing(&standing, text::Words::Tools);
+        assert!(
+            told.contains("next: nothing before 2026-01-31T13:00:00Z, after 1h in Hot; no program has to run until then"),
+            "{told}"
+        );
+        fixture.pass("2h");
+        let standing = fixture.standing(&run).await;
+        assert_eq!((standing.status, standing.until), (Status::Running, None));
+    })
+    .await;
+}
+
+/// A time that came while the run was paused is accounted for before the answer.
+#[tokio::test]
+async fn what_came_due_while_paused_is_settled_when_it_is_resumed() {
+    on_every_store(async |fixture| {
+        fixture.define(COOLING).await;
+        let run = fixture.start("cooling", json!({})).await;
+        control(&fixture, &run, Control::Pause).await.unwrap();
+        fixture.pass("2h");
+        let resumed = control(&fixture, &run, Control::Resume).await.unwrap();
+        assert_eq!(resumed.standing.states[0].state.as_str(), "Cold");
+        let told = text::moved(&resumed, text::Words::Tools);
+        assert!(told.starts_with("ok rev 5: Hot -> Cold"), "{told}");
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use guidepost_server::ops::{FindRuns, FindWorkflows, StartRun};
 use guidepost_server::text;
 use serde_json::json;
 
-use crate::support::{BUGFIX, object, on_every_store};
+use crate::support::{BUGFIX, Fixture, object, on_every_store};
 
 #[tokio::test]
 async fn workflows_are_found_by_words_with_what_they_start_with() {
@@ -110,4 +110,26 @@ async fn what_names_nothing_is_refused_rather_than_not_found() {
         assert!(error.to_string().contains("`bogus` is no place in the list of workflows"));
     })
     .await;
+}
+
+/// However many times came at once, a list shows no run in a state that is over without saying so.
+#[tokio::test]
+async fn a_list_settles_what_is_due_and_marks_what_is_too_much_for_it() {
+    let fixture = Fixture::memory();
+    fixture
+        .define("name: t\ninitial: A\nstates: { A: { after: { 1h: B } }, B: { on: { x: A } } }")
+        .await;
+    for _ in 0..1_150 {
+        fixture.start("t", json!({})).await;
+    }
+    fixture.pass("2h");
+    let in_a = FindRuns { state: Some("A".to_owned()), limit: 2_000, ..FindRuns::default() };
+    let first = fixture.ops.find_runs(&in_a).await.unwrap();
+    assert_eq!(first.items.len(), 150);
+    assert!(first.items.iter().all(|hit| hit.is_overdue));
+    assert!(text::runs(&first, text::Words::Tools).contains(", overdue"));
+    assert_eq!(fixture.ops.find_runs(&in_a).await.unwrap().items, []);
+    let all = FindRuns { state: Some("B".to_owned()), limit: 2_000, ..FindRuns::default() };
+    let all = fixture.ops.find_runs(&all).await.unwrap();
+    assert_eq!(all.items.iter().filter(|hit| !hit.is_overdue).count(), 1_150);
 }

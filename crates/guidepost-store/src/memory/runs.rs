@@ -10,7 +10,7 @@ use guidepost_core::recorded::{Fact, FactBody, LimitReached};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 
-use super::matches::{has_words, is_state, meets};
+use super::matches::{has_words, is_state};
 use super::tasks::RunOfTask;
 use crate::chain::{self, Hash, Link, Payload};
 use crate::filter::{page, page_items, words};
@@ -393,8 +393,12 @@ impl Held {
 
     pub(super) fn evidence(&self, needs: &[(Requirement, Rev)]) -> Vec<Evidence> {
         let count = |need: &Requirement, since: Rev| {
-            let facts = self.records.iter().filter(|kept| kept.entry.rev >= since);
-            facts.filter(|kept| kept.fact().is_some_and(|fact| meets(&fact, need))).count() as u64
+            let since = self.records.iter().filter(|kept| kept.entry.rev >= since);
+            let facts = since.filter_map(|kept| match &kept.entry.body {
+                EntryBody::Fact { observed, body, .. } => Some((body, *observed)),
+                EntryBody::Record(_) => None,
+            });
+            need.count(&facts.collect::<Vec<_>>())
         };
         let needs = needs.iter();
         needs
@@ -484,17 +488,6 @@ impl Held {
     /// When the run wants attention: at its next timer, or at once if a move by SQL is to be settled.
     fn due(&self) -> Option<Timestamp> {
         if self.run.is_unsettled() { Some(Timestamp(0)) } else { self.run.due() }
-    }
-}
-
-impl Kept {
-    fn fact(&self) -> Option<Fact> {
-        match &self.entry.body {
-            EntryBody::Record(_) => None,
-            EntryBody::Fact { by, observed, body } => {
-                Some(Fact { at: None, observed: *observed, by: by.clone(), body: body.clone() })
-            }
-        }
     }
 }
 

@@ -49,6 +49,7 @@ macro_rules! conformance {
             a_restored_run_is_what_its_records_fold_to
             a_run_is_bound_only_to_what_its_workflow_has
             evidence_is_counted_from_a_rev
+            only_actions_that_are_done_are_evidence
             a_clean_history_verifies
             a_published_head_stays_in_its_history
             runs_are_listed_newest_first

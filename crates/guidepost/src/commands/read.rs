@@ -41,6 +41,6 @@ pub(crate) async fn run(args: &args::Read, door: &Door, out: &mut Output) -> Res
         cursor: args.cursor.clone(),
     };
     let reading = door.ops.read_run(&read).await?;
-    answer(out, &reading, &text::reading(&reading, Words::Commands));
+    answer(out, &reading, &text::reading_from(&reading, read.letters_read(), Words::Commands));
     Ok(Exit::Ok)
 }

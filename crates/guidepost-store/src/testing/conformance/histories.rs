@@ -2,7 +2,7 @@
 
 use guidepost_core::id::{Rev, RunNo, Seq};
 use guidepost_core::machine::{FactKind, Requirement};
-use guidepost_core::recorded::{Artifact, Decision, Fact, FactBody, Message};
+use guidepost_core::recorded::{Action, ActionEnded, Artifact, Decision, Fact, FactBody, Message};
 use guidepost_core::run::Status;
 
 use super::fixture::{Fixture, Step, action, at, done, found, lead, note};
@@ -171,6 +171,82 @@ pub async fn evidence_is_counted_from_a_rev(on: Fixture) {
         assert_eq!((&evidence.requirement, evidence.since), (need, *since));
         assert_eq!(evidence.count, *count, "{need:?} since {since}");
     }
+}
+
+/// An action proves something once it is done: not while it goes on, nor if it failed.
+pub async fn only_actions_that_are_done_are_evidence(on: Fixture) {
+    let run = on.define_and_start().await;
+    let act = |name: &str, status: Option<&str>, observed| Fact {
+        at: None,
+        observed,
+        by: "writer".to_owned(),
+        body: FactBody::Action(Action {
+            action_type: "tool_execution".to_owned(),
+            name: name.to_owned(),
+            r#ref: Some(name.to_owned()),
+            status: status.map(str::to_owned),
+            ..Action::default()
+        }),
+    };
+    let end = |name: &str, status: Option<&str>, observed| Fact {
+        at: None,
+        observed,
+        by: "writer".to_owned(),
+        body: FactBody::ActionEnded(ActionEnded {
+            r#ref: name.to_owned(),
+            status: status.map(str::to_owned),
+            ..ActionEnded::default()
+        }),
+    };
+    let facts = vec![
+        act("untold", None, true),
+        act("completed", Some("completed"), true),
+        act("failed", Some("failed"), true),
+        act("skipped", Some("skipped"), true),
+        act("running", Some("running"), true),
+        act("pending", Some("pending"), true),
+        act("retrying", Some("retrying"), true),
+        act("ended", Some("running"), true),
+        act("ended-untold", Some("pending"), true),
+        act("ended-badly", Some("running"), true),
+        act("failed-first", Some("failed"), true),
+        act("claimed-end", Some("running"), true),
+        end("ended", Some("completed"), true),
+        end("ended-untold", None, true),
+        end("ended-badly", Some("failed"), true),
+        end("failed-first", Some("completed"), true),
+        end("claimed-end", Some("completed"), false),
+    ];
+    on.record(run, facts).await;
+    let need = |name: Option<&str>, observed| Requirement {
+        kind: FactKind::Action,
+        r#type: Some("tool_execution".to_owned()),
+        name: name.map(str::to_owned),
+        min: 1,
+        observed,
+    };
+    let cases = [
+        ("untold", true, 1),
+        ("completed", true, 1),
+        ("failed", false, 0),
+        ("skipped", false, 0),
+        ("running", false, 0),
+        ("pending", false, 0),
+        ("retrying", false, 0),
+        ("ended", true, 1),
+        ("ended-untold", true, 1),
+        ("ended-badly", false, 0),
+        ("failed-first", false, 0),
+        ("claimed-end", false, 1),
+        ("claimed-end", true, 0),
+    ];
+    for (name, observed, count) in cases {
+        let needs = [(need(Some(name), observed), Rev(0))];
+        let counted = done(on.store.evidence(&on.tenant, run, &needs).await);
+        assert_eq!(counted[0].count, count, "{name}, observed: {observed}");
+    }
+    let all = [(need(None, false), Rev(0))];
+    assert_eq!(done(on.store.evidence(&on.tenant, run, &all).await)[0].count, 5);
 }
 
 /// What Guidepost wrote is in order, and its head changes with every record.
