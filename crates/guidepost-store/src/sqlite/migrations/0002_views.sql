@@ -122,3 +122,8 @@ JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
 JOIN workflow_state AS cs ON cs.state_id = a.current_state_id
 WHERE NOT EXISTS (SELECT 1 FROM legal_move AS m WHERE m.agent_id = a.agent_id)
 ORDER BY 1, 4, 6;
+
+-- What may be a name? Nothing stands here; a row that is inserted is held against the rules of its kind, so that they are
+-- written once.
+CREATE VIEW name_rule AS
+SELECT NULL AS kind, NULL AS name WHERE 0;
