@@ -5,6 +5,7 @@
 
 mod file;
 mod random;
+mod settled;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::name::NameOf;
@@ -1283,6 +1284,7 @@ fn nobody_passes_for_a_definition() {
             ),
             ("INSERT INTO workflow (name, is_defining) VALUES ('zz', 1)", define),
             ("INSERT INTO workflow (name, origin) VALUES ('zz', 'built_in')", define),
+            ("INSERT INTO workflow (name) VALUES ('observed')", "belongs to the built-in workflow"),
             ("UPDATE workflow SET origin = 'built_in'", "keeps its workflow_id"),
             ("UPDATE workflow_state SET lineage = '[1,2]'", "only a definition"),
             ("UPDATE workflow_state SET parent_state_id = 1", "only a definition"),

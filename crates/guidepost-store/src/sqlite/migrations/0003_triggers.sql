@@ -62,6 +62,22 @@ BEGIN
     SELECT RAISE(ABORT, 'timers are due; any guidepost command on the run, such as `guidepost where`, settles them');
 END;
 
+-- Refuses a move on top of one that is not settled yet, where the machine may have gone on by itself in between: by an
+-- eventless transition, or by one that waits for states inside to end.
+CREATE TRIGGER agent_move_unsettled_refuse
+BEFORE UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN OLD.status IN ('running', 'waiting') AND OLD.unsealed > 0 AND OLD.due_at = 0
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id
+         OR EXISTS (SELECT 1 FROM legal_move AS m
+                    WHERE m.agent_id = OLD.agent_id AND m.from_state_id = NEW.current_state_id
+                        AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated))
+    AND EXISTS (SELECT 1 FROM workflow_transition AS t
+                WHERE t.workflow_id = OLD.workflow_id AND t.version = coalesce(OLD.version, 0)
+                    AND (t.kind = 'always' OR t.kind = 'done' AND substr(t.name, 1, 18) = 'xstate.done.state.'))
+BEGIN
+    SELECT RAISE(ABORT, 'the last move is not settled yet, and may lead on; any guidepost command on the run, such as `guidepost where`, settles it');
+END;
+
 -- Records a move. The next Guidepost process seals and settles it. Naming the state a run is in is a move only if a
 -- transition leads from that state to itself.
 CREATE TRIGGER agent_move_record
@@ -641,6 +657,7 @@ BEGIN
             WHEN trim(NEW.name, char(32, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8239, 8287, 12288))
                 <> CAST(NEW.name AS TEXT)
             THEN 'is no name: it begins or ends with a space'
+            WHEN NEW.kind = 'workflow' AND NEW.name = 'observed' THEN 'belongs to the built-in workflow'
             WHEN NEW.kind = 'workflow' AND instr(NEW.name, '@') > 0 THEN 'contains `@`, which a version follows'
             WHEN NEW.kind IN ('workflow', 'agent') AND (
                 ltrim(substr(NEW.name, 1, 1), '+') || substr(NEW.name, 2) NOT GLOB '*[^0-9]*' AND NEW.name <> '+'
