@@ -1380,6 +1380,35 @@ fn nothing_is_taken_from_another_workflow() {
     });
 }
 
+/// What would be written to a file that was deleted or replaced would be lost, and what is read from it is not what others see.
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_deleted_or_replaced_is_noticed() {
+    for is_replaced in [false, true] {
+        let file = File::open();
+        file.lead();
+        for suffix in ["", "-wal", "-shm"] {
+            std::fs::remove_file(format!("{}{suffix}", file.url())).unwrap();
+        }
+        if is_replaced {
+            drop(guidepost_store::open(file.url()).unwrap());
+        }
+        let (written, read) = file.with_store(async |store, tenant| {
+            let read = store.load(tenant, &RunRef::No(RunNo(17))).await.map(drop);
+            (store.define(tenant, nested()).await.map(drop), read)
+        });
+        for outcome in [written, read] {
+            match outcome {
+                Err(StoreError::Unavailable { what, .. }) => {
+                    assert!(what.contains("deleted or replaced"), "{what}");
+                }
+                other => panic!("expected a refusal, got {other:?}"),
+            }
+        }
+        assert_eq!(std::path::Path::new(file.url()).exists(), is_replaced, "none is made anew");
+    }
+}
+
 /// What a move left or entered stays until the move is settled.
 #[test]
 fn states_of_an_unsettled_move_are_not_deleted() {
