@@ -14,6 +14,7 @@ pub mod input;
 pub mod kernel;
 pub mod limits;
 pub mod machine;
+pub mod name;
 pub mod record;
 pub mod recorded;
 pub mod run;

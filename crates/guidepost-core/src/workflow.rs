@@ -31,8 +31,9 @@ pub use self::schema::json_schema;
 use self::tree::{Parsed, Tree};
 pub use self::xstate::to_xstate;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::limits::{DEFINITION_BYTES_MAX, DEFINITION_MARKS_MAX, NAME_BYTES_MAX};
+use crate::limits::{DEFINITION_BYTES_MAX, DEFINITION_MARKS_MAX};
 use crate::machine::Machine;
+use crate::name::NameOf;
 
 /// What reading a definition gave.
 #[derive(Debug)]
@@ -228,14 +229,23 @@ fn workflow_name(root: &Tree, dialect: Dialect, file: &str, problems: &mut Probl
     let key = if dialect == Dialect::XState { "id" } else { "name" };
     let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let stem = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("workflow");
-    let Some(given) = root.get(key) else { return stem.to_owned() };
-    match given.as_text() {
-        Some(name) if !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX => name.to_owned(),
-        Some(_) | None => {
-            let message =
-                format!("the `{key}` of a workflow is a text of 1 to {NAME_BYTES_MAX} bytes");
-            problems.error(code::NAME, given.at, message);
-            stem.to_owned()
-        }
+    let (name, at) = match root.get(key) {
+        None => (stem, root.at),
+        Some(given) => match given.as_text() {
+            Some(name) => (name, given.at),
+            None => {
+                problems.error(
+                    code::NAME,
+                    given.at,
+                    format!("the `{key}` of a workflow is a text"),
+                );
+                return stem.to_owned();
+            }
+        },
+    };
+    if let Err(wrong) = NameOf::Workflow.check(name) {
+        let hint = format!("give the workflow another `{key}`");
+        problems.add(Diagnostic::error(code::NAME, at, wrong.to_string()).with_hint(hint));
     }
+    name.to_owned()
 }

@@ -2,6 +2,7 @@
 
 use guidepost_core::machine::Machine;
 use guidepost_core::machine::expr::{Expr, Template};
+use guidepost_core::name::NameOf;
 use guidepost_core::workflow::{compile, print, to_mermaid, to_xstate};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -131,8 +132,7 @@ fn state(states: usize) -> impl Strategy<Value = Json> {
     (events, after, wording, value(), work, proptest::collection::vec(text(), 0..3), any::<bool>())
         .prop_map(|(events, after, (guideline, description), meta, work, tags, nested)| {
             let mut keys = Map::new();
-            let is_name =
-                |name: &str| !name.trim().is_empty() && !name.contains(['*', '\n', '\t', '\u{7f}']);
+            let is_name = |name: &str| !name.contains('*') && NameOf::Event.check(name).is_ok();
             let events = events.into_iter().filter(|(name, _)| is_name(name));
             let events: Map<_, _> = events.map(|(name, all)| (name, json!(all))).collect();
             keys.insert("on".to_owned(), Json::Object(events));

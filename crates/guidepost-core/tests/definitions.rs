@@ -457,10 +457,10 @@ states:
             error[GP0103] 10:111: a requirement has no key `nam`
               hint: did you mean `name`?
             error[GP0109] 11:3: the state name `a.b` contains a dot, which separates the states of a path
-            error[GP0109] 12:3: the state name `` is empty
+            error[GP0109] 12:3: the state name `` is no name: a name has 1 to 200 bytes
             error[GP0124] 13:3: a compound or parallel state needs inner states
             error[GP0116] 14:8: `agent` belongs to a state without inner states
-            error[GP0109] 15:14: `*` stands alone or at the end, after a dot, not as in `*.x`
+            error[GP0109] 15:14: the transition name `*.x` has a `*` elsewhere than alone or at the end, after a dot
         "#]],
     );
 }

@@ -242,7 +242,7 @@ fn rows_can_be_many_or_nonsense() {
         }],
     };
     let codes: Vec<&str> = compile_open(&nonsense).diagnostics.iter().map(|d| d.code).collect();
-    assert_eq!(codes, ["GP0105", "GP0102", "GP0109"]);
+    assert_eq!(codes, ["GP0109", "GP0105", "GP0102", "GP0109"]);
     let empty = OpenWorkflow { name: "e".to_owned(), states: Vec::new(), transitions: Vec::new() };
     assert!(compile_open(&empty).machine.is_none());
 }

@@ -14,6 +14,7 @@ mod payload;
 mod read;
 mod readers;
 mod row;
+mod same_file;
 mod schema;
 mod tasks;
 mod threads;

@@ -241,13 +241,15 @@ impl Entering {
         entering
     }
 
-    /// A state with everything around it, and what it leads to.
+    /// A state with everything around it, and what it leads to. A history state stands for what it leads to when there is
+    /// nothing to remember: who is placed has not been there.
     pub(super) fn placed(machine: &Machine, target: StateIx) -> Self {
         let nothing = Ordered::default();
         let memory = Memory::new(&nothing);
         let mut entering = Self::default();
-        entering.states.insert(target);
-        entering.by_default.insert(target);
+        if !is_history(machine.state(target)) {
+            entering.add_by_default(target);
+        }
         entering.add_inner(machine, target, &memory);
         entering.add_outer(machine, target, None, &memory);
         entering

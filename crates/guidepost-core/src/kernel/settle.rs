@@ -2,14 +2,17 @@
 //!
 //! A trigger checks that a move is legal and notes it as [`Placed`]; leaving and entering states, eventless transitions,
 //! timers and work are done here, by the next process that touches the run.
+//!
+//! A run that was put into the workflow gets the defaults of its attributes here. SQL cannot tell what [`start`](super::start)
+//! would have refused; such a run is paused where it stands, with the reason.
 
-use crate::id::StateId;
+use crate::id::{AttributeName, StateId};
 use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::select::Candidate;
 use crate::kernel::{Decision, Rejected};
 use crate::machine::{Machine, Trigger};
-use crate::record::Placed;
-use crate::run::Run;
+use crate::record::{Paused, Placed, Record};
+use crate::run::{PauseReason, Run};
 use crate::time::Timestamp;
 
 pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Decision, Rejected> {
@@ -22,6 +25,11 @@ pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Deci
     // A run that was put into another workflow may be in states this machine does not have, and so may its first moves.
     let mut step =
         Macrostep::new(machine, run, at).unwrap_or_else(|_| Macrostep::outside(machine, run, at));
+    let is_new = run.placed.iter().any(|placed| placed.workflow.is_some());
+    if is_new {
+        add_defaults(machine, &mut step);
+    }
+    let refused = if is_new { refusal(machine, &step) } else { None };
     let mut left: Vec<StateId> = run.active.keys().cloned().collect();
     for placed in &run.placed {
         match (machine.find(placed.to.as_str()), move_of(machine, placed)) {
@@ -35,7 +43,39 @@ pub(super) fn decide(machine: &Machine, run: &Run, at: Timestamp) -> Result<Deci
         left = step.active_ids();
     }
     step.settle_down();
-    step.finish(Livelock::Pause)
+    let mut decision = step.finish(Livelock::Pause)?;
+    let goes_on = matches!(decision.records.last(), Some(Record::Transitioned(_)));
+    if let Some(detail) = refused.filter(|_| goes_on) {
+        let paused = Paused { reason: PauseReason::Stuck, detail, by: String::new(), at };
+        decision.records.push(paused.into());
+    }
+    Ok(decision)
+}
+
+/// Gives a run the defaults of the attributes it does not have.
+fn add_defaults(machine: &Machine, step: &mut Macrostep<'_>) {
+    for (name, attribute) in &machine.attributes {
+        if let (None, Some(default)) = (step.data.get(name.as_str()), &attribute.default) {
+            step.set(name, default);
+        }
+    }
+}
+
+/// Why the run could not have been started as it is; `None` if it could.
+fn refusal(machine: &Machine, step: &Macrostep<'_>) -> Option<String> {
+    let unbound = machine.unbound();
+    if !unbound.is_empty() {
+        return Some(format!("the workflow names what is defined nowhere: {}", unbound.join(", ")));
+    }
+    let is_missing = |name: &AttributeName| step.data.get(name.as_str()).is_none();
+    let missing = machine.attributes.iter().filter(|(name, it)| it.required && is_missing(name));
+    let missing: Vec<_> = missing.map(|(name, _)| format!("`{name}`")).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "it was put into the workflow without what that requires: {}; a start takes values for it",
+            missing.join(", ")
+        )
+    })
 }
 
 /// The transition a statement took.

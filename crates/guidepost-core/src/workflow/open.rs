@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::problems::{Problems, code};
 use super::tree::{Entry, Kind, Tree};
 use crate::diagnostic::Position;
+use crate::name::NameOf;
 
 /// A workflow written as rows, by SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,9 @@ const NOWHERE: Position = Position { line: 0, column: 0 };
 impl OpenWorkflow {
     /// What is wrong with the rows as rows.
     pub(super) fn check(&self, problems: &mut Problems) {
+        if let Err(wrong) = NameOf::Workflow.check(&self.name) {
+            problems.error(code::NAME, NOWHERE, wrong.to_string());
+        }
         let mut names = BTreeSet::new();
         for state in &self.states {
             if !names.insert(state.name.as_str()) {

@@ -1,10 +1,11 @@
 //! Starting a run.
 
-use guidepost_core::id::{RunNo, RunRef};
+use guidepost_core::id::RunNo;
 use guidepost_core::input::{By, Input, Start};
 use guidepost_core::kernel::{self, Decision, Refused};
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
+use guidepost_core::name::NameOf;
 use guidepost_core::run::{Driver, PauseReason, Run};
 use guidepost_core::time::Timestamp;
 use guidepost_engine::plan;
@@ -95,12 +96,11 @@ impl Ops {
             }
         })?;
         let batch = plan::batch(&workflow.machine, &none, decision, run, None, now, |_| None);
-        let own_name = Some(request.caller.clone()).filter(|name| !name.is_empty());
         let new = NewRun {
             id: self.world.new_run_id(),
             workflow: workflow.machine.name.clone(),
             version: workflow.version,
-            agent: request.agent.clone().or(own_name),
+            agent: agent_of(request).map(str::to_owned),
             goal: request.goal.clone(),
             driver: request.driver,
             parent: request.parent,
@@ -161,20 +161,22 @@ fn check(request: &StartRun) -> Result<(), OpError> {
     bounds::check_text("the goal", request.goal.as_deref(), TEXT_BYTES_MAX)?;
     bounds::check_text("the key", request.key.as_deref(), NAME_BYTES_MAX)?;
     bounds::check_text("the agent's name", request.agent.as_deref(), NAME_BYTES_MAX)?;
-    if let Some(agent) = &request.agent {
+    if let Some(agent) = agent_of(request) {
         check_agent(agent)?;
     }
     bounds::check_text("the session's name", request.session.as_deref(), NAME_BYTES_MAX)?;
     bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)
 }
 
-/// Refuses an agent's name that would be read as a run's number or id, or that names nobody.
+/// The agent's name: what it is given, else the caller's.
+fn agent_of(request: &StartRun) -> Option<&str> {
+    let own_name = Some(request.caller.as_str()).filter(|name| !name.is_empty());
+    request.agent.as_deref().or(own_name)
+}
+
 fn check_agent(name: &str) -> Result<(), OpError> {
-    if !name.trim().is_empty() && matches!(RunRef::from(name), RunRef::Agent(_)) {
-        return Ok(());
-    }
-    Err(OpError::BadArgument {
-        what: format!("`{name}` cannot be an agent's name: commands would take it for a run's id"),
+    NameOf::Agent.check(name).map_err(|wrong| OpError::BadArgument {
+        what: wrong.to_string(),
         hint: Some("use a name with a letter in front, such as `writer-1`".to_owned()),
     })
 }

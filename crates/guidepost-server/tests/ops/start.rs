@@ -115,7 +115,7 @@ async fn an_agents_name_finds_its_run_also_when_it_is_over_and_is_no_runs_id() {
             caller: "tester".to_owned(),
             ..StartRun::default()
         };
-        for name in ["", " ", "7", "r-2", "01890a5d-ac96-774b-bcce-b302099a8057"] {
+        for name in ["", " ", "a\tb", "7", "r-2", "01890a5d-ac96-774b-bcce-b302099a8057"] {
             let error = fixture.ops.start_run(&start(name)).await.unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{name}");
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::same_file::SameFile;
 use super::{Location, schema};
 use crate::StoreError;
 
@@ -15,13 +16,14 @@ const IDLE_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Readers {
     location: Location,
+    file: SameFile,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// None is opened before it is needed.
     pub(super) fn new(location: Location) -> Self {
-        Self { location, idle: Mutex::new(Vec::new()) }
+        Self { file: SameFile::of(&location), location, idle: Mutex::new(Vec::new()) }
     }
 
     /// Reads, off the caller's thread, all of it as of one moment.
@@ -42,6 +44,9 @@ impl Readers {
     }
 
     fn read_now<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        if !self.file.is_at(&self.location) {
+            return Err(SameFile::gone(&self.location).into());
+        }
         let mut connection = match self.take() {
             Some(connection) => connection,
             None => self.connect()?,

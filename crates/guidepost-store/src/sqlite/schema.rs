@@ -34,6 +34,8 @@ pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
     create_private(location)?;
     let failed = |error| tell(error, location, "opening the file failed");
     let mut connection = connect(location).map_err(failed)?;
+    // Another program's file is left as it is, journal and all.
+    expect_ours(&connection, location)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     migrate(&mut connection, location)?;
     // Triggers are for writes by hand. They would let ours pass, at twice the price of a step.
@@ -85,14 +87,12 @@ fn create_private(location: &Location) -> Result<(), StoreError> {
 fn migrate(connection: &mut Connection, location: &Location) -> Result<(), StoreError> {
     let failed = |error| tell(error, location, "bringing the schema up to date failed");
     if version(connection).map_err(failed)? == KNOWN {
-        return expect_ours(connection, location);
+        return Ok(());
     }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let made = version(&transaction).map_err(failed)?;
-    if made > 0 {
-        expect_ours(&transaction, location)?;
-    }
+    expect_ours(&transaction, location)?;
     let missing = MIGRATIONS.get(made as usize..).ok_or_else(|| StoreError::NewerSchema {
         url: location.url(),
         found: made,
@@ -105,9 +105,7 @@ fn migrate(connection: &mut Connection, location: &Location) -> Result<(), Store
 /// Makes the migrations that are missing. A file that has the bare tables of the agent-state schema, made by hand, is
 /// adopted with its rows.
 fn make(transaction: &Transaction<'_>, missing: &[&str], is_new: bool) -> rusqlite::Result<()> {
-    let is_bare: bool =
-        transaction.query_row(include_str!("adoption/is_bare.sql"), [], |row| row.get(0))?;
-    let adopts = is_new && is_bare;
+    let adopts = is_new && is_bare(transaction)?;
     if adopts {
         transaction.execute_batch(include_str!("adoption/set_aside.sql"))?;
     }
@@ -125,12 +123,28 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Refuses a file that another program numbers the versions of.
+/// Whether the file has the bare tables of the agent-state schema.
+fn is_bare(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(include_str!("adoption/is_bare.sql"), [], |row| row.get(0))
+}
+
+/// Whether nobody has put anything into the file.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// Refuses a file of another program: one that it marked or numbers the versions of, or that has tables that are not adopted.
 fn expect_ours(connection: &Connection, location: &Location) -> Result<(), StoreError> {
     let failed = |error| tell(error, location, "reading the file failed");
     let id: i64 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
     if id == APPLICATION_ID {
+        return Ok(());
+    }
+    let is_free = id == 0
+        && version(connection).map_err(failed)? == 0
+        && (is_empty(connection).map_err(failed)? || is_bare(connection).map_err(failed)?);
+    if is_free {
         return Ok(());
     }
     Err(StoreError::BadUrl {
@@ -271,9 +285,29 @@ mod tests {
         let location = Location::new(directory.path().join("other.db"));
         Connection::open(&location.path).unwrap().pragma_update(None, "user_version", 1).unwrap();
         assert!(matches!(open(&location), Err(StoreError::BadUrl { .. })));
+        for theirs in ["CREATE TABLE notes (text)", "PRAGMA application_id = 7"] {
+            std::fs::remove_file(&location.path).unwrap();
+            Connection::open(&location.path).unwrap().execute_batch(theirs).unwrap();
+            let before = std::fs::read(&location.path).unwrap();
+            assert!(matches!(open(&location), Err(StoreError::BadUrl { .. })), "{theirs}");
+            assert_eq!(std::fs::read(&location.path).unwrap(), before, "{theirs}: left as it was");
+        }
         std::fs::write(&location.path, "no database, but long enough to be looked at ".repeat(99))
             .unwrap();
         assert!(matches!(open(&location), Err(StoreError::BadUrl { .. })));
+    }
+
+    #[test]
+    fn bare_tables_beside_others_are_adopted() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let theirs = Connection::open(&location.path).unwrap();
+        let bare = include_str!("../../tests/sql_interface/agent_state_schema.sql");
+        theirs.execute_batch(bare).unwrap();
+        theirs.execute_batch("CREATE TABLE notes (text)").unwrap();
+        drop(theirs);
+        let connection = open(&location).unwrap();
+        connection.execute_batch("INSERT INTO notes VALUES ('kept')").unwrap();
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::task::block_in_place;
 
 use super::Location;
 use super::fault::{Fault, tell};
+use super::same_file::SameFile;
 use crate::StoreError;
 
 /// How many jobs share one transaction at most: enough that the cost of a sync vanishes, few enough that nobody waits long.
@@ -62,6 +63,7 @@ impl Writer {
         let callers = Arc::new(AtomicUsize::new(0));
         let desk = Arc::new(Mutex::new(Desk {
             connection,
+            file: SameFile::of(&location),
             location: location.clone(),
             is_read_only: Arc::clone(&is_read_only),
             callers: Arc::clone(&callers),
@@ -196,6 +198,7 @@ fn work(desk: &Mutex<Desk>, queue: &mpsc::Receiver<Box<dyn Job>>) {
 #[derive(Debug)]
 struct Desk {
     connection: Connection,
+    file: SameFile,
     location: Location,
     is_read_only: Arc<AtomicBool>,
     /// How many callers wait now.
@@ -252,6 +255,10 @@ impl Desk {
     ) -> Result<(), Vec<Box<dyn Job>>> {
         if self.is_read_only.load(Ordering::Acquire) {
             self.refuse(group, || StoreError::ReadOnly { url: self.location.url() });
+            return Ok(());
+        }
+        if !self.file.is_at(&self.location) {
+            self.refuse(group, || SameFile::gone(&self.location));
             return Ok(());
         }
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {

@@ -48,12 +48,17 @@ impl File {
         file
     }
 
+    /// A new store's file, which a store has open.
+    pub(crate) fn open() -> Self {
+        let mut file = Self::bare();
+        file.store = Some(guidepost_store::open(&file.url).unwrap());
+        file
+    }
+
     /// Tries something on a file that nobody has open, and on one that a store has open.
     pub(crate) fn each(test: impl Fn(&Self)) {
         test(&Self::new());
-        let mut open = Self::bare();
-        open.store = Some(guidepost_store::open(&open.url).unwrap());
-        test(&open);
+        test(&Self::open());
     }
 
     /// The URL that opens it.

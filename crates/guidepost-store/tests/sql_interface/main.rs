@@ -5,15 +5,17 @@
 
 mod file;
 mod random;
+mod settled;
 
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, StateId, Tenant};
 use guidepost_core::machine::Limits;
+use guidepost_core::name::NameOf;
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::recorded::{Fact, FactBody, Note};
 use guidepost_core::run::{Driver, Status};
 use guidepost_core::simulator::Simulator;
 use guidepost_core::time::Timestamp;
-use guidepost_core::workflow::compile;
+use guidepost_core::workflow::{OpenState, OpenTransition, OpenWorkflow, compile, compile_open};
 use guidepost_store::{
     Batch, HistoryPage, NewVersion, Source, StateRow, StoreError, TransitionRow, Wanted,
     WorkflowBody,
@@ -561,6 +563,26 @@ fn a_bare_file_that_contradicts_itself_is_left_as_it_is() {
     assert_eq!(file.shell("SELECT count(*) FROM agent_next_actions WHERE agent_id = 17"), "1");
 }
 
+/// A bare file may have names that definitions refuse; it is left as it is, and the first is told.
+#[test]
+fn a_bare_file_with_names_that_are_none_is_left_as_it_is() {
+    let file = File::bare();
+    file.shell(include_str!("agent_state_schema.sql"));
+    file.shell(LEAD);
+    file.shell("UPDATE workflow_state SET name = 'v1.0 review' WHERE state_id = 3");
+    let before = file.shell(".dump");
+    match guidepost_store::open(file.url()) {
+        Err(StoreError::Refused { what, .. }) => assert_eq!(
+            what,
+            "the state name `v1.0 review` contains a dot, which separates the states of a path"
+        ),
+        other => panic!("expected a refusal, got {:?}", other.err()),
+    }
+    assert_eq!(file.shell(".dump"), before);
+    file.shell("UPDATE workflow_state SET name = 'v1 review' WHERE state_id = 3");
+    assert!(guidepost_store::open(file.url()).is_ok());
+}
+
 /// A bare file that has more than the document says is left as it is: adopting it would lose that.
 #[test]
 fn a_bare_file_with_additions_is_left_as_it_is() {
@@ -1019,12 +1041,133 @@ fn texts_are_text_and_names_are_legible() {
                 format!("UPDATE workflow_transition SET name = {name} WHERE transition_id = 1"),
                 format!("UPDATE agent_instance SET agent_name = {name} WHERE agent_id = 17"),
             ] {
-                file.refused(&statement, "a name has 1 to 200 bytes");
+                file.refused(&statement, "this is no name");
             }
         }
         file.shell("UPDATE agent_instance SET agent_name = 'Zoë 2' WHERE agent_id = 17");
-        file.shell("UPDATE agent_instance SET agent_name = 5, goal = NULL WHERE agent_id = 18");
-        assert_eq!(file.shell("SELECT agent_name FROM agent_instance"), "Zoë 2\n5");
+        file.shell("UPDATE agent_instance SET agent_name = 5.5, goal = NULL WHERE agent_id = 18");
+        assert_eq!(file.shell("SELECT agent_name FROM agent_instance"), "Zoë 2\n5.5");
+    });
+}
+
+/// What SQL takes for a name definitions take too, and nothing else: else one row would disable a whole workflow.
+#[test]
+fn names_follow_the_rules_of_definitions() {
+    let long = "é".repeat(101);
+    let names = [
+        "",
+        " ",
+        " lead",
+        "lead ",
+        "\u{3000}x",
+        "x\u{85}",
+        "x\u{2029}y",
+        "a\tb",
+        "a\0b",
+        "Zoë's lead",
+        "v1.0 review",
+        ".",
+        "#1",
+        "a#1",
+        "a*",
+        "*",
+        "**",
+        "*.a",
+        ".*",
+        "order.*",
+        "order.*.*",
+        "a.b",
+        "xstate.x",
+        "xstate.*",
+        "xstate",
+        "bug@2",
+        "7",
+        "+7",
+        "+",
+        "-7",
+        "007",
+        "7a",
+        "r-1",
+        "R-1O",
+        "r-u",
+        "r-unit",
+        "r-",
+        "r-12345678901234",
+        "r-é",
+        "01890a5d-ac96-774b-bcce-b302099a8057",
+        "01890a5dac96774bbcceb302099a8057",
+        "{01890a5d-ac96-774b-bcce-b302099a8057}",
+        "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057",
+        "01890a5d-ac96-774b-bcce-b302099a805",
+        &long[..200],
+        &long,
+    ];
+    let workflow = |name: &str, state: &str, transition: &str| OpenWorkflow {
+        name: name.to_owned(),
+        states: vec![
+            OpenState { name: state.to_owned(), guideline: None },
+            OpenState { name: "end".to_owned(), guideline: None },
+        ],
+        transitions: vec![OpenTransition {
+            name: transition.to_owned(),
+            from: state.to_owned(),
+            to: "end".to_owned(),
+            description: None,
+        }],
+    };
+    File::each(|file| {
+        file.lead();
+        let answer = file.python(&format!(
+            r#"
+import json
+def error_of(statement, name):
+    try:
+        cur.execute(statement, (name,))
+        return None
+    except sqlite3.Error as error:
+        return str(error)
+    finally:
+        db.rollback()
+statements = [
+    "INSERT INTO workflow (name) VALUES (?)",
+    "INSERT INTO workflow_state (workflow_id, name) VALUES (1, ?)",
+    "INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id) VALUES (1, ?, 1, 2)",
+    "UPDATE workflow_transition SET name = ? WHERE transition_id = 1",
+    "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id) VALUES (1, ?, 1)",
+    "UPDATE agent_instance SET agent_name = ? WHERE agent_id = 17",
+]
+print(json.dumps([[error_of(one, name) for one in statements] for name in json.loads(r"""{}""")]))
+"#,
+            serde_json::to_string(&names[..]).unwrap()
+        ));
+        let answers: Vec<Vec<Option<String>>> = serde_json::from_str(&answer).unwrap();
+        for (name, answers) in names.iter().zip(answers) {
+            let kinds = [
+                (NameOf::Workflow, Some(workflow(name, "begin", "go"))),
+                (NameOf::State, Some(workflow("w", name, "go"))),
+                (NameOf::Transition, Some(workflow("w", "begin", name))),
+                (NameOf::Transition, None),
+                (NameOf::Agent, None),
+                (NameOf::Agent, None),
+            ];
+            for ((kind, open), refusal) in kinds.into_iter().zip(answers) {
+                if let Some(open) = open {
+                    let is_read = compile_open(&open).machine.is_some();
+                    assert_eq!(is_read, refusal.is_none(), "{kind} {name:?}: {refusal:?}");
+                }
+                let wrong = match kind.check(name) {
+                    Ok(()) if kind == NameOf::Transition && name.starts_with("xstate.") => {
+                        Some("what happens inside the machine".to_owned())
+                    }
+                    checked => checked.err().map(|wrong| wrong.rule.to_string()),
+                };
+                match (&wrong, &refusal) {
+                    (None, None) => {}
+                    (Some(wrong), Some(refusal)) if refusal.contains(wrong) => {}
+                    _ => panic!("{kind} {name:?}: {wrong:?} against {refusal:?}"),
+                }
+            }
+        }
     });
 }
 
@@ -1150,6 +1293,7 @@ fn nobody_passes_for_a_definition() {
             ),
             ("INSERT INTO workflow (name, is_defining) VALUES ('zz', 1)", define),
             ("INSERT INTO workflow (name, origin) VALUES ('zz', 'built_in')", define),
+            ("INSERT INTO workflow (name) VALUES ('observed')", "belongs to the built-in workflow"),
             ("UPDATE workflow SET origin = 'built_in'", "keeps its workflow_id"),
             ("UPDATE workflow_state SET lineage = '[1,2]'", "only a definition"),
             ("UPDATE workflow_state SET parent_state_id = 1", "only a definition"),
@@ -1243,6 +1387,35 @@ fn nothing_is_taken_from_another_workflow() {
             4
         );
     });
+}
+
+/// What would be written to a file that was deleted or replaced would be lost, and what is read from it is not what others see.
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_deleted_or_replaced_is_noticed() {
+    for is_replaced in [false, true] {
+        let file = File::open();
+        file.lead();
+        for suffix in ["", "-wal", "-shm"] {
+            std::fs::remove_file(format!("{}{suffix}", file.url())).unwrap();
+        }
+        if is_replaced {
+            drop(guidepost_store::open(file.url()).unwrap());
+        }
+        let (written, read) = file.with_store(async |store, tenant| {
+            let read = store.load(tenant, &RunRef::No(RunNo(17))).await.map(drop);
+            (store.define(tenant, nested()).await.map(drop), read)
+        });
+        for outcome in [written, read] {
+            match outcome {
+                Err(StoreError::Unavailable { what, .. }) => {
+                    assert!(what.contains("deleted or replaced"), "{what}");
+                }
+                other => panic!("expected a refusal, got {other:?}"),
+            }
+        }
+        assert_eq!(std::path::Path::new(file.url()).exists(), is_replaced, "none is made anew");
+    }
 }
 
 /// What a move left or entered stays until the move is settled.

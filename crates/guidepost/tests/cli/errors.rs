@@ -88,7 +88,7 @@ fn what_agents_say_cannot_steer_the_terminal() {
     let talk = Conversation::new();
     talk.file("guidepost.db", "");
     let goal = "\u{1b}[2J\u{1b}]0;x\u{7}hello\r\u{202e}";
-    let started = talk.run(&["start", "--goal", goal, "--as", "a\u{1b}b"]);
+    let started = talk.run(&["start", "--goal", goal, "--as", "a\u{202e}b"]);
     assert_eq!(started.exit, 0, "{}", started.stderr);
     for words in [&["where"][..], &["where", "r-1"], &["ls"], &["history", "r-1"], &["show", "r-1"]]
     {

@@ -8,6 +8,7 @@ use super::value::{Sight, span_of};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::{AttributeName, EventName};
 use crate::machine::{Action, Computed, Delay, Named, Send};
+use crate::name::NameOf;
 
 /// The actions that exist by themselves.
 const BUILT_IN: [&str; 6] = ["assign", "append", "raise", "send", "cancel", "log"];
@@ -198,7 +199,7 @@ impl<'t> Reader<'t, '_> {
 
     fn sent_event(&mut self, tree: &'t Tree) -> Option<EventName> {
         let name = self.text(tree, "event")?;
-        self.check_event_name(name, tree.at).then(|| EventName::from(name))
+        self.is_name(NameOf::Event, name, tree.at).then(|| EventName::from(name))
     }
 
     /// A span, a number of milliseconds, the name of a delay, or an expression.

@@ -6,11 +6,12 @@ use serde_json::{Map, Value as Json, json};
 use super::super::problems::code;
 use super::super::tree::{Entry, Kind, Tree};
 use super::{Reader, keys};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Position};
 use crate::id::{AttributeName, EventName};
-use crate::limits::{CHECKPOINTS_MAX, NAME_BYTES_MAX};
+use crate::limits::CHECKPOINTS_MAX;
 use crate::machine::schema::Schema;
 use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Scripted};
+use crate::name::NameOf;
 
 /// The types a value may have.
 const TYPES: [&str; 8] =
@@ -46,7 +47,7 @@ impl<'t> Reader<'t, '_> {
     pub(super) fn attributes(&mut self) -> IndexMap<AttributeName, Attribute> {
         let mut attributes = IndexMap::new();
         for entry in self.section("attributes") {
-            if !self.is_name(entry, "attribute") {
+            if !self.is_name(NameOf::Attribute, &entry.key, entry.at) {
                 continue;
             }
             let Some(typed) = self.typed(entry) else { continue };
@@ -71,6 +72,9 @@ impl<'t> Reader<'t, '_> {
             attributes.insert(AttributeName::from(&*entry.key), attribute);
         }
         for entry in self.section("context") {
+            if !self.is_name(NameOf::Attribute, &entry.key, entry.at) {
+                continue;
+            }
             self.known.insert(entry.key.to_string());
             attributes
                 .entry(AttributeName::from(&*entry.key))
@@ -83,7 +87,7 @@ impl<'t> Reader<'t, '_> {
     pub(super) fn events(&mut self) -> IndexMap<EventName, EventType> {
         let mut events = IndexMap::new();
         for entry in self.section("events") {
-            if !self.is_name(entry, "event") {
+            if !self.is_name(NameOf::Event, &entry.key, entry.at) {
                 continue;
             }
             let fields = self.fields(&entry.value, "event");
@@ -136,7 +140,7 @@ impl<'t> Reader<'t, '_> {
     pub(super) fn agents(&mut self) -> IndexMap<String, Agent> {
         let mut agents = IndexMap::new();
         for entry in self.section("agents") {
-            if !self.is_name(entry, "an agent") {
+            if !self.is_name(NameOf::Agent, &entry.key, entry.at) {
                 continue;
             }
             if let Some(agent) = self.agent(&entry.key, &entry.value) {
@@ -240,13 +244,12 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    fn is_name(&mut self, entry: &Entry, what: &str) -> bool {
-        let is_name = !entry.key.trim().is_empty() && entry.key.len() <= NAME_BYTES_MAX;
-        if !is_name {
-            let message = format!("the name of an {what} has 1 to {NAME_BYTES_MAX} bytes");
-            self.error(code::NAME, entry.at, message);
+    pub(super) fn is_name(&mut self, named: NameOf, name: &str, at: Position) -> bool {
+        let checked = named.check(name);
+        if let Err(wrong) = &checked {
+            self.error(code::NAME, at, wrong.to_string());
         }
-        is_name
+        checked.is_ok()
     }
 
     fn schema(&mut self, source: Json, tree: &Tree) -> Option<Schema> {

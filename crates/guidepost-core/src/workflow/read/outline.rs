@@ -6,8 +6,9 @@ use super::super::problems::{Problems, code};
 use super::super::tree::{Entry, Tree};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::StateId;
-use crate::limits::{NAME_BYTES_MAX, STATES_MAX};
+use crate::limits::STATES_MAX;
 use crate::machine::StateIx;
+use crate::name::NameOf;
 
 /// All states.
 #[derive(Debug)]
@@ -189,22 +190,11 @@ impl<'t> Outline<'t> {
 }
 
 fn check_name(entry: &Entry, problems: &mut Problems) -> bool {
-    let name = &*entry.key;
-    let wrong = if name.is_empty() {
-        "is empty"
-    } else if name.len() > NAME_BYTES_MAX {
-        "is too long"
-    } else if name.contains('.') {
-        "contains a dot, which separates the states of a path"
-    } else if name.starts_with('#') {
-        "begins with `#`, which marks an id"
-    } else if name.trim() != name || name.chars().any(char::is_control) {
-        "begins or ends with a space or contains a control character"
-    } else {
-        return true;
-    };
-    problems.error(code::NAME, entry.at, format!("the state name `{name}` {wrong}"));
-    false
+    let checked = NameOf::State.check(&entry.key);
+    if let Err(wrong) = &checked {
+        problems.error(code::NAME, entry.at, wrong.to_string());
+    }
+    checked.is_ok()
 }
 
 fn shape(tree: &Tree, at: Position, is_root: bool, problems: &mut Problems) -> Shape {

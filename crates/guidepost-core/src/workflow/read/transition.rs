@@ -10,10 +10,10 @@ use super::{Outline, Reader, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
 use crate::kernel::is_reserved;
-use crate::limits::NAME_BYTES_MAX;
 use crate::machine::{
     Delay, Descriptor, FactKind, Requirement, StateIx, Targets, Transition, Trigger,
 };
+use crate::name::NameOf;
 
 /// The sorts of facts `requires` can ask for, by the key that names them.
 const FACTS: [(&str, FactKind); 4] = [
@@ -87,24 +87,14 @@ impl<'t> Reader<'t, '_> {
 
     fn descriptor(&mut self, entry: &Entry) -> Option<Descriptor> {
         let name = &*entry.key;
-        if name == "*" {
-            return Some(Descriptor::Any);
-        }
-        let (prefix, is_prefix) = match name.strip_suffix(".*") {
-            Some(prefix) => (prefix, true),
-            None => (name, false),
-        };
-        if prefix.contains('*') {
-            let message =
-                format!("`*` stands alone or at the end, after a dot, not as in `{name}`");
-            self.error(code::NAME, entry.at, message);
+        if !self.is_name(NameOf::Transition, name, entry.at) {
             return None;
         }
-        if !self.check_event_name(prefix, entry.at) {
-            return None;
-        }
-        let event = self.event_name(prefix);
-        Some(if is_prefix { Descriptor::Prefix(event) } else { Descriptor::Exact(event) })
+        Some(match name.strip_suffix(".*") {
+            _ if name == "*" => Descriptor::Any,
+            Some(prefix) => Descriptor::Prefix(self.event_name(prefix)),
+            None => Descriptor::Exact(self.event_name(name)),
+        })
     }
 
     /// The name of an event. A machine compares names all the time, and those of few events stay at hand.
@@ -115,19 +105,6 @@ impl<'t> Reader<'t, '_> {
         let event = EventName::from(name);
         self.events.insert(event.clone());
         event
-    }
-
-    pub(super) fn check_event_name(&mut self, name: &str, at: Position) -> bool {
-        let is_name = !name.trim().is_empty()
-            && name.len() <= NAME_BYTES_MAX
-            && !name.chars().any(char::is_control);
-        if !is_name {
-            let message = format!(
-                "the name of an event has 1 to {NAME_BYTES_MAX} bytes, none of them a control character"
-            );
-            self.error(code::NAME, at, message);
-        }
-        is_name
     }
 
     /// `after`: transitions by delay.

@@ -104,8 +104,8 @@ SELECT
 FROM rivalled_transition
 WHERE rival IS NOT 2;
 
--- Where is an agent, what is it to do there, and what may it do next? Where nothing may follow, one row says so by
--- its NULLs.
+-- Where is an agent, what is it to do there, and what may it do next? Where nothing follows any more, one row says so by
+-- its NULLs. A run that is paused, or that only time, work or the machine itself leads on, has no row.
 CREATE VIEW agent_next_actions AS
 SELECT
     a.agent_id, a.agent_name, w.name AS workflow, cs.name AS current_state, cs.guideline AS state_guideline,
@@ -120,7 +120,15 @@ SELECT a.agent_id, a.agent_name, w.name, cs.name, cs.guideline, NULL, NULL, NULL
 FROM agent_instance AS a
 JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
 JOIN workflow_state AS cs ON cs.state_id = a.current_state_id
-WHERE NOT EXISTS (SELECT 1 FROM legal_move AS m WHERE m.agent_id = a.agent_id)
+WHERE a.status IN ('completed', 'failed', 'cancelled')
+    OR a.status <> 'paused' AND NOT EXISTS (
+        SELECT 1
+        FROM json_each(a.leaves) AS active
+        JOIN workflow_state AS leaf ON leaf.state_id = active.value
+        WHERE leaf.kind NOT IN ('atomic', 'final') OR EXISTS (
+            SELECT 1
+            FROM json_each(leaf.lineage) AS around
+            JOIN workflow_transition AS t ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0)))
 ORDER BY 1, 4, 6;
 
 -- Which steps does each live or ended workflow of agents' steps have, and how far is each? For what follows from it only.
@@ -192,3 +200,8 @@ SELECT
     ) / 1000000000.0, 'unixepoch') AS updated_at
 FROM agent_step AS s
 ORDER BY s.agent_id, s.position;
+
+-- What may be a name? Nothing stands here; a row that is inserted is held against the rules of its kind, so that they are
+-- written once.
+CREATE VIEW name_rule AS
+SELECT NULL AS kind, NULL AS name WHERE 0;

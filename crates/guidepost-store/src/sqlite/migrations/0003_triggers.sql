@@ -62,6 +62,22 @@ BEGIN
     SELECT RAISE(ABORT, 'timers are due; any guidepost command on the run, such as `guidepost where`, settles them');
 END;
 
+-- Refuses a move on top of one that is not settled yet, where the machine may have gone on by itself in between: by an
+-- eventless transition, or by one that waits for states inside to end.
+CREATE TRIGGER agent_move_unsettled_refuse
+BEFORE UPDATE OF current_state_id, workflow_id ON agent_instance
+WHEN OLD.status IN ('running', 'waiting') AND OLD.unsealed > 0 AND OLD.due_at = 0
+    AND (NEW.current_state_id IS NOT OLD.current_state_id OR NEW.workflow_id IS NOT OLD.workflow_id
+         OR EXISTS (SELECT 1 FROM legal_move AS m
+                    WHERE m.agent_id = OLD.agent_id AND m.from_state_id = NEW.current_state_id
+                        AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated))
+    AND EXISTS (SELECT 1 FROM workflow_transition AS t
+                WHERE t.workflow_id = OLD.workflow_id AND t.version = coalesce(OLD.version, 0)
+                    AND (t.kind = 'always' OR t.kind = 'done' AND substr(t.name, 1, 18) = 'xstate.done.state.'))
+BEGIN
+    SELECT RAISE(ABORT, 'the last move is not settled yet, and may lead on; any guidepost command on the run, such as `guidepost where`, settles it');
+END;
+
 -- Records a move. The next Guidepost process seals and settles it. Naming the state a run is in is a move only if a
 -- transition leads from that state to itself.
 CREATE TRIGGER agent_move_record
@@ -628,76 +644,99 @@ END;
 
 -- Names ---------------------------------------------------------------------------------------------------------------
 
--- Refuses a name that nobody can read or type.
+-- Refuses what is no name of its kind. The rules are those of definitions.
+CREATE TRIGGER name_rule_refuse
+INSTEAD OF INSERT ON name_rule
+BEGIN
+    SELECT CASE
+        WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200
+        THEN RAISE(ABORT, 'this is no name: a name has 1 to 200 bytes')
+        WHEN instr(CAST(NEW.name AS BLOB), x'00') > 0
+            OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || char(8232, 8233) || ']*'
+        THEN RAISE(ABORT, 'this is no name: it contains a control character or a line break')
+        ELSE json_extract('{}', 'the ' || NEW.kind || ' name `' || NEW.name || '` ' || CASE
+            WHEN trim(NEW.name, char(32, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8239, 8287, 12288))
+                <> CAST(NEW.name AS TEXT)
+            THEN 'is no name: it begins or ends with a space'
+            WHEN NEW.kind = 'workflow' AND NEW.name = 'observed' THEN 'belongs to the built-in workflow'
+            WHEN NEW.kind = 'workflow' AND instr(NEW.name, '@') > 0 THEN 'contains `@`, which a version follows'
+            WHEN NEW.kind IN ('workflow', 'agent') AND (
+                ltrim(substr(NEW.name, 1, 1), '+') || substr(NEW.name, 2) NOT GLOB '*[^0-9]*' AND NEW.name <> '+'
+                OR NEW.name GLOB '[rR]-?*' AND length(NEW.name) <= 15 AND substr(NEW.name, 3) NOT GLOB '*[^0-9a-tv-zA-TV-Z]*'
+                OR EXISTS (
+                    SELECT 1
+                    FROM (SELECT replace(replace(replace(replace(NEW.name, 'urn:uuid:', ''), '-', ''), '{', ''), '}', '')
+                              AS hex) AS uuid
+                    WHERE length(uuid.hex) = 32 AND uuid.hex NOT GLOB '*[^0-9a-fA-F]*'))
+            THEN 'is no name here: it would be taken for the id of a run'
+            WHEN NEW.kind = 'state' AND instr(NEW.name, '.') > 0
+            THEN 'contains a dot, which separates the states of a path'
+            WHEN NEW.kind = 'state' AND substr(NEW.name, 1, 1) = '#' THEN 'begins with `#`, which marks an id'
+            WHEN NEW.kind = 'transition' AND NEW.name <> '*' AND (
+                NEW.name = '.*'
+                OR instr(CASE WHEN substr(NEW.name, -2) = '.*' THEN substr(NEW.name, 1, length(NEW.name) - 2)
+                              ELSE NEW.name END, '*') > 0)
+            THEN 'has a `*` elsewhere than alone or at the end, after a dot'
+            WHEN NEW.kind = 'transition' AND substr(NEW.name, 1, 7) = 'xstate.'
+            THEN 'is a name for what happens inside the machine, no event'
+        END)
+    END;
+END;
+
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER workflow_name_insert_refuse
 BEFORE INSERT ON workflow
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('workflow', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER workflow_name_update_refuse
 BEFORE UPDATE OF name ON workflow
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('workflow', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER state_name_insert_refuse
 BEFORE INSERT ON workflow_state
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('state', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER state_name_update_refuse
 BEFORE UPDATE OF name ON workflow_state
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('state', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER transition_name_insert_refuse
 BEFORE INSERT ON workflow_transition
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('transition', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER transition_name_update_refuse
 BEFORE UPDATE OF name ON workflow_transition
-WHEN length(CAST(NEW.name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.name AS BLOB), x'00') > 0
-    OR NEW.name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('transition', NEW.name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER agent_name_insert_refuse
 BEFORE INSERT ON agent_instance
-WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
-    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('agent', NEW.agent_name);
 END;
 
--- Refuses a name that nobody can read or type.
+-- Refuses a name that nobody can read, type or refer to.
 CREATE TRIGGER agent_name_update_refuse
 BEFORE UPDATE OF agent_name ON agent_instance
-WHEN length(CAST(NEW.agent_name AS BLOB)) NOT BETWEEN 1 AND 200 OR instr(CAST(NEW.agent_name AS BLOB), x'00') > 0
-    OR NEW.agent_name GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
 BEGIN
-    SELECT RAISE(ABORT, 'a name has 1 to 200 bytes and no control characters');
+    INSERT INTO name_rule (kind, name) VALUES ('agent', NEW.agent_name);
 END;
 
 -- History -------------------------------------------------------------------------------------------------------------
