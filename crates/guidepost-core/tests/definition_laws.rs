@@ -184,6 +184,18 @@ fn same_when_written(machine: &Machine) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_output_of_nothing_is_written_as_none() {
+    for definition in [
+        r#"{"id": "m", "initial": "a", "states": {"a": {"type": "final", "output": null}}}"#,
+        r#"{"id": "m", "initial": "a", "output": null, "states": {"a": {"type": "final"}}}"#,
+    ] {
+        let machine = compile(definition.as_bytes(), "made up.json").machine.unwrap();
+        assert!(machine.states.iter().all(|state| state.result.is_none()));
+        same_when_written(&machine).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -301,10 +301,10 @@ impl<'t> Reader<'t, '_> {
         names.into_iter().map(|(name, at)| (AttributeName::from(name), at)).unzip()
     }
 
-    /// `output` of a final state, or of the machine.
+    /// `output` of a final state, or of the machine. One of nothing is none: either way nothing is given back.
     fn state_result(&mut self, tree: &'t Tree, shape: Shape, ix: StateIx) -> Option<Computed> {
         let output = tree.get("output").filter(|_| shape == Shape::Final || ix == 0)?;
-        self.result(output)
+        if output.is_null() { None } else { self.result(output) }
     }
 
     fn worker(&mut self, tree: &'t Tree) -> Option<Worker> {
