@@ -44,9 +44,11 @@ struct Samples {
     ratios: Vec<f64>,
 }
 
-/// How to measure, and what to do with the results.
+/// What to measure, how, and what to do with the results.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Options {
+pub(crate) struct Options<'a> {
+    /// The bench targets; none stands for all of them.
+    pub(crate) targets: &'a [&'a str],
     /// Takes fewer pairs, and writes no document.
     pub(crate) quick: bool,
     /// Prints lines of JSON instead of a table.
@@ -62,9 +64,9 @@ pub(crate) struct Options {
 /// # Errors
 ///
 /// If a target cannot be built, prints nothing that can be read, or measures less than it is to.
-pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
-    let Options { quick, json, clean_build, peers } = options;
-    let targets = targets(&project.metadata()?);
+pub(crate) fn run(project: &Project, options: Options<'_>) -> Result<bool> {
+    let Options { targets: wanted, quick, json, clean_build, peers } = options;
+    let targets = chosen(targets(&project.metadata()?), wanted)?;
     for target in &targets {
         measure(project, target, quick, true)?;
     }
@@ -76,7 +78,11 @@ pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
     for Measure { name, .. } in MEASURES {
         let pairs = results.get(name).map_or(0, |samples| samples.ratios.len());
         let least = if quick { 1 } else { PAIRS };
-        ensure!(pairs >= least, "`{name}` was measured {pairs} times, and is to be {least} times");
+        let is_chosen = wanted.is_empty() || pairs > 0;
+        ensure!(
+            pairs >= least || !is_chosen,
+            "`{name}` was measured {pairs} times, and is to be {least} times"
+        );
     }
     let compared = if peers { peers::compare(project)? } else { Vec::new() };
     let clean = clean_build.then(|| clean::seconds(project)).transpose()?;
@@ -88,11 +94,21 @@ pub(crate) fn run(project: &Project, options: Options) -> Result<bool> {
         clean.iter().for_each(|seconds| println!("{}", clean::line(*seconds)));
         return Ok(true);
     }
-    let table = table(&results);
+    let page = project.root.join(DOCUMENT);
+    // What is not measured now stands there as it was measured last.
+    let before = std::fs::read_to_string(&page).unwrap_or_default();
+    let today = project.ask("date", &["-u", "+%Y-%m-%d"]).unwrap_or_default();
+    let table = table(&results, &today, if quick { "" } else { &before });
     if !quick {
-        let document = document(&table, &machine(project), clean, &compared);
-        std::fs::write(project.root.join(DOCUMENT), document)
-            .with_context(|| format!("{DOCUMENT} cannot be written"))?;
+        let others = if compared.is_empty() {
+            peers::kept(&before)
+        } else {
+            peers::section(&compared, &today)
+        };
+        let clean =
+            clean.map_or_else(|| clean::kept(&before), |seconds| clean::sentence(seconds, &today));
+        let document = document(&table, &machine(project), &clean, &others);
+        std::fs::write(&page, document).with_context(|| format!("{DOCUMENT} cannot be written"))?;
         eprintln!("wrote {DOCUMENT}");
     }
     print!("{table}");
@@ -112,6 +128,16 @@ fn targets(metadata: &Json) -> Vec<Target> {
         }));
     }
     found
+}
+
+/// The targets of these names.
+fn chosen(targets: Vec<Target>, names: &[&str]) -> Result<Vec<Target>> {
+    let known: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
+        anyhow::bail!("there is no bench target `{unknown}`; there are {}", known.join(", "));
+    }
+    let is_chosen = |target: &Target| names.is_empty() || names.contains(&target.name.as_str());
+    Ok(targets.into_iter().filter(is_chosen).collect())
 }
 
 /// Builds or runs a bench target, and returns what it prints.
@@ -193,13 +219,18 @@ fn rounded(number: f64) -> f64 {
     format!("{number:.3e}").parse().unwrap_or(number)
 }
 
-/// The results for people.
-fn table(results: &Results) -> String {
-    let mut text = "| Measure | Unit | Guidepost | Floor | Ratio, median | 95 % interval | Pairs | Target | Met |\n\
-                    |---|---|---:|---:|---:|---:|---:|---|---|\n"
+/// The results for people. A measure that was not taken has the row it has in `before`, if any.
+fn table(results: &Results, today: &str, before: &str) -> String {
+    let mut text = "| Measure | Unit | Guidepost | Floor | Ratio, median | 95 % interval | Pairs | Target | Met | Measured |\n\
+                    |---|---|---:|---:|---:|---:|---:|---|---|---|\n"
         .to_owned();
     for Measure { name, unit, target, .. } in MEASURES {
-        let Some(samples) = results.get(name) else { continue };
+        let Some(samples) = results.get(name) else {
+            let start = format!("| `{name}` |");
+            let kept = before.lines().filter(|line| line.starts_with(&start));
+            kept.for_each(|row| text.extend([row, "\n"]));
+            continue;
+        };
         let value = rounded(middle(&samples.values).middle);
         let floor = rounded(middle(&samples.floors).middle);
         let ratio = middle(&samples.ratios);
@@ -209,20 +240,18 @@ fn table(results: &Results) -> String {
         let is_met = if target.is_met(ratio.middle, value, floor) { "yes" } else { "no" };
         let (middle, count, target) = (ratio.middle, samples.ratios.len(), target.words(unit));
         let row = format!(
-            "| `{name}` | {unit} | {value} | {floor} | {middle:.3} | {interval} | {count} | {target} | {is_met} |"
+            "| `{name}` | {unit} | {value} | {floor} | {middle:.3} | {interval} | {count} | {target} | {is_met} | {today} |"
         );
         let _ = writeln!(text, "{row}");
     }
     text
 }
 
-fn document(table: &str, machine: &str, clean: Option<f64>, compared: &peers::Compared) -> String {
+fn document(table: &str, machine: &str, clean: &str, others: &str) -> String {
     let mut meanings = String::new();
     for Measure { name, what, .. } in MEASURES {
         let _ = writeln!(meanings, "- `{name}`: {what}");
     }
-    let clean = clean.map(clean::sentence).unwrap_or_default();
-    let others = if compared.is_empty() { String::new() } else { peers::section(compared) };
     format!(
         "<!-- Made by `cargo xtask bench`. -->\n\n# Benchmarks\n\n\
          Each measure is taken in pairs: Guidepost, and next to it, in turn, the least that could do the same on the same \
@@ -230,12 +259,12 @@ fn document(table: &str, machine: &str, clean: Option<f64>, compared: &peers::Co
          is what the target speaks of; the interval runs between two order statistics, holds the true median with a \
          probability of at least 95 %, and assumes nothing about the distribution. Where the floor is a promise, it is the \
          same in every pair.\n\n\
-         {table}\n{clean}Measured on {machine}.\n\n{others}\
+         {table}\n{clean}The machine: {machine}.\n\n{others}\
          ## What the lines mean\n\n{meanings}\n\
          ## To repeat this\n\n\
          `cargo xtask bench` measures all of it and writes this page; leave the machine alone meanwhile. `--clean-build` \
          adds a build from nothing, which takes minutes, `--peers` the other engines. `cargo xtask bench --quick --json` takes fewer pairs and prints one \
-         line of JSON for each measure. Temporary files, and with them the disk that is measured, are where `TMPDIR` says.\n"
+         line of JSON for each measure. `cargo xtask bench engine` measures one target, and leaves the other lines as they are. Temporary files, and with them the disk that is measured, are where `TMPDIR` says.\n"
     )
 }
 
@@ -256,12 +285,8 @@ fn machine(project: &Project) -> String {
     let kernel = kernel.split('-').next().unwrap_or_default();
     let rustc = first_line("rustc", &["--version"]);
     let rustc = rustc.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-    let date = first_line("date", &["-u", "+%Y-%m-%d"]);
     let sqlite = sqlite(project).unwrap_or_else(|| "an unknown version of SQLite".to_owned());
-    format!(
-        "{date} with {cores} cores ({}), {memory}, {kernel}, {sqlite}, {rustc}",
-        std::env::consts::ARCH
-    )
+    format!("{cores} cores ({}), {memory}, {kernel}, {sqlite}, {rustc}", std::env::consts::ARCH)
 }
 
 /// The version of SQLite that is built in, which its package's own version does not tell.
@@ -335,9 +360,25 @@ mod tests {
             let line = json!({ "name": "durable-64-full", "value": value, "floor": 100_000 });
             let _ = writeln!(output, "{line}");
         }
-        let row = "| `durable-64-full` | steps/s | 48000 | 100000 | 0.480 | 0.440 to 0.520 | 15 | at least 0.5 | no |";
-        let table = table(&results(&output));
+        let row = "| `durable-64-full` | steps/s | 48000 | 100000 | 0.480 | 0.440 to 0.520 | 15 | at least 0.5 | no | 2026-11-21 |";
+        let table = table(&results(&output), "2026-11-21", "");
         assert!(table.contains(row), "{table}");
-        assert!(document(&table, "a machine", None, &Vec::new()).contains(row));
+        let page = document(&table, "a machine", "", "");
+        assert!(page.contains(row));
+        // Another day, something else is measured.
+        let line = json!({ "name": "kernel-plain", "value": 2, "floor": 1 }).to_string();
+        let table = super::table(&results(&line), "2026-11-22", &page);
+        assert!(table.contains(row), "{table}");
+        assert!(table.contains("| too few pairs | 1 | at least 1 | yes | 2026-11-22 |"), "{table}");
+    }
+
+    #[test]
+    fn a_target_that_is_not_there_is_told() {
+        let target = |name: &str| Target { package: "p".to_owned(), name: name.to_owned() };
+        let all = || vec![target("store"), target("engine")];
+        assert_eq!(chosen(all(), &[]).unwrap(), all());
+        assert_eq!(chosen(all(), &["engine"]).unwrap(), [target("engine")]);
+        let error = chosen(all(), &["engines"]).unwrap_err().to_string();
+        assert_eq!(error, "there is no bench target `engines`; there are store, engine");
     }
 }

@@ -30,9 +30,16 @@ pub(crate) fn line(seconds: f64) -> Json {
     json!({ "name": "clean-demo-s", "value": seconds.round(), "floor": null, "ratio": null })
 }
 
+/// How the sentence in the document begins.
+const SENTENCE: &str = "A clean `cargo run --release -- demo`";
+
 /// What the document says.
-pub(crate) fn sentence(seconds: f64) -> String {
-    format!(
-        "A clean `cargo run --release -- demo`, its dependencies downloaded, took {seconds:.0} seconds.\n\n"
-    )
+pub(crate) fn sentence(seconds: f64, today: &str) -> String {
+    format!("{SENTENCE}, its dependencies downloaded, took {seconds:.0} seconds on {today}.\n\n")
+}
+
+/// What it said before.
+pub(crate) fn kept(before: &str) -> String {
+    let sentence = before.lines().find(|line| line.starts_with(SENTENCE));
+    sentence.map(|sentence| format!("{sentence}\n\n")).unwrap_or_default()
 }

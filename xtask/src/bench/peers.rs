@@ -66,12 +66,23 @@ fn engine(project: &Project) -> Result<f64> {
     line["value"].as_f64().context("the line has no value")
 }
 
+/// How the section of the document begins, and what comes after it.
+const HEADING: &str = "## Next to others\n";
+const NEXT_HEADING: &str = "## What the lines mean\n";
+
+/// The section as the document had it before.
+pub(crate) fn kept(before: &str) -> String {
+    let from = before.find(HEADING).map(|at| &before[at..]);
+    let kept = from.and_then(|from| from.find(NEXT_HEADING).map(|to| &from[..to]));
+    kept.unwrap_or_default().to_owned()
+}
+
 /// The section of the document.
-pub(crate) fn section(compared: &Compared) -> String {
+pub(crate) fn section(compared: &Compared, today: &str) -> String {
     let mut text = format!(
-        "## Next to others\n\n\
+        "{HEADING}\n\
          The same durable steps of work, {RUNS} runs of ten at a time, by engines that keep them in SQLite at the durability they \
-         offer ({}), each measured in turn with Guidepost's 6,400 runs, 64 at once. Target: {TARGET} times the faster one.\n\n\
+         offer ({}), each measured in turn with Guidepost's 6,400 runs, 64 at once, on {today}. Target: {TARGET} times the faster one.\n\n\
          | Engine | steps/s | Guidepost, steps/s | Ratio, median | 95 % interval | Pairs | Met |\n\
          |---|---:|---:|---:|---:|---:|---|\n",
         REQUIREMENTS.join(", ")
@@ -103,7 +114,9 @@ mod tests {
     fn the_section_says_who_was_how_much_slower() {
         let samples =
             Samples { values: vec![9_000.0; 15], floors: vec![500.0; 15], ratios: vec![18.0; 15] };
-        let text = section(&vec![("LangGraph", samples)]);
+        let text = section(&vec![("LangGraph", samples)], "2026-11-21");
         assert!(text.contains("| LangGraph | 500 | 9000 | 18 | 18 to 18 | 15 | yes |"), "{text}");
+        assert_eq!(kept(&format!("# Benchmarks\n\n{text}{NEXT_HEADING}\n…")), text);
+        assert_eq!(kept("# Benchmarks\n"), "");
     }
 }
