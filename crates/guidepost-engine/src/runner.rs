@@ -288,7 +288,7 @@ impl Runner {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
-                self.trouble.failed("claiming tasks", false, &error);
+                self.trouble.failed("claiming tasks", true, &error);
                 return;
             }
         };

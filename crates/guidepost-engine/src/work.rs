@@ -20,6 +20,9 @@ use crate::call::{Call, Failure, Outcome};
 use crate::machines::Machines;
 use crate::world::World;
 
+/// How many bytes are kept of what is said about a failure: by a command, a server or a tool.
+const COMPLAINT_BYTES_MAX: usize = 2_000;
+
 /// Does the work of a queue.
 ///
 /// A handler may be called more than once for one piece of work: again after a failure, and again after a crash in the

@@ -15,7 +15,7 @@ use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
 use crate::machine::Machine;
-use crate::record::{Remembered, Restored, TimerFires, TimerSet};
+use crate::record::{Remembered, Restoration, Restored, TimerFires, TimerSet};
 use crate::run::{Active, Ordered, Run};
 
 pub(super) fn decide(
@@ -25,6 +25,9 @@ pub(super) fn decide(
 ) -> Result<Decision, Rejected> {
     let past = restore.past.as_ref();
     expect_restorable(past)?;
+    if run.undoing.is_some() && matches!(restore.why, Restoration::Migrated { .. }) {
+        return Err(not_restorable("what the run did is being made good first"));
+    }
     let set = StateSet::of_run(machine, past)?;
     let mut restored = Restored {
         why: restore.why.clone(),

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::{MachineOf, records};
 use crate::call::rendered;
+use crate::work::http;
 
 /// Whether doing a piece of work has an effect on the world that going back does not undo. What the step says with
 /// `irreversible` counts; if it says nothing, commands do, requests but for `GET` and `HEAD` do, and tools do.
@@ -24,8 +25,7 @@ pub fn is_irreversible(work: &Work) -> bool {
     match work.kind {
         WorkKind::Exec | WorkKind::Tool => true,
         WorkKind::Http => {
-            let by_default = if said("body").is_some() { "POST" } else { "GET" };
-            let method = said("method").and_then(Json::as_str).unwrap_or(by_default);
+            let method = http::method(&work.spec);
             !["GET", "HEAD"].iter().any(|safe| method.eq_ignore_ascii_case(safe))
         }
         WorkKind::Agent
@@ -221,4 +221,24 @@ fn note(found: &mut Vec<Lasting>, new: Lasting) {
         (&known.state, known.visit, known.branch) != (&new.state, new.visit, new.branch)
     });
     found.push(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::testing::machine;
+
+    #[test]
+    fn a_request_with_a_body_in_any_form_cannot_be_undone() {
+        let is_irreversible = |request: &str| {
+            let machine = machine(&format!(
+                "name: m\ninitial: a\nstates:\n  a: {{ http: {request}, onDone: b }}\n  b: {{ type: final }}\n"
+            ));
+            let ix = machine.find("a").unwrap();
+            super::is_irreversible(machine.state(ix).work.as_ref().unwrap())
+        };
+        assert!(!is_irreversible("{ url: 'https://example.com' }"));
+        assert!(is_irreversible("{ url: 'https://example.com', body: x }"));
+        assert!(is_irreversible("{ url: 'https://example.com', json: { x: 1 } }"));
+        assert!(!is_irreversible("{ url: 'https://example.com', json: { x: 1 }, method: get }"));
+    }
 }

@@ -103,6 +103,10 @@ impl Mapping<'_> {
         if self.run.status.is_ended() {
             self.obstacle(format!("the run is {}", self.run.status), None);
         }
+        if self.run.undoing.is_some() {
+            let hint = "migrate it when that is done; `guidepost where` tells what is left";
+            self.obstacle("what it did is being made good".to_owned(), Some(hint.to_owned()));
+        }
         for name in self.new.unbound() {
             let hint = "define it under `guards:`, `actions:` or `delays:`".to_owned();
             self.obstacle(format!("the version names `{name}`, which is not defined"), Some(hint));

@@ -9,11 +9,8 @@ use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::Handler;
+use super::{COMPLAINT_BYTES_MAX, Handler};
 use crate::call::{Call, Failure, Outcome};
-
-/// How much of what a failed command complained about is kept.
-const COMPLAINT_BYTES_MAX: usize = 2_000;
 
 /// Which commands may be run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

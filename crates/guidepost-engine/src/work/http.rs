@@ -9,15 +9,11 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::Handler;
-use super::address;
+use super::{COMPLAINT_BYTES_MAX, Handler, address};
 use crate::call::{Call, Failure, Outcome, chain};
 
 /// How long a request may take when the step says nothing.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How much of a refusal is kept.
-const COMPLAINT_BYTES_MAX: usize = 2_000;
 
 /// Makes requests.
 ///
@@ -50,8 +46,7 @@ impl Http {
         let url = text("url").ok_or_else(|| Failure::lasting("`http` needs a `url`"))?;
         let url = Url::parse(url).map_err(|error| Failure::lasting(format!("`{url}`: {error}")))?;
         address::expect_allowed(&url, self.allow_private)?;
-        let has_body = spec.get("json").is_some() || spec.get("body").is_some();
-        let method = text("method").unwrap_or(if has_body { "POST" } else { "GET" });
+        let method = method(spec);
         let method = Method::from_bytes(method.to_uppercase().as_bytes())
             .map_err(|_| Failure::lasting(format!("`{method}` is no HTTP method")))?;
         let mut request = self.client.request(method, url).headers(headers(call)?);
@@ -72,6 +67,13 @@ impl Http {
             .map_err(|error| Failure::passing(format!("the request failed: {}", chain(&error))))?;
         answer(response).await
     }
+}
+
+/// The method of a request: what it says, else `POST` if it has a body and `GET` if not.
+pub(crate) fn method(spec: &Json) -> &str {
+    let has_body = spec.get("json").is_some() || spec.get("body").is_some();
+    let by_default = if has_body { "POST" } else { "GET" };
+    spec.get("method").and_then(Json::as_str).unwrap_or(by_default)
 }
 
 #[async_trait]

@@ -9,8 +9,8 @@ use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Span;
 use guidepost_engine::{Call, Engine, Failure, Handlers};
 use guidepost_server::ops::{
-    CancelRun, ClaimTasks, EndTask, Ending, Kind, OpError, Place, ReadHistory, ReplayRun, Rollback,
-    RolledBack, StartRun,
+    CancelRun, ClaimTasks, EndTask, Ending, Kind, Migrate, OpError, Place, ReadHistory, ReplayRun,
+    Rollback, RolledBack, StartRun,
 };
 use guidepost_server::text;
 use serde_json::{Value as Json, json};
@@ -280,6 +280,29 @@ async fn a_worker_outside_is_told_what_makes_it_good() {
             claimed.iter().map(|task| task.queue.as_str()).collect::<Vec<_>>(),
             ["task:sit"; 2]
         );
+    })
+    .await;
+}
+
+/// Nothing puts another run's state in the place of what is still to be made good.
+#[tokio::test]
+async fn a_run_that_makes_good_is_not_migrated() {
+    on_every_store(async |fixture| {
+        let log = Log::default();
+        let run = start(&fixture).await;
+        work(&fixture, &run, &log, |_, states| states == ["There#1"]).await;
+        fixture.define(&TRIP.replace("Again: Fly", "Anew: Fly")).await;
+        cancel(&fixture, &run, true).await.unwrap();
+        let migrate = Migrate {
+            runs: vec![RunRef::from(run.as_str())],
+            to: "2".to_owned(),
+            ..Migrate::default()
+        };
+        let answer = fixture.ops.migrate(&migrate).await.unwrap();
+        assert!(!answer.is_ok(), "{answer:#?}");
+        assert_eq!(answer.runs[0].obstacles[0].what, "what it did is being made good");
+        work(&fixture, &run, &log, |status, _| status == Status::Cancelled).await;
+        assert_eq!(taken(&log).iter().filter(|told| told.starts_with("unsleep")).count(), 1);
     })
     .await;
 }

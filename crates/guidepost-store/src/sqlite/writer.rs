@@ -24,6 +24,10 @@ use crate::StoreError;
 /// How many jobs share one transaction at most: enough that the cost of a sync vanishes, few enough that nobody waits long.
 const GROUP_MAX: usize = 256;
 
+/// How long a transaction idles at most for callers who may be back at once: after a sync that took long, nobody else who
+/// wants the file is to wait as long again.
+const PATIENCE_MAX: Duration = Duration::from_millis(10);
+
 /// The handle to the writer thread. Dropping it waits until all jobs are done and the file is closed, so that whoever
 /// opens the file next finds it free.
 #[derive(Debug)]
@@ -212,7 +216,7 @@ struct Desk {
 impl Desk {
     /// Writes all jobs that wait in one transaction; should that not do, each in one of its own.
     fn serve(&mut self, first: Box<dyn Job>, queue: Option<&mpsc::Receiver<Box<dyn Job>>>) {
-        let mut patience = self.sync / 2;
+        let mut patience = (self.sync / 2).min(PATIENCE_MAX);
         let next = |desk: &Self, count| desk.next(count, &mut patience, queue?);
         if let Err(group) = self.attempt(vec![first], next) {
             for job in group {

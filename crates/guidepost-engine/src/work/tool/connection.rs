@@ -31,7 +31,7 @@ use url::Url;
 use super::ToolServer;
 use super::stdio::{Notes, Pipes, TOO_LONG};
 use crate::call::{Call, Failure, chain};
-use crate::work::address;
+use crate::work::{COMPLAINT_BYTES_MAX, address};
 
 /// The key in `_meta` under which the idempotency key of the work travels.
 const META_KEY: &str = "io.github.guidepost/idempotencyKey";
@@ -255,7 +255,7 @@ impl Connection {
                 Json::String(text) => text,
                 other => other.to_string(),
             };
-            let text = if text.is_empty() { "it does not say why".to_owned() } else { text };
+            let text = if text.is_empty() { "it does not say why" } else { complaint(&text) };
             return Err(Failure::passing(format!(
                 "the tool `{name}` of `{server}` failed: {text}"
             )));
@@ -447,4 +447,9 @@ fn listed(problems: &[Mismatch]) -> String {
 /// Bytes of a value as JSON.
 fn size(value: &Json) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len())
+}
+
+/// As much of a complaint as is kept.
+fn complaint(text: &str) -> &str {
+    &text[..text.floor_char_boundary(COMPLAINT_BYTES_MAX)]
 }
