@@ -37,9 +37,9 @@ fn arguments_that_name_nothing_are_refused() {
         exit 64
 
         $ guidepost find --in runs --state Fxi
-        ! error[GP0407]: no workflow has a state `Fxi`
+        ! error[GP0413]: no workflow has a state `Fxi`
         ! hint: did you mean `Fix`?
-        exit 64
+        exit 4
 
         $ guidepost find --in runs --state waiting
         no runs found
