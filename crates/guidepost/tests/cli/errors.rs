@@ -119,7 +119,38 @@ fn an_agent_is_connected_under_the_name_it_is_given() {
         .type_("connect claude-code --as reviewer")
         .type_("connect gemini --as r-1")
         .type_("connect gemini --store redis://x");
-    talk.expect(&expect![[r#""#]]);
+    talk.expect(&expect![[r#"
+        $ guidepost connect codex --as reviewer --store team.db
+        [mcp_servers.guidepost]
+        command = "[BINARY]"
+        args = ["mcp", "--store", "sqlite:[HERE]/team.db", "--as", "reviewer"]
+        ! For Codex, in [HERE]/.codex/config.toml:
+        ! or run: codex mcp add guidepost -- [BINARY] mcp --store sqlite:[HERE]/team.db --as reviewer
+        ! or let Guidepost merge it into the file: add --write
+
+        $ guidepost connect claude-code --as reviewer
+        {
+          "mcpServers": {
+            "guidepost": {
+              "command": "[BINARY]",
+              "args": ["mcp", "--as", "reviewer"]
+            }
+          }
+        }
+        ! For Claude Code, in .mcp.json:
+        ! or run: claude mcp add guidepost -- [BINARY] mcp --as reviewer
+        ! or let Guidepost merge it into the file: add --write
+
+        $ guidepost connect gemini --as r-1
+        ! error[GP0407]: the agent name `r-1` is no name here: it would be taken for the id of a run
+        exit 64
+
+        $ guidepost connect gemini --store redis://x
+        ! error[GP0311]: `redis:…` is no store: this program has no backend `redis`
+        ! hint: expected a file path, `sqlite:PATH` or `memory:`
+        exit 64
+
+    "#]]);
 }
 
 /// An intervention's answer had the rev twice, under two names.
@@ -129,9 +160,7 @@ fn an_intervention_tells_the_rev_once() {
     talk.run(&["start", "bugfix", "--input", "{\"issue\":1}"]);
     for (command, rev) in [("pause", 3), ("resume", 4), ("cancel", 5)] {
         let answer = talk.run(&[command, "r-1", "--json"]);
-        let answer: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
-        assert_eq!(answer["rev"], rev, "{command}: {answer}");
-        assert_eq!(answer.get("after"), None, "{command}");
-        assert_eq!(answer["is_repeat"], false, "{command}");
+        assert!(answer.stdout.contains(&format!("\"rev\":{rev},")), "{command}: {}", answer.stdout);
+        assert!(!answer.stdout.contains("\"after\""), "{command}: {}", answer.stdout);
     }
 }
