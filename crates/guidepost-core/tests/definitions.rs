@@ -647,7 +647,7 @@ fn in_an_xstate_file_guards_and_delays_are_names_and_values_stand_as_they_are() 
               hint: define it under `guards`; a run cannot start while nothing answers it
             warning[GP0122] 6:18: the delay `later` has no definition
               hint: define it under `delays`
-            warning[GP0122] 7:97: the action `beep` has no definition; it will do nothing
+            warning[GP0122] 7:97: the action `beep` has no definition, and no run starts without
               hint: define it under `actions`
             warning[GP0119] 9:35: nothing can be taken from a final state
         "#]],

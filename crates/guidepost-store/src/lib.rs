@@ -46,7 +46,7 @@ use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use self::place::open;
+pub use self::place::{Address, open};
 pub use self::task::{
     CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
     TaskChanges, TaskFilter, TaskId,
@@ -950,6 +950,12 @@ pub enum StoreError {
         /// How.
         what: String,
     },
+    /// The file is damaged as a whole, not in one run of it.
+    #[error("the store `{url}` is damaged: its file is malformed")]
+    Malformed {
+        /// The store.
+        url: String,
+    },
     /// The URL names no store this program can open.
     #[error("`{url}` is no store: {what}")]
     BadUrl {
@@ -975,6 +981,7 @@ impl Explain for StoreError {
             Self::Damaged { .. } => "GP0310",
             Self::BadUrl { .. } => "GP0311",
             Self::LeaseLost { .. } => "GP0312",
+            Self::Malformed { .. } => "GP0313",
         }
     }
 
@@ -1008,6 +1015,10 @@ impl Explain for StoreError {
             Self::Damaged { .. } => {
                 Some("`guidepost verify` tells where; other runs are not affected".to_owned())
             }
+            Self::Malformed { .. } => Some(
+                "take a copy, then go back to a backup, or save what can be read with `.recover` in the sqlite3 shell"
+                    .to_owned(),
+            ),
             Self::BadUrl { .. } => {
                 Some("expected a file path, `sqlite:PATH` or `memory:`".to_owned())
             }

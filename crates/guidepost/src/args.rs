@@ -39,7 +39,7 @@ First steps:
   guidepost connect claude-code      let your agent use it over MCP
 
 The store: --store, else GUIDEPOST_STORE, else the nearest guidepost.db upward, else the user's data directory.
-Exit codes: 0 done, 1 failed, 2 not legal now, 3 stale rev, 4 not found, 5 still waiting, 64 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 not legal now, 3 stale rev, 4 not found, 5 still waiting, 64 wrong usage;\nthe same failure has the same code in every command.";
 
 /// Durable workflows and a flight recorder for AI agents.
 #[derive(Debug, Parser)]
@@ -554,6 +554,14 @@ pub(crate) enum HowMuch {
     Full,
 }
 
+/// What somebody says about why they do something. It goes on record.
+#[derive(Debug, Args)]
+pub(crate) struct Reason {
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
 /// Arguments of `do`.
 #[derive(Debug, Args)]
 #[command(
@@ -572,9 +580,9 @@ pub(crate) struct Do {
     /// The rev last seen: if the state has changed since, nothing is done. It also makes a repeat harmless
     #[arg(long, value_name = "REV", value_parser = number)]
     pub(crate) rev: Option<u64>,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `log`.
@@ -704,9 +712,9 @@ pub(crate) struct Control {
     /// The run
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `verify`.
@@ -746,7 +754,7 @@ pub(crate) struct Mcp {
 /// Arguments of `connect`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost connect claude-code\n  guidepost connect codex --write\n  guidepost connect cursor --file .cursor/mcp.json --write"
+    after_help = "Examples:\n  guidepost connect claude-code\n  guidepost connect codex --write\n  guidepost connect cursor --file .cursor/mcp.json --write\n  guidepost connect gemini --as reviewer --store team.db --write"
 )]
 pub(crate) struct Connect {
     /// Which agent

@@ -46,7 +46,7 @@ use serde::Serialize;
 
 use crate::args::{Cli, Command};
 use crate::door::Door;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// Runs a command.
@@ -119,7 +119,8 @@ fn run_on(
     work: impl Future<Output = Result<Exit, Failure>>,
 ) -> Result<Exit, Failure> {
     let runtime = runtime.enable_all().build().map_err(|error| {
-        Failure::new(Exit::Failed, "GP0457", "this machine lets no work begin").caused_by(&error)
+        Failure::new(Kind::Unavailable, "GP0457", "this machine lets no work begin")
+            .caused_by(&error)
     })?;
     runtime.block_on(work)
 }

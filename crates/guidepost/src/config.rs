@@ -5,7 +5,10 @@ pub(crate) mod tools;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Exit, Failure};
+use guidepost_store::Address;
+use guidepost_store::sqlite::Location;
+
+use crate::failure::{Failure, Kind};
 
 /// The variable that names the store when no option does.
 pub(crate) const STORE_VARIABLE: &str = "GUIDEPOST_STORE";
@@ -16,8 +19,8 @@ const STORE_FILE: &str = "guidepost.db";
 /// The store a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreChoice {
-    /// Its URL, or a path.
-    pub(crate) url: String,
+    /// Where it is.
+    pub(crate) address: Address,
     /// Why this one.
     pub(crate) why: Why,
 }
@@ -45,6 +48,11 @@ impl Why {
             Self::UserData => "the user's data directory",
         }
     }
+
+    /// The store chosen for this reason, as the place of a failure.
+    pub(crate) fn place(self) -> String {
+        format!("the store chosen by {}", self.as_str())
+    }
 }
 
 impl StoreChoice {
@@ -52,40 +60,35 @@ impl StoreChoice {
     ///
     /// # Errors
     ///
-    /// If there is no directory for the user's data.
+    /// If what was named is no store, or there is no directory for the user's data.
     pub(crate) fn find(option: Option<&str>) -> Result<Self, Failure> {
         if let Some(url) = option {
-            return Ok(Self { url: url.to_owned(), why: Why::Option });
+            return Self::named(url, Why::Option);
         }
-        if let Some(url) = env::var(STORE_VARIABLE).ok().filter(|url| !url.is_empty()) {
-            return Ok(Self { url, why: Why::Variable });
+        if let Some(url) = variable(STORE_VARIABLE)? {
+            return Self::named(&url, Why::Variable);
         }
-        let nearest = env::current_dir().ok().and_then(|here| nearest(&here));
-        if let Some(path) = nearest {
-            return Ok(Self { url: path.display().to_string(), why: Why::Nearest });
+        let found =
+            |path: PathBuf, why| Self { address: Address::Sqlite(Location::new(path)), why };
+        if let Some(path) = env::current_dir().ok().and_then(|here| nearest(&here)) {
+            return Ok(found(path, Why::Nearest));
         }
         let directory = user_data().ok_or_else(|| {
-            Failure::new(Exit::Failed, "GP0454", "there is no directory to keep a store in")
+            Failure::new(Kind::Unavailable, "GP0454", "there is no directory to keep a store in")
                 .hint("name a store with --store, or set HOME")
         })?;
-        let path = directory.join("guidepost").join(STORE_FILE);
-        Ok(Self { url: path.display().to_string(), why: Why::UserData })
+        Ok(found(directory.join("guidepost").join(STORE_FILE), Why::UserData))
     }
-}
 
-impl StoreChoice {
+    fn named(url: &str, why: Why) -> Result<Self, Failure> {
+        let address = Address::parse(url).map_err(|error| Failure::from(error).at(why.place()))?;
+        Ok(Self { address, why })
+    }
+
     /// The file that somebody named, if it is one that was named.
-    pub(crate) fn named_file(&self) -> Option<PathBuf> {
-        if !matches!(self.why, Why::Option | Why::Variable) {
-            return None;
-        }
-        let path = match self.url.split_once(':') {
-            Some(("sqlite", path)) => path,
-            Some(_) => return None,
-            None => &self.url,
-        };
-        let path = path.split('?').next().unwrap_or(path);
-        (!path.is_empty() && !path.starts_with("//")).then(|| PathBuf::from(path))
+    pub(crate) fn named_file(&self) -> Option<&Path> {
+        let is_named = matches!(self.why, Why::Option | Why::Variable);
+        self.address.file().filter(|_| is_named)
     }
 }
 
@@ -105,18 +108,43 @@ pub(crate) fn home() -> Option<PathBuf> {
 }
 
 /// Who acts: the name given, else the user's, else a plain word.
-pub(crate) fn caller(option: Option<&str>) -> String {
-    let user = || variable("USER").or_else(|| variable("USERNAME"));
-    agent(option).or_else(user).unwrap_or_else(|| "cli".to_owned())
+///
+/// # Errors
+///
+/// If a variable that names them is no text.
+pub(crate) fn caller(option: Option<&str>) -> Result<String, Failure> {
+    if let Some(agent) = agent(option)? {
+        return Ok(agent);
+    }
+    // Somebody else set these, so what is no text there is passed over.
+    let user = ["USER", "USERNAME"].into_iter().find_map(|name| variable(name).ok().flatten());
+    Ok(user.unwrap_or_else(|| "cli".to_owned()))
 }
 
 /// The agent in whose name is acted, if one was named.
-pub(crate) fn agent(option: Option<&str>) -> Option<String> {
-    option.map(str::to_owned).or_else(|| variable("GUIDEPOST_AGENT"))
+///
+/// # Errors
+///
+/// If the variable that names it is no text.
+pub(crate) fn agent(option: Option<&str>) -> Result<Option<String>, Failure> {
+    match option {
+        Some(name) => Ok(Some(name.to_owned())),
+        None => variable("GUIDEPOST_AGENT"),
+    }
 }
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+/// A variable of the environment; an empty one counts as none.
+///
+/// # Errors
+///
+/// If it is no text.
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
+    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    value.into_string().map(Some).map_err(|value| {
+        let shown = value.to_string_lossy();
+        Failure::usage(format!("the variable {name} is no UTF-8 text: `{shown}`"))
+            .hint("set it to text, or unset it")
+    })
 }
 
 #[cfg(test)]
@@ -125,14 +153,22 @@ mod tests {
 
     #[test]
     fn only_a_file_that_was_named_must_be_there() {
-        let named = |url: &str, why| StoreChoice { url: url.to_owned(), why }.named_file();
-        for url in ["a/b.db", "sqlite:a/b.db", "sqlite:a/b.db?durability=process"] {
+        let named = |url: &str, why| {
+            let choice = StoreChoice { address: Address::parse(url).unwrap(), why };
+            choice.named_file().map(Path::to_path_buf)
+        };
+        for url in [
+            "a/b.db",
+            "sqlite:a/b.db",
+            "sqlite://a/b.db",
+            "file:a/b.db",
+            "sqlite:a/b.db?durability=process",
+        ] {
             assert_eq!(named(url, Why::Option), Some(PathBuf::from("a/b.db")), "{url}");
+            assert_eq!(named(url, Why::Variable), Some(PathBuf::from("a/b.db")), "{url}");
+            assert_eq!(named(url, Why::UserData), None);
         }
-        for url in ["memory:", "redis://x", "sqlite:", "sqlite://a"] {
-            assert_eq!(named(url, Why::Variable), None, "{url}");
-        }
-        assert_eq!(named("a/b.db", Why::UserData), None);
+        assert_eq!(named("memory:", Why::Variable), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use guidepost_server::ops::{Definition, leaves};
 use guidepost_store::Defined;
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::output::Output;
 
 /// A definition as it was read.
@@ -40,8 +40,7 @@ impl DefinitionFile {
             (path.display().to_string(), bounded(path))
         };
         match text {
-            Ok(text) if text.len() > DEFINITION_BYTES_MAX => Err(Failure::new(
-                Exit::Failed,
+            Ok(text) if text.len() > DEFINITION_BYTES_MAX => Err(Failure::in_definition(
                 "GP0406",
                 format!("`{name}` is larger than any definition may be"),
             )
@@ -65,7 +64,7 @@ impl DefinitionFile {
     /// If it is no UTF-8.
     pub(crate) fn as_text(&self) -> Result<String, Failure> {
         String::from_utf8(self.text.clone()).map_err(|error| {
-            Failure::new(Exit::Failed, "GP0452", format!("`{}` is no text", self.name))
+            Failure::in_definition("GP0452", format!("`{}` is no text", self.name))
                 .caused_by(&error)
                 .hint("save it as UTF-8")
         })
@@ -96,7 +95,7 @@ impl DefinitionFile {
     pub(crate) fn unusable(&self, diagnostics: &[Diagnostic]) -> Failure {
         let errors = diagnostics.iter().filter(|found| found.is_error()).count();
         let noun = if errors == 1 { "problem" } else { "problems" };
-        Failure::new(Exit::Failed, "GP0403", format!("{errors} {noun} in `{}`", self.name))
+        Failure::in_definition("GP0403", format!("{errors} {noun} in `{}`", self.name))
             .hint("`guidepost explain CODE` tells more about each")
             .with_problems(diagnostics)
     }

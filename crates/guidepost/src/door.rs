@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use guidepost_core::id::{RunNo, Tenant, name_and_version};
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
 use guidepost_core::workflow::{self, OpenWorkflow};
 use guidepost_server::ops::{Ops, WorkflowView};
-use guidepost_store::{Durability, StoreError, Wanted, WorkflowBody};
+use guidepost_store::{Address, Durability, Store, StoreError, Wanted, WorkflowBody};
 
 use crate::args::Global;
 use crate::config::{self, StoreChoice, Why};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// What a command over a store needs.
 pub(crate) struct Door {
@@ -36,11 +37,11 @@ impl Door {
         if let Some(file) = choice.named_file().filter(|file| !file.exists()) {
             let shown = file.display();
             return Err(Failure::new(
-                Exit::NotFound,
+                Kind::NotFound,
                 "GP0311",
                 format!("`{shown}` is no store: there is no such file"),
             )
-            .at(format!("the store chosen by {}", choice.why.as_str()))
+            .at(choice.why.place())
             .hint(format!(
                 "check the name, or make the store with `guidepost apply --store {shown} FILE`"
             )));
@@ -59,26 +60,17 @@ impl Door {
 
     fn of(global: &Global, choice: StoreChoice) -> Result<Self, Failure> {
         if choice.why == Why::UserData
-            && let Some(directory) = Path::new(&choice.url).parent()
+            && let Some(directory) = choice.address.file().and_then(Path::parent)
         {
             fs::create_dir_all(directory).map_err(|error| {
                 Failure::unwritable(&directory.display().to_string(), &error)
                     .hint("name a store elsewhere with --store or GUIDEPOST_STORE")
             })?;
         }
-        let store = guidepost_store::open(&choice.url).map_err(|error| {
-            let is_unavailable = matches!(error, StoreError::Unavailable { .. });
-            // The URL is in the message as far as it holds no secret.
-            let failure =
-                Failure::from(error).at(format!("the store chosen by {}", choice.why.as_str()));
-            if is_unavailable {
-                failure
-                    .hint("check the path and its permissions, or name another store with --store")
-            } else {
-                failure
-            }
-        })?;
-        Ok(Self { ops: Ops::new(store), caller: config::caller(global.caller.as_deref()), choice })
+        let caller = config::caller(global.caller.as_deref())?;
+        let store = opened(&choice.address, "name another store with --store")
+            .map_err(|failure| failure.at(choice.why.place()))?;
+        Ok(Self { ops: Ops::new(store), caller, choice })
     }
 
     /// The machine of a workflow in the version shown; none for what is built in.
@@ -99,7 +91,7 @@ impl Door {
             None => {
                 let name = &view.workflow;
                 let what = format!("workflow `{name}` cannot be used by this release");
-                Err(Failure::new(Exit::Failed, "GP0405", what)
+                Err(Failure::new(Kind::Damaged, "GP0405", what)
                     .hint(format!("`guidepost show {name}` shows its text")))
             }
         }
@@ -135,6 +127,24 @@ impl Door {
             WorkflowBody::Versioned { .. } => None,
         }))
     }
+}
+
+/// Opens a store, and makes it if there is none. `instead` is what to do if its file cannot be.
+///
+/// # Errors
+///
+/// If it cannot be opened or made.
+pub(crate) fn opened(address: &Address, instead: &str) -> Result<Arc<dyn Store>, Failure> {
+    address.open().map_err(|error| {
+        // Nothing was to be written yet, so the store's own advice about writes is of no use.
+        let is_unavailable = matches!(error, StoreError::Unavailable { .. });
+        let failure = Failure::from(error);
+        if is_unavailable {
+            failure.hint(format!("check the path and its permissions, or {instead}"))
+        } else {
+            failure
+        }
+    })
 }
 
 /// What an acknowledged write survives, in words.

@@ -3,7 +3,8 @@
 use std::ops::Deref;
 
 use guidepost_core::diagnostic::{Diagnostic, Severity};
-use guidepost_server::ops::{Kind, OpError};
+pub(crate) use guidepost_server::ops::Kind;
+use guidepost_server::ops::OpError;
 use guidepost_server::text::{self, Words};
 use guidepost_store::StoreError;
 use serde_json::{Value as Json, json};
@@ -28,6 +29,17 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// What a failure of this sort ends with: the same for all commands.
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::NotLegal => Self::NotLegal,
+            Kind::Stale => Self::Stale,
+            Kind::NotFound => Self::NotFound,
+            Kind::Usage => Self::Usage,
+            Kind::Refused | Kind::Unavailable | Kind::Damaged => Self::Failed,
+        }
+    }
+
     /// The number the process ends with.
     pub(crate) fn code(self) -> u8 {
         match self {
@@ -51,6 +63,8 @@ pub(crate) struct Failure(Box<Facts>);
 pub(crate) struct Facts {
     /// How the process ends.
     pub(crate) exit: Exit,
+    /// What sort of failure it is, in the words of the operations.
+    kind: Kind,
     /// How bad it is.
     pub(crate) severity: Severity,
     /// The code that `guidepost explain` knows.
@@ -81,9 +95,10 @@ impl Deref for Failure {
 
 impl Failure {
     /// A problem of the command line itself.
-    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Self(Box::new(Facts {
-            exit,
+            exit: Exit::of(kind),
+            kind,
             severity: Severity::Error,
             code: Some(code),
             message: message.into(),
@@ -98,7 +113,14 @@ impl Failure {
 
     /// An argument that makes no sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, "GP0407", message)
+        Self::new(Kind::Usage, "GP0407", message)
+    }
+
+    /// What is wrong in a definition. The command that found it was used as it is meant to be, and fails, as compilers do.
+    pub(crate) fn in_definition(code: &'static str, message: impl Into<String>) -> Self {
+        let mut failure = Self::new(Kind::Usage, code, message);
+        failure.0.exit = Exit::Failed;
+        failure
     }
 
     /// What the parser of arguments complains about, in its own words: a sentence, tips and the usage.
@@ -119,16 +141,17 @@ impl Failure {
 
     /// A file that cannot be read.
     pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Self {
-        let exit = match error.kind() {
-            std::io::ErrorKind::NotFound => Exit::NotFound,
-            _ => Exit::Failed,
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => Kind::NotFound,
+            _ => Kind::Unavailable,
         };
-        Self::new(exit, "GP0452", format!("`{path}` cannot be read")).caused_by(error)
+        Self::new(kind, "GP0452", format!("`{path}` cannot be read")).caused_by(error)
     }
 
     /// A file that cannot be written.
     pub(crate) fn unwritable(path: &str, error: &std::io::Error) -> Self {
-        Self::new(Exit::Failed, "GP0453", format!("`{path}` cannot be written")).caused_by(error)
+        Self::new(Kind::Unavailable, "GP0453", format!("`{path}` cannot be written"))
+            .caused_by(error)
     }
 
     /// The same with advice.
@@ -161,13 +184,14 @@ impl Failure {
         self
     }
 
-    /// The problem as programs get it: always `code`, `message`, `hint` and `exit`, and what else is known.
+    /// The problem as programs get it: always `code`, `kind`, `message`, `hint` and `exit`, and what else is known.
     pub(crate) fn as_json(&self) -> Json {
         let mut json = json!({
             "code": self.code,
             "message": self.message,
             "hint": self.hint,
             "exit": self.exit.code(),
+            "kind": self.kind,
         });
         let fields = [
             ("place", self.place.as_deref().map(Json::from)),
@@ -194,7 +218,7 @@ impl Failure {
             0 => file.to_owned(),
             _ => format!("{file}:{}", found.at),
         };
-        let mut failure = Self::new(Exit::Failed, found.code, found.message.clone()).at(place);
+        let mut failure = Self::in_definition(found.code, found.message.clone()).at(place);
         failure.0.severity = found.severity;
         failure.0.hint.clone_from(&found.hint);
         failure
@@ -213,20 +237,15 @@ impl Failure {
 impl From<OpError> for Failure {
     fn from(error: OpError) -> Self {
         let problem = error.problem();
-        let exit = match error.kind() {
-            Kind::NotLegal => Exit::NotLegal,
-            Kind::Stale => Exit::Stale,
-            Kind::NotFound => Exit::NotFound,
-            Kind::Usage if matches!(error, OpError::BadDefinition { .. }) => Exit::Failed,
-            Kind::Usage => Exit::Usage,
-            Kind::Refused | Kind::Unavailable | Kind::Damaged => Exit::Failed,
-        };
         let details = match &error {
             OpError::BadDefinition { problems, .. } => problems.iter().map(in_line).collect(),
             _ => Vec::new(),
         };
         let is_answer = matches!(error, OpError::NotDone(_));
-        let mut failure = Self::new(exit, problem.code, error.to_string());
+        let mut failure = match &error {
+            OpError::BadDefinition { .. } => Self::in_definition(problem.code, error.to_string()),
+            _ => Self::new(problem.kind, problem.code, error.to_string()),
+        };
         failure.0.details = details;
         failure.0.hint.clone_from(&problem.hint);
         failure.0.answer = is_answer.then(|| text::error(&error, Words::Commands));

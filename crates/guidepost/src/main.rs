@@ -10,6 +10,7 @@ mod config;
 mod definition;
 mod door;
 mod failure;
+mod noticed;
 mod output;
 mod page;
 mod simulation;
@@ -27,10 +28,13 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let mut out = Output::of_process(wants_json(std::env::args_os()));
     let exit = match Cli::try_parse() {
-        Ok(cli) => commands::run(&cli, &mut out).unwrap_or_else(|failure| {
-            out.failure(&failure);
-            failure.exit
-        }),
+        Ok(cli) => {
+            let done = noticed::tell(&out).and_then(|()| commands::run(&cli, &mut out));
+            done.unwrap_or_else(|failure| {
+                out.failure(&failure);
+                failure.exit
+            })
+        }
         Err(error) => {
             out.usage(&error);
             if error.use_stderr() { Exit::Usage } else { Exit::Ok }

@@ -60,6 +60,11 @@ impl Output {
         self.is_json
     }
 
+    /// Whether what goes to stderr may have colour.
+    pub(crate) fn is_coloured_aside(&self) -> bool {
+        self.is_coloured.stderr
+    }
+
     /// Whether nobody reads stdout any more, so that going on is pointless.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed

@@ -38,6 +38,16 @@ pub enum OpError {
         /// The newest there is.
         newest: Option<Version>,
     },
+    /// There is no such state.
+    #[error("{} `{state}`", stateless(.workflow.as_deref()))]
+    NoSuchState {
+        /// The workflow that was looked at; `None` for all.
+        workflow: Option<String>,
+        /// What was asked for.
+        state: String,
+        /// A state with a similar name.
+        closest: Option<String>,
+    },
     /// The definition has problems that prevent its use.
     #[error("{} in `{file}`, nothing saved", count(.problems.iter().filter(|p| p.is_error()).count(), "problem"))]
     BadDefinition {
@@ -136,6 +146,18 @@ pub enum Kind {
     Damaged,
 }
 
+impl Kind {
+    /// What sort of failure it is that a run does not take an input.
+    #[must_use]
+    pub fn of(rejected: &Rejected) -> Self {
+        match rejected {
+            Rejected::Stale { .. } => Self::Stale,
+            Rejected::BadStart { .. } | Rejected::Unbound { .. } => Self::Usage,
+            _ => Self::NotLegal,
+        }
+    }
+}
+
 /// An error as JSON: the fields of problem details (RFC 9457) that do not depend on the door.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Problem {
@@ -171,14 +193,13 @@ impl OpError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotDone(not_done) => match &not_done.refusal {
-                Refusal::Rejected(Rejected::Stale { .. }) => Kind::Stale,
-                Refusal::Rejected(Rejected::BadStart { .. } | Rejected::Unbound { .. })
-                | Refusal::RevAhead { .. } => Kind::Usage,
-                Refusal::Rejected(_) => Kind::NotLegal,
+                Refusal::Rejected(rejected) => Kind::of(rejected),
+                Refusal::RevAhead { .. } => Kind::Usage,
             },
             Self::Store(error) => store_kind(error),
             Self::NoSuchWorkflow { .. }
             | Self::NoSuchVersion { .. }
+            | Self::NoSuchState { .. }
             | Self::NoSuchRecord { .. }
             | Self::NoSuchData { .. } => Kind::NotFound,
             Self::BadDefinition { .. } | Self::TooLarge { .. } | Self::BadArgument { .. } => {
@@ -224,6 +245,9 @@ impl OpError {
         Some(match self {
             Self::NotDone(not_done) => return not_done.advice(words),
             Self::Store(error) => return store_advice(error, words),
+            Self::NoSuchState { closest, .. } => {
+                return closest.as_ref().map(|closest| format!("did you mean `{closest}`?"));
+            }
             Self::NoSuchWorkflow { closest: Some(closest), .. } => {
                 format!("did you mean `{closest}`?")
             }
@@ -284,7 +308,9 @@ fn store_kind(error: &StoreError) -> Kind {
         StoreError::NoSuchRun(_) => Kind::NotFound,
         StoreError::Ambiguous { .. } | StoreError::BadUrl { .. } => Kind::Usage,
         StoreError::KeyReused { .. } | StoreError::Refused { .. } => Kind::Refused,
-        StoreError::Damaged { .. } | StoreError::NewerSchema { .. } => Kind::Damaged,
+        StoreError::Damaged { .. }
+        | StoreError::Malformed { .. }
+        | StoreError::NewerSchema { .. } => Kind::Damaged,
         StoreError::Conflict { .. }
         | StoreError::Busy { .. }
         | StoreError::Unavailable { .. }
@@ -317,11 +343,20 @@ impl Explain for OpError {
             Self::Unsettled { .. } => "GP0409",
             Self::NoSuchRecord { .. } => "GP0410",
             Self::NoSuchData { .. } => "GP0411",
+            Self::NoSuchState { .. } => "GP0413",
         }
     }
 
     fn hint(&self) -> Option<String> {
         self.advice(Words::Commands)
+    }
+}
+
+/// Which workflow has no such state.
+fn stateless(workflow: Option<&str>) -> String {
+    match workflow {
+        Some(workflow) => format!("workflow `{workflow}` has no state"),
+        None => "no workflow has a state".to_owned(),
     }
 }
 

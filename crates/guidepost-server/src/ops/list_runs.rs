@@ -83,8 +83,8 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// [`OpError::NoSuchWorkflow`] and [`OpError::BadArgument`] for what names no workflow, no state of any and no place in
-    /// a list: an empty answer would look as if there were no such runs. And the failures of the store.
+    /// [`OpError::NoSuchWorkflow`], [`OpError::NoSuchState`] and [`OpError::BadArgument`] for what names no workflow, no
+    /// state of any and no place in a list: an empty answer would look as if there were no such runs. And the failures of the store.
     pub async fn find_runs(&self, wanted: &FindRuns) -> Result<Page<RunHit>, OpError> {
         if let Some(cursor) = wanted.cursor.as_deref() {
             check_cursor(cursor)?;
@@ -149,12 +149,10 @@ impl Ops {
             return Ok(());
         }
         let names = known.iter().flat_map(|known| [known.as_str(), known.name()]);
-        Err(OpError::BadArgument {
-            what: match workflow {
-                Some(workflow) => format!("workflow `{workflow}` has no state `{state}`"),
-                None => format!("no workflow has a state `{state}`"),
-            },
-            hint: closest(state, names).map(|meant| format!("did you mean `{meant}`?")),
+        Err(OpError::NoSuchState {
+            workflow: workflow.map(str::to_owned),
+            state: state.to_owned(),
+            closest: closest(state, names).map(str::to_owned),
         })
     }
 }

@@ -52,12 +52,16 @@ pub fn line(text: &str, max: usize) -> String {
     unmarked(text.trim(), max).trim().to_owned()
 }
 
-/// A sentence: begun with a capital, ended by a full stop unless it has its own end.
+/// A sentence: begun with a capital unless it begins with a tool's name, ended by a full stop unless it has its own end.
 #[must_use]
 pub fn sentence(text: &str, max: usize) -> String {
     let text = line(text, max);
     let mut letters = text.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
+    let first: String = match letters.next() {
+        Some(first) if !is_name => first.to_uppercase().collect(),
+        first => first.into_iter().collect(),
+    };
     let end = if text.ends_with(['.', '?', '!', '…']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
@@ -164,6 +168,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_unless_a_tool_does_it() {
+        assert_eq!(sentence("try again", 99), "Try again.");
+        assert_eq!(sentence("guidepost_find lists them", 99), "guidepost_find lists them.");
+        assert_eq!(sentence("", 99), ".");
+    }
 
     /// Texts of the pieces attacks are made of.
     fn hostile() -> impl Strategy<Value = String> {

@@ -57,6 +57,7 @@ pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> S
             ffi::ErrorCode::NotADatabase => {
                 StoreError::BadUrl { url, what: "the file is no SQLite database".to_owned() }
             }
+            ffi::ErrorCode::DatabaseCorrupt => StoreError::Malformed { url },
             _ => match refusal(failure, message.as_deref()) {
                 Some(what) => StoreError::Refused { what, hint: None },
                 None => unavailable(url, what, error),
@@ -76,7 +77,16 @@ fn refusal(failure: &ffi::Error, message: Option<&str>) -> Option<String> {
 }
 
 fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable { url, what: what.to_owned(), source: Some(Box::new(error)) }
+    let source = match &error {
+        // The statement is ours, and up to thousands of lines long.
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        // The message says what the code behind it says once more.
+        rusqlite::Error::SqliteFailure(failure, Some(message)) => {
+            format!("{message} (SQLite code {})", failure.extended_code)
+        }
+        other => other.to_string(),
+    };
+    StoreError::Unavailable { url, what: what.to_owned(), source: Some(source.into()) }
 }
 
 /// What is stored about a run cannot be what Guidepost wrote.

@@ -22,14 +22,15 @@ impl Location {
         Self { path: path.into(), durability: Durability::Disk, vfs: None }
     }
 
-    /// Reads the part of a URL after `sqlite:`: a path, and `?durability=process` or `?durability=disk` if need be.
+    /// Reads the part of a URL after `sqlite:`: a path, and `?durability=process` or `?durability=disk` if need be. A `?`
+    /// with a slash somewhere after it is part of the path.
     ///
     /// # Errors
     ///
     /// [`StoreError::BadUrl`] if the path is empty or an option is unknown.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
         let bad = |what: String| StoreError::BadUrl { url: format!("sqlite:{text}"), what };
-        let (path, options) = text.split_once('?').unwrap_or((text, ""));
+        let (path, options) = split_options(text);
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() {
             return Err(bad("it names no file".to_owned()));
@@ -45,14 +46,26 @@ impl Location {
     /// The URL that leads here.
     #[must_use]
     pub fn url(&self) -> String {
+        let path = self.path.display().to_string();
         let option = match self.durability {
             Durability::Process => "?durability=process",
+            // The end of the path would be taken for options.
+            Durability::Disk | Durability::None if split_options(&path).0 != path => {
+                "?durability=disk"
+            }
             Durability::Disk | Durability::None => "",
         };
-        let path = self.path.display().to_string();
         // Of a URL's path, two slashes at the beginning are the URL's.
         let slashes = if path.starts_with("//") { "//" } else { "" };
         format!("sqlite:{slashes}{path}{option}")
+    }
+}
+
+/// A path, and the options behind it.
+fn split_options(text: &str) -> (&str, &str) {
+    match text.rsplit_once('?') {
+        Some((path, options)) if !options.contains(std::path::is_separator) => (path, options),
+        _ => (text, ""),
     }
 }
 
@@ -67,13 +80,16 @@ mod tests {
             ("/var/lib/a b.db", "/var/lib/a b.db", Durability::Disk),
             ("///var/lib/g.db", "/var/lib/g.db", Durability::Disk),
             ("g.db?durability=process", "g.db", Durability::Process),
+            ("/why?/g.db", "/why?/g.db", Durability::Disk),
+            ("/why?/g.db?durability=process", "/why?/g.db", Durability::Process),
+            ("what?.db?durability=disk", "what?.db", Durability::Disk),
         ] {
             let location = Location::parse(text).unwrap();
             assert_eq!(location, Location { durability, ..Location::new(path) });
             let url = location.url();
             assert_eq!(Location::parse(url.strip_prefix("sqlite:").unwrap()).unwrap(), location);
         }
-        for bad in ["", "?durability=disk", "g.db?durability=ram"] {
+        for bad in ["", "?durability=disk", "g.db?durability=ram", "what?.db"] {
             assert!(matches!(Location::parse(bad), Err(StoreError::BadUrl { .. })), "{bad}");
         }
     }

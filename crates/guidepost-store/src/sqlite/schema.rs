@@ -98,7 +98,8 @@ fn migrate(connection: &mut Connection, location: &Location) -> Result<(), Store
         found: made,
         known: KNOWN,
     })?;
-    make(&transaction, missing, made == 0).map_err(failed)?;
+    make(&transaction, missing, made == 0)
+        .map_err(|error| clash(&error, location).unwrap_or_else(|| failed(error)))?;
     transaction.commit().map_err(failed)
 }
 
@@ -117,6 +118,15 @@ fn make(transaction: &Transaction<'_>, missing: &[&str], is_new: bool) -> rusqli
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", KNOWN)
+}
+
+/// What is told of an adopted file that has something of its own by a name that the store needs.
+fn clash(error: &rusqlite::Error, location: &Location) -> Option<StoreError> {
+    let rusqlite::Error::SqlInputError { msg, .. } = error else { return None };
+    msg.contains("already").then(|| StoreError::BadUrl {
+        url: location.url(),
+        what: format!("{msg}, and the store needs the name; rename what has it"),
+    })
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {
@@ -308,6 +318,34 @@ mod tests {
         drop(theirs);
         let connection = open(&location).unwrap();
         connection.execute_batch("INSERT INTO notes VALUES ('kept')").unwrap();
+    }
+
+    #[test]
+    fn a_clash_with_a_table_that_was_there_is_told_in_a_sentence() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let theirs = Connection::open(&location.path).unwrap();
+        let bare = include_str!("../../tests/sql_interface/agent_state_schema.sql");
+        theirs.execute_batch(bare).unwrap();
+        theirs.execute_batch("CREATE TABLE task (theirs)").unwrap();
+        drop(theirs);
+        let refused = open(&location).unwrap_err();
+        assert!(matches!(refused, StoreError::BadUrl { .. }), "{refused:?}");
+        let told = refused.to_string();
+        assert!(told.contains("task already exists") && !told.contains("CREATE"), "{told}");
+    }
+
+    #[test]
+    fn a_malformed_file_is_told_as_damaged() {
+        let (_keep, location, connection) = migrated();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(connection);
+        let mut bytes = std::fs::read(&location.path).unwrap();
+        // The file's header stays, so that it still is a database of ours.
+        bytes[100..].fill(0xff);
+        std::fs::write(&location.path, bytes).unwrap();
+        let refused = open(&location).unwrap_err();
+        assert!(matches!(refused, StoreError::Malformed { .. }), "{refused:?}");
     }
 
     #[test]

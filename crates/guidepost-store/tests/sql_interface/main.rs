@@ -291,6 +291,29 @@ except sqlite3.OperationalError as error:
     });
 }
 
+/// Alternatives of one event that lead to one state were each told.
+#[test]
+fn a_refused_move_tells_each_legal_move_once() {
+    File::each(|file| {
+        file.shell(
+            "INSERT INTO workflow (workflow_id, name) VALUES (1, 'twice');
+             INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (1, 1, 'A'), (2, 1, 'B'), (3, 1, 'C');
+             INSERT INTO workflow_transition (workflow_id, name, from_state_id, to_state_id, position)
+             VALUES (1, 'back', 1, 2, 0), (1, 'back', 1, 2, 1);
+             INSERT INTO agent_instance (agent_id, workflow_id, current_state_id) VALUES (1, 1, 1)",
+        );
+        let told = file.python(
+            "
+try:
+    cur.execute('UPDATE agent_instance SET current_state_id = 3 WHERE agent_id = 1')
+except sqlite3.OperationalError as error:
+    print(error)
+",
+        );
+        assert_eq!(told.matches("back -> B").count(), 1, "{told}");
+    });
+}
+
 /// S0.19c: nothing leads out of a state that no transition leaves.
 #[test]
 fn nothing_leads_out_of_a_terminal_state() {

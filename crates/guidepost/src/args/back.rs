@@ -5,6 +5,8 @@ use guidepost_core::id::StateId;
 use guidepost_core::record::Renamed;
 use serde_json::Value as Json;
 
+use super::Reason;
+
 /// Arguments of `checkpoint`.
 #[derive(Debug, Args)]
 #[command(
@@ -46,9 +48,9 @@ pub(crate) struct Rollback {
     /// Make nothing good, whatever `compensate` of the steps says
     #[arg(long)]
     pub(crate) no_compensate: bool,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `cancel`.
@@ -66,9 +68,9 @@ pub(crate) struct Cancel {
     /// Do so although something was done that cannot be undone, or is to be made good
     #[arg(long, requires = "compensate")]
     pub(crate) yes: bool,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `fork`.
@@ -92,9 +94,9 @@ pub(crate) struct Fork {
     /// Fork although something may be done again that cannot be undone
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `migrate`.
@@ -121,9 +123,9 @@ pub(crate) struct Migrate {
     /// Only tell what would become of them
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 /// Arguments of `replay`.

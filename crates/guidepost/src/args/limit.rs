@@ -4,6 +4,8 @@ use clap::Args;
 use guidepost_core::machine::Limits;
 use guidepost_core::time::Span;
 
+use super::Reason;
+
 /// Arguments of `limit`.
 #[derive(Debug, Args)]
 #[command(
@@ -31,9 +33,9 @@ pub(crate) struct Limit {
     /// Most runs launched below it
     #[arg(long, value_name = "N")]
     max_launches: Option<u64>,
-    /// Why, in one sentence
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    /// Why.
+    #[command(flatten)]
+    pub(crate) reason: Reason,
 }
 
 impl Limit {

@@ -35,7 +35,7 @@ pub(crate) async fn run(
 fn step(args: &args::AddStep) -> Result<Json, Failure> {
     let Some(text) = &args.definition else { return Ok(json!(args.step)) };
     workflow::as_json(text, "step.yaml").map_err(|found| {
-        Failure::new(Exit::Usage, "GP0407", "the step cannot be read").hint(format!(
+        Failure::usage("the step cannot be read").hint(format!(
             "{}; expected a step as under `steps:`, such as '{{ name: Publish, task: publish }}'",
             found.message
         ))

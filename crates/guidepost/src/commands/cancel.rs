@@ -22,13 +22,19 @@ pub(crate) async fn run(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     if !args.compensate {
-        return control::control_run(&args.run, args.note.clone(), Control::Cancel, door, out)
-            .await;
+        return control::control_run(
+            &args.run,
+            args.reason.note.clone(),
+            Control::Cancel,
+            door,
+            out,
+        )
+        .await;
     }
     let request = CancelRun {
         run: RunRef::from(args.run.as_str()),
         confirm: args.yes,
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let ending = door.ops.cancel_run(&request).await?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use self::entry::Entry;
 use crate::args::{self, Agent, Global};
 use crate::config;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 use crate::write;
 
@@ -99,11 +99,11 @@ pub(crate) fn run(
     global: &Global,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let entry = Entry::new(global.store.as_deref())?;
+    let entry = Entry::new(global)?;
     let file = args.file.clone().or_else(|| args.agent.file());
     let file = file.ok_or_else(|| {
         Failure::new(
-            Exit::Failed,
+            Kind::Unavailable,
             "GP0454",
             "there is no home directory to find the configuration in",
         )
@@ -159,7 +159,7 @@ fn make(agent: Agent, entry: &Entry, file: &Path) -> Result<Made, Failure> {
     };
     let before = old.as_deref().unwrap_or_default();
     let new = agent.format().merge(before, entry).map_err(|what| {
-        Failure::new(Exit::Failed, "GP0456", format!("the configuration was left alone: {what}"))
+        Failure::new(Kind::Refused, "GP0456", format!("the configuration was left alone: {what}"))
             .at(&shown)
             .hint("without --write the entry is printed, to be put in by hand")
     })?;

@@ -1,9 +1,10 @@
 //! `guidepost pause` and `resume`: interventions from outside the workflow.
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunRef, StateId};
 use guidepost_core::input;
-use guidepost_server::ops::ControlRun;
+use guidepost_server::ops::{ControlRun, Moved, Standing};
 use guidepost_server::text::{self, Words};
+use serde::Serialize;
 
 use super::answer;
 use crate::args;
@@ -22,7 +23,7 @@ pub(crate) async fn run(
     door: &Door,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    control_run(&args.run, args.note.clone(), control, door, out).await
+    control_run(&args.run, args.reason.note.clone(), control, door, out).await
 }
 
 /// The same for whoever has arguments of another form.
@@ -35,6 +36,18 @@ pub(super) async fn control_run(
 ) -> Result<Exit, Failure> {
     let request = ControlRun { run: RunRef::from(run), control, note, caller: door.caller.clone() };
     let moved = door.ops.control_run(&request).await?;
-    answer(out, &moved, &text::controlled(&moved, Words::Commands));
+    let told = text::controlled(&moved, Words::Commands);
+    let Moved { left, entered, is_repeat, standing, .. } = moved;
+    answer(out, &Controlled { left, entered, is_repeat, standing }, &told);
     Ok(Exit::Ok)
+}
+
+/// The answer for programs. The rev after an intervention is the one at which the run stands.
+#[derive(Serialize)]
+struct Controlled {
+    left: Vec<StateId>,
+    entered: Vec<StateId>,
+    is_repeat: bool,
+    #[serde(flatten)]
+    standing: Standing,
 }

@@ -32,7 +32,7 @@ pub(crate) async fn run(
         file: file.name.clone(),
         save: args.save,
         allowed: Allowed::Everything,
-        caller: config::caller(global.caller.as_deref()),
+        caller: config::caller(global.caller.as_deref())?,
     };
     match ops.define(&request).await {
         Ok(definition) => {

@@ -15,12 +15,15 @@ use std::path::{Path, PathBuf};
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{Allowed, Define, Ops};
 use guidepost_server::text::{self, Words};
+use guidepost_store::Address;
+use guidepost_store::sqlite::Location;
 use serde_json::json;
 
 use self::story::Story;
 use self::talk::Talk;
 use crate::args::{self, Global};
-use crate::failure::{Exit, Failure};
+use crate::door;
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// The workflows, with the names of the files they would stand in.
@@ -74,7 +77,7 @@ impl Stage {
             let shown = store.display().to_string();
             if store.exists() {
                 return Err(Failure::new(
-                    Exit::Failed,
+                    Kind::Refused,
                     "GP0453",
                     format!("`{shown}` exists and was left alone"),
                 )
@@ -115,14 +118,14 @@ async fn save_workflows(store: &Path, story: &mut Story<'_>) -> Result<(), Failu
     Ok(())
 }
 
-/// The store's URL: a bare path might look like one of another kind.
-fn url(store: &Path) -> String {
-    format!("sqlite:{}", store.display())
+/// Where the store is: a bare path might look like a URL of another kind.
+fn address(store: &Path) -> Address {
+    Address::Sqlite(Location::new(store))
 }
 
 /// The operations over the demo's store. They are let go before an agent comes, as one command ends before the next.
 fn open(store: &Path) -> Result<Ops, Failure> {
-    Ok(Ops::new(guidepost_store::open(&url(store))?))
+    Ok(Ops::new(door::opened(&address(store), "name another file with --keep")?))
 }
 
 async fn lead_qualification(store: &Path, story: &mut Story<'_>) -> Result<(), Failure> {

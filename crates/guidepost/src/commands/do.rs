@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &args::Do, door: &Door, out: &mut Output) -> Resul
         event: args.event.clone(),
         data: args.data.clone().unwrap_or_default(),
         rev: args.rev.map(Rev),
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let moved = door.ops.send_event(&event).await?;

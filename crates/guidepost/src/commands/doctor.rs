@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::args;
 use crate::config::tools;
 use crate::door::{self, Door};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// Things counted at most, and histories checked at most: a first look, where `verify` takes a thorough one.
@@ -185,7 +185,7 @@ async fn look_at_servers(args: &args::Doctor) -> Result<Vec<ServerLook>, Failure
     let mut seen = Vec::new();
     for look in looks {
         seen.push(look.await.map_err(|error| {
-            Failure::new(Exit::Failed, "GP0457", "a tool server could not be looked at")
+            Failure::new(Kind::Unavailable, "GP0457", "a tool server could not be looked at")
                 .caused_by(&error)
         })?);
     }

@@ -4,7 +4,7 @@ use guidepost_core::diagnostic::closest;
 use serde_json::json;
 
 use crate::args;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// Every code with its page, in order.
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &args::Explain, out: &mut Output) -> Result<Exit, Failur
     let code = spelt_out(asked);
     let Some((code, page)) = PAGES.iter().find(|(known, _)| *known == code) else {
         let failure =
-            Failure::new(Exit::NotFound, "GP0455", format!("there is no error code `{asked}`"));
+            Failure::new(Kind::NotFound, "GP0455", format!("there is no error code `{asked}`"));
         return Err(match closest(&code, PAGES.iter().map(|(code, _)| *code)) {
             Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
             None => failure.hint("`guidepost explain` lists all codes"),

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &args::Fork, door: &Door, out: &mut Output) -> Res
         set: args.set.iter().cloned().collect(),
         key: args.key.clone(),
         confirm: args.yes,
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let forked = door.ops.fork(&request).await?;

@@ -13,7 +13,7 @@ use crate::args::{self, Global};
 use crate::chart::{Chart, Trail};
 use crate::definition::DefinitionFile;
 use crate::door::Door;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 use crate::page;
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         let view = door.ops.show_workflow(&args.what).await?;
         door.machine(&view).await?.ok_or_else(|| {
             let name = &view.workflow;
-            Failure::new(Exit::NotFound, "GP0401", format!("workflow `{name}` is built in"))
+            Failure::new(Kind::NotFound, "GP0401", format!("workflow `{name}` is built in"))
                 .hint("name one of your own; `guidepost ls workflows` lists them")
         })?
     };
@@ -94,7 +94,7 @@ async fn picture_of_run(what: &str, door: &Door, out: &mut Output) -> Result<Exi
     let workflow = door.ops.show_workflow(&show::workflow_of(&standing)).await?;
     let Some(machine) = door.machine(&workflow).await? else {
         let what = format!("`{what}` is only recorded, and walks through no workflow");
-        return Err(Failure::new(Exit::Failed, "GP0407", what));
+        return Err(Failure::usage(what));
     };
     let history = history::whole(door, &standing.name.run).await?;
     picture(&machine, &page::trail(&standing, &history), out)
@@ -104,8 +104,7 @@ fn picture(machine: &Machine, trail: &Trail, out: &mut Output) -> Result<Exit, F
     let Some(chart) = Chart::new(machine, trail) else {
         let states = machine.states.len() - 1;
         let what = format!("{states} states are too many for a picture");
-        return Err(Failure::new(Exit::Failed, "GP0407", what)
-            .hint("without --svg the diagram is written as Mermaid"));
+        return Err(Failure::usage(what).hint("without --svg the diagram is written as Mermaid"));
     };
     let svg = chart.svg();
     if out.is_json() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::args;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// The sample. It is also what the tests check, simulate and start.
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &args::Init, out: &mut Output) -> Result<Exit, Failure> 
     let shown = args.file.display().to_string();
     write(&args.file, args.force).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Failed, "GP0453", format!("`{shown}` exists and was left alone"))
+            Failure::new(Kind::Refused, "GP0453", format!("`{shown}` exists and was left alone"))
                 .hint("give another name, or replace it with --force")
         }
         _ => Failure::unwritable(&shown, &error),

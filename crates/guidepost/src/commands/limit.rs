@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let request = SetLimits {
         run: RunRef::from(args.run.as_str()),
         limits: args.limits(),
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let limited = door.ops.limit(&request).await?;

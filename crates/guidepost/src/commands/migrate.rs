@@ -27,7 +27,7 @@ pub(crate) async fn run(
         map: args.map.clone(),
         set: args.set.iter().cloned().collect(),
         dry_run: args.dry_run,
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let migrated = door.ops.migrate(&request).await?;

@@ -30,7 +30,7 @@ pub(crate) async fn run(
         to,
         confirm: args.yes,
         compensate: !args.no_compensate,
-        note: args.note.clone(),
+        note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
     let back = door.ops.roll_back(&request).await?;

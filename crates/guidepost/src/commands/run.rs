@@ -24,7 +24,7 @@ use super::{start, steps};
 use crate::args;
 use crate::config::tools;
 use crate::door::Door;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 
 /// A run that waits for a time further away is left to wait: whoever comes back then finds it.
@@ -108,7 +108,7 @@ pub(super) async fn drive(
 
 /// The store fails, which only somebody else can mend.
 fn held_up(what: &str) -> Failure {
-    Failure::new(Exit::Failed, "GP0307", "nothing new is begun, because the store fails")
+    Failure::new(Kind::Unavailable, "GP0307", "nothing new is begun, because the store fails")
         .caused_by_text(what)
         .hint("if the disk is full, make room; the run goes on by itself as soon as the store works again")
 }
@@ -173,7 +173,7 @@ pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
         programs => Allowed::Only(programs.iter().cloned().collect::<BTreeSet<_>>()),
     };
     let http = Http::new(args.allow_private).map_err(|failure| {
-        Failure::new(Exit::Failed, "GP0457", "requests over HTTP cannot be made here")
+        Failure::new(Kind::Unavailable, "GP0457", "requests over HTTP cannot be made here")
             .caused_by(&failure)
     })?;
     let tools = Tools::new(tools::servers(&args.tool_servers)?, args.allow_private);

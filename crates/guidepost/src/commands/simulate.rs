@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{self, Sent};
 use crate::definition::DefinitionFile;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
 use crate::simulation::{Simulation, Step};
 
@@ -24,11 +24,11 @@ pub(crate) fn run(args: &args::Simulate, out: &mut Output) -> Result<Exit, Failu
     let mut simulation = Simulation::new(machine, inputs);
     let data = args.input.clone().unwrap_or_default();
     let started = simulation.start(args.driver.into(), &data);
-    let mut is_refused = started.rejected.is_some();
     show(&simulation, &started, out);
-    if is_refused {
-        return Ok(Exit::NotLegal);
+    if let Some(rejected) = &started.rejected {
+        return Ok(Exit::of(Kind::of(rejected)));
     }
+    let mut is_refused = false;
     for input in inputs {
         if out.is_closed() {
             break;
@@ -92,11 +92,24 @@ fn as_json(simulation: &Simulation, step: &Step) -> Json {
         shown["output"] = run.output.clone();
     }
     if let Some(rejected) = &step.rejected {
-        shown["rejected"] = json!({
-            "code": rejected.code(),
-            "message": rejected.to_string(),
-            "hint": rejected.hint(),
-        });
+        shown["rejected"] = refusal(rejected);
+    }
+    shown
+}
+
+/// Why an input was refused, with the same reasons that the text gives.
+fn refusal(rejected: &kernel::Rejected) -> Json {
+    let mut shown = json!({
+        "code": rejected.code(),
+        "message": rejected.to_string(),
+        "hint": rejected.hint(),
+    });
+    match rejected {
+        kernel::Rejected::BadData { problems, .. } | kernel::Rejected::BadStart { problems } => {
+            shown["problems"] = json!(problems);
+        }
+        kernel::Rejected::Guarded { guards, .. } => shown["guards"] = json!(guards),
+        _ => {}
     }
     shown
 }

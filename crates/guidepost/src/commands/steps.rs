@@ -152,12 +152,8 @@ pub(super) fn listed(file: Option<&Path>, list: &args::StepList) -> Result<Json,
     match definition.get_mut("steps").and_then(Json::as_array_mut) {
         Some(steps) => steps.extend(list.step.iter().map(|step| json!(step))),
         None => {
-            return Err(Failure::new(
-                Exit::Usage,
-                "GP0407",
-                "the file has no list of `steps:` to add to",
-            )
-            .hint("leave out `--step`, or name a file with `steps:`"));
+            return Err(Failure::usage("the file has no list of `steps:` to add to")
+                .hint("leave out `--step`, or name a file with `steps:`"));
         }
     }
     Ok(definition)

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::args::ToolServers;
 use crate::config::home;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// The key under which servers are named.
 const SERVERS: &str = "mcpServers";
@@ -58,7 +58,7 @@ fn user_file() -> Option<PathBuf> {
 }
 
 fn unusable(path: &Path, problem: &str) -> Failure {
-    Failure::new(Exit::Failed, "GP0460", format!("the tool servers cannot be used: {problem}"))
+    Failure::new(Kind::Damaged, "GP0460", format!("the tool servers cannot be used: {problem}"))
         .at(path.display().to_string())
         .hint("`guidepost explain GP0460` shows the form of the file")
 }

@@ -1,5 +1,6 @@
 //! A fresh directory, the real binary, and a transcript with whatever differs from time to time filtered out.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -64,17 +65,42 @@ impl Conversation {
 
     /// The same, with something on stdin.
     pub(crate) fn run_with_input(&self, words: &[&str], input: &str) -> Answer {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_guidepost"))
+        self.answer(&mut self.command(words), input)
+    }
+
+    /// The same, with a variable in the environment.
+    pub(crate) fn run_with_variable(
+        &self,
+        words: &[&str],
+        name: &str,
+        value: impl AsRef<OsStr>,
+    ) -> Answer {
+        self.answer(self.command(words).env(name, value), "")
+    }
+
+    /// The same in a directory below, which is made.
+    pub(crate) fn run_in(&self, directory: &str, words: &[&str]) -> Answer {
+        let directory = self.path().join(directory);
+        fs::create_dir_all(&directory).unwrap();
+        self.answer(self.command(words).current_dir(directory), "")
+    }
+
+    /// The command, for more to be said about it.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_guidepost"));
+        command
             .args(words)
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.path())
-            .env("GUIDEPOST_AGENT", "tester")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .env("GUIDEPOST_AGENT", "tester");
+        command
+    }
+
+    /// Runs it with something on stdin.
+    pub(crate) fn answer(&self, command: &mut Command, input: &str) -> Answer {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         // A command that does not read its input may be gone before it is written.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();

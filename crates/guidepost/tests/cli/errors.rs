@@ -97,3 +97,70 @@ fn what_agents_say_cannot_steer_the_terminal() {
         assert!(!answer.stdout.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']), "{words:?}");
     }
 }
+
+/// The same data was refused with 64 by `start` and with 2 by `simulate`.
+#[test]
+fn the_same_failure_ends_every_command_with_the_same_exit_code() {
+    let talk = with_bugfix();
+    for input in ["{\"issue\":\"x\"}", "{\"isue\":1,\"issue\":1}"] {
+        assert_eq!(talk.run(&["start", "bugfix", "--input", input]).exit, 64, "{input}");
+        assert_eq!(talk.run(&["simulate", "bugfix.yaml", "--input", input]).exit, 64, "{input}");
+    }
+    // Nobody declares agents, so any name may be one's: none of its runs are there.
+    let nobody = talk.run(&["ls", "--agent", "nobody"]);
+    assert_eq!((nobody.exit, nobody.stdout.as_str()), (0, ""));
+}
+
+/// The caller named to `connect` was passed over.
+#[test]
+fn an_agent_is_connected_under_the_name_it_is_given() {
+    let mut talk = Conversation::new();
+    talk.type_("connect codex --as reviewer --store team.db")
+        .type_("connect claude-code --as reviewer")
+        .type_("connect gemini --as r-1")
+        .type_("connect gemini --store redis://x");
+    talk.expect(&expect![[r#"
+        $ guidepost connect codex --as reviewer --store team.db
+        [mcp_servers.guidepost]
+        command = "[BINARY]"
+        args = ["mcp", "--store", "sqlite:[HERE]/team.db", "--as", "reviewer"]
+        ! For Codex, in [HERE]/.codex/config.toml:
+        ! or run: codex mcp add guidepost -- [BINARY] mcp --store sqlite:[HERE]/team.db --as reviewer
+        ! or let Guidepost merge it into the file: add --write
+
+        $ guidepost connect claude-code --as reviewer
+        {
+          "mcpServers": {
+            "guidepost": {
+              "command": "[BINARY]",
+              "args": ["mcp", "--as", "reviewer"]
+            }
+          }
+        }
+        ! For Claude Code, in .mcp.json:
+        ! or run: claude mcp add guidepost -- [BINARY] mcp --as reviewer
+        ! or let Guidepost merge it into the file: add --write
+
+        $ guidepost connect gemini --as r-1
+        ! error[GP0407]: the agent name `r-1` is no name here: it would be taken for the id of a run
+        exit 64
+
+        $ guidepost connect gemini --store redis://x
+        ! error[GP0311]: `redis:…` is no store: this program has no backend `redis`
+        ! hint: expected a file path, `sqlite:PATH` or `memory:`
+        exit 64
+
+    "#]]);
+}
+
+/// An intervention's answer had the rev twice, under two names.
+#[test]
+fn an_intervention_tells_the_rev_once() {
+    let talk = with_bugfix();
+    talk.run(&["start", "bugfix", "--input", "{\"issue\":1}"]);
+    for (command, rev) in [("pause", 3), ("resume", 4), ("cancel", 5)] {
+        let answer = talk.run(&[command, "r-1", "--json"]);
+        assert!(answer.stdout.contains(&format!("\"rev\":{rev},")), "{command}: {}", answer.stdout);
+        assert!(!answer.stdout.contains("\"after\""), "{command}: {}", answer.stdout);
+    }
+}

@@ -115,7 +115,8 @@ fn the_overview_shows_the_first_steps() {
         The store: --store, else GUIDEPOST_STORE, else the nearest guidepost.db upward, else the user's data
         directory.
         Exit codes: 0 done, 1 failed, 2 not legal now, 3 stale rev, 4 not found, 5 still waiting, 64 wrong
-        usage.
+        usage;
+        the same failure has the same code in every command.
 
     "#]]);
 }

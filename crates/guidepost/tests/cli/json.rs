@@ -10,7 +10,7 @@ fn error_of(answer: &Answer, line: &str) -> Json {
     assert_eq!(answer.stdout, "", "{line}");
     let error: Json = serde_json::from_str(&answer.stderr)
         .unwrap_or_else(|_| panic!("{line}: no JSON: {}", answer.stderr));
-    for field in ["code", "message", "hint", "exit"] {
+    for field in ["code", "kind", "message", "hint", "exit"] {
         assert!(error.get(field).is_some(), "{line}: no {field}: {error}");
     }
     assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{line}");
@@ -36,6 +36,9 @@ fn every_error_is_one_object() {
         ("apply bad.yaml", 1, "GP0403"),
         ("define nowhere.yaml", 4, "GP0452"),
         ("ls --workflow bugfx", 4, "GP0401"),
+        ("ls --state Fxi", 4, "GP0413"),
+        ("find --in runs --state Fxi", 4, "GP0413"),
+        ("ls --store sqlite:x.db?foo=1", 64, "GP0311"),
         ("show nothing", 4, "GP0401"),
         ("graph nothing", 4, "GP0401"),
         ("graph bad.yaml", 1, "GP0403"),
@@ -64,6 +67,17 @@ fn every_error_is_one_object() {
         let answer = talk.run(&[&words[..], &["--json"]].concat());
         let error = error_of(&answer, line);
         assert_eq!((answer.exit, error["code"].as_str()), (exit, Some(code)), "{line}: {error}");
+        // The one rule: what sort of failure it is says how the process ends. Problems in a definition fail.
+        let expected = match error["kind"].as_str().unwrap() {
+            "not_legal" => 2,
+            "stale" => 3,
+            "not_found" => 4,
+            "usage" if code == "GP0403" => 1,
+            "usage" => 64,
+            "refused" | "unavailable" | "damaged" => 1,
+            other => panic!("{line}: {other}"),
+        };
+        assert_eq!(exit, expected, "{line}: {error}");
         // Without it, the same exit code.
         assert_eq!(talk.run(&words).exit, exit, "{line}");
     }

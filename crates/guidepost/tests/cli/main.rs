@@ -13,7 +13,10 @@ mod help;
 mod json;
 mod limit;
 mod nonsense;
+mod noticed;
 mod odd;
+#[cfg(unix)]
+mod place;
 mod runs;
 mod simulate;
 mod steps;

@@ -37,9 +37,9 @@ fn arguments_that_name_nothing_are_refused() {
         exit 64
 
         $ guidepost find --in runs --state Fxi
-        ! error[GP0407]: no workflow has a state `Fxi`
+        ! error[GP0413]: no workflow has a state `Fxi`
         ! hint: did you mean `Fix`?
-        exit 64
+        exit 4
 
         $ guidepost find --in runs --state waiting
         no runs found
@@ -102,7 +102,7 @@ fn arguments_that_name_nothing_are_refused() {
         exit 64
 
         $ guidepost show r-1 --html --json
-        ! {"code":"GP0407","message":"the argument '--html' cannot be used with '--json'","hint":"Usage: guidepost show --html <RUN|WORKFLOW>","exit":64}
+        ! {"code":"GP0407","message":"the argument '--html' cannot be used with '--json'","hint":"Usage: guidepost show --html <RUN|WORKFLOW>","exit":64,"kind":"usage"}
         exit 64
 
         $ guidepost do r-1 submit --rev now

@@ -232,7 +232,7 @@ fn guards_that_have_only_a_name_get_their_answers_here() {
 
         $ guidepost simulate m.json --guard isReady=false --event GO --guard isReady=true --event GO --json
         {"input":{"start":{}},"active":["a"],"leaves":["a"],"status":"running","data":{},"legal":[],"next":[],"rev":2,"taken":["enter a"],"log":[],"problems":[]}
-        {"input":{"event":"GO"},"active":["a"],"leaves":["a"],"status":"running","data":{},"legal":[],"next":[],"rev":2,"taken":[],"log":[],"problems":[],"rejected":{"code":"GP0202","message":"`GO` is not legal in `a` as things are: no guard of its transitions holds","hint":"no event is legal now"}}
+        {"input":{"event":"GO"},"active":["a"],"leaves":["a"],"status":"running","data":{},"legal":[],"next":[],"rev":2,"taken":[],"log":[],"problems":[],"rejected":{"code":"GP0202","message":"`GO` is not legal in `a` as things are: no guard of its transitions holds","hint":"no event is legal now","guards":["isReady"]}}
         {"input":{"event":"GO"},"active":["b"],"leaves":["b"],"status":"running","data":{},"legal":[],"next":[],"rev":3,"taken":["GO: a -> b"],"log":[],"problems":[]}
         exit 2
 
@@ -255,7 +255,7 @@ fn a_start_that_does_not_fit_is_refused_with_every_problem() {
           not done: the run cannot start with this data [GP0210]
             /item is no attribute of the workflow; did you mean `items`?
           note: `items` is missing, and a run could not start without it; --input '{"items": …}' gives it
-        exit 2
+        exit 64
 
     "#]]);
 }

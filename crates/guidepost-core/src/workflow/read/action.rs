@@ -59,7 +59,8 @@ impl<'t> Reader<'t, '_> {
             return;
         }
         if self.unbound_actions.insert(name.to_owned()) {
-            let message = format!("the action `{name}` has no definition; it will do nothing");
+            let message =
+                format!("the action `{name}` has no definition, and no run starts without");
             let problem = Diagnostic::warning(code::UNBOUND, tree.at, message);
             let known = self.definitions.keys().filter(|(section, _)| *section == "actions");
             let advice = || Some("define it under `actions`".to_owned());

@@ -41,9 +41,11 @@ BEGIN
                 WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id)
             || ': something is needed, or other active states may answer too; send the event by `guidepost do`; ', '')
             || 'legal now: ' || coalesce(
-            (SELECT group_concat(m.name || ' -> ' || s.name || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END, ', ')
-             FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
-             WHERE m.agent_id = OLD.agent_id), 'nothing'))
+            (SELECT group_concat(told.move, ', ')
+             FROM (SELECT DISTINCT m.name || ' -> ' || s.name
+                       || CASE WHEN m.is_gated THEN ' (send the event)' ELSE '' END AS move
+                   FROM legal_move AS m JOIN workflow_state AS s ON s.state_id = m.to_state_id
+                   WHERE m.agent_id = OLD.agent_id) AS told), 'nothing'))
     END;
 END;
 

@@ -1,11 +1,13 @@
 //! How an agent is to start Guidepost.
 
-use std::env;
-use std::path::Path;
+use std::{env, path};
 
+use guidepost_core::name::NameOf;
+use guidepost_store::Address;
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure};
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
 
 /// The command an agent starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,19 +19,23 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// This very program, serving MCP on the store named by the option, if one is.
+    /// This very program, serving MCP on the store and in the name that the options give, if they do.
     ///
     /// # Errors
     ///
-    /// If the program cannot tell where it is.
-    pub(super) fn new(store: Option<&str>) -> Result<Self, Failure> {
+    /// If an option means nothing, or the program cannot tell where it is.
+    pub(super) fn new(global: &Global) -> Result<Self, Failure> {
         let program = env::current_exe().map_err(|error| {
-            Failure::new(Exit::Failed, "GP0454", "this program cannot tell where it is")
+            Failure::new(Kind::Unavailable, "GP0454", "this program cannot tell where it is")
                 .caused_by(&error)
         })?;
         let mut args = vec!["mcp".to_owned()];
-        if let Some(store) = store {
-            args.extend(["--store".to_owned(), from_anywhere(store)]);
+        if let Some(store) = &global.store {
+            args.extend(["--store".to_owned(), from_anywhere(store)?]);
+        }
+        if let Some(name) = &global.caller {
+            NameOf::Agent.check(name).map_err(|error| Failure::usage(error.to_string()))?;
+            args.extend(["--as".to_owned(), name.clone()]);
         }
         Ok(Self { command: program.display().to_string(), args })
     }
@@ -42,19 +48,12 @@ impl Entry {
 }
 
 /// A store's URL that means the same in every directory.
-fn from_anywhere(store: &str) -> String {
-    let (scheme, path) = match store.strip_prefix("sqlite:") {
-        Some(path) => ("sqlite:", path),
-        None => ("", store),
-    };
-    let has_other_scheme = scheme.is_empty() && path.contains(':');
-    if has_other_scheme || Path::new(path).is_absolute() {
-        return store.to_owned();
-    }
-    match std::path::absolute(path) {
-        Ok(path) => format!("{scheme}{}", path.display()),
-        Err(_) => store.to_owned(),
-    }
+fn from_anywhere(store: &str) -> Result<String, Failure> {
+    let address = Address::parse(store)?;
+    Ok(match address.file().and_then(|path| path::absolute(path).ok()) {
+        Some(path) => address.at(path).url(),
+        None => address.url(),
+    })
 }
 
 fn quoted(word: &str) -> String {
@@ -71,11 +70,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relative_store_is_made_absolute() {
-        assert!(Path::new(&from_anywhere("a.db")).is_absolute());
-        assert_eq!(from_anywhere("memory:"), "memory:");
-        assert!(from_anywhere("sqlite:a.db").starts_with("sqlite:/"));
-        assert_eq!(from_anywhere("/var/a.db"), "/var/a.db");
+    fn a_store_is_named_so_that_every_directory_leads_to_it() {
+        let here = env::current_dir().unwrap();
+        for (store, url) in [
+            ("a.db", format!("sqlite:{}", here.join("a.db").display())),
+            ("sqlite://a.db", format!("sqlite:{}", here.join("a.db").display())),
+            ("/var/a.db?durability=process", "sqlite:/var/a.db?durability=process".to_owned()),
+            ("memory:", "memory:".to_owned()),
+        ] {
+            assert_eq!(from_anywhere(store).unwrap(), url, "{store}");
+        }
+        assert!(from_anywhere("redis://x").is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rmcp::service::{RunningService, ServiceExt};
 use serde_json::{Map, Value as Json};
 use tokio::process::{Child, Command};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// An agent with its connection.
 pub(super) struct Agent {
@@ -37,7 +37,7 @@ impl Agent {
         let mut server = Command::new(program)
             .arg("mcp")
             .arg("--store")
-            .arg(super::url(store))
+            .arg(super::address(store).url())
             .env("GUIDEPOST_AGENT", name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -99,9 +99,10 @@ impl Agent {
 }
 
 fn broken(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Exit::Failed, "GP0459", "the demo's MCP server cannot be used").caused_by(error)
+    Failure::new(Kind::Unavailable, "GP0459", "the demo's MCP server cannot be used")
+        .caused_by(error)
 }
 
 fn unreachable() -> Failure {
-    Failure::new(Exit::Failed, "GP0459", "the demo's MCP server has no streams")
+    Failure::new(Kind::Unavailable, "GP0459", "the demo's MCP server has no streams")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// The answer to a query.
 pub(super) struct Table {
@@ -22,7 +22,7 @@ pub(super) struct Table {
 /// If the file or the query cannot be used.
 pub(super) fn ask(store: &Path, query: &str) -> Result<Table, Failure> {
     read(store, query).map_err(|error| {
-        Failure::new(Exit::Failed, "GP0459", "the demo's store cannot be read by SQL")
+        Failure::new(Kind::Unavailable, "GP0459", "the demo's store cannot be read by SQL")
             .caused_by(&error)
     })
 }

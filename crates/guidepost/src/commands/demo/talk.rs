@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::agent::{Agent, Reply};
 use super::story::Story;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// A conversation with the server, told as it goes.
 pub(super) struct Talk<'a, 'o> {
@@ -89,7 +89,7 @@ impl<'a, 'o> Talk<'a, 'o> {
 }
 
 fn off_script(reply: &Reply) -> Failure {
-    Failure::new(Exit::Failed, "GP0459", "the demo went otherwise than its script has it")
+    Failure::new(Kind::Unavailable, "GP0459", "the demo went otherwise than its script has it")
         .caused_by_text(&reply.text)
 }
 
