@@ -1197,7 +1197,7 @@ fn no_run_is_put_into_a_state_of_older_versions() {
             format!(
                 "UPDATE agent_instance SET (workflow_id, current_state_id) =
                  (SELECT workflow_id, state_id FROM workflow_state WHERE name = '{state}')
-                 WHERE agent_name = 'scout'"
+                 WHERE agent_id = 17"
             )
         };
         let reason = "state `b` is none of the present version of the workflow, only of older ones";
@@ -1206,8 +1206,10 @@ fn no_run_is_put_into_a_state_of_older_versions() {
         // A state that was gone for a while is one again.
         file.shell(&format!("{};{}", put("c"), bring("c")));
         assert_eq!(
-            file.shell("SELECT agent_name, state FROM run_state JOIN agent_instance USING (agent_id) ORDER BY 1"),
-            "late|c\nscout|c"
+            file.shell(
+                "SELECT count(*) FROM agent_instance JOIN workflow_state ON state_id = current_state_id WHERE name = 'c'"
+            ),
+            "2"
         );
     });
 }
