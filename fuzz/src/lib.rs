@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use guidepost_core::data::{Data, value_of};
+use guidepost_core::exact::expect_exact;
 use guidepost_core::id::{AttributeName, RunId, RunNo, RunRef, StateId};
 use guidepost_core::limits::TEXT_BYTES_MAX;
 use guidepost_core::machine::expr::{Expr, Scope, Template};
@@ -19,6 +20,7 @@ use guidepost_server::mcp::{Options, serve};
 use guidepost_server::ops::{
     Allowed, Define, FindRuns, FindWorkflows, Ops, ReadHistory, ReadRun, StartRun, What,
 };
+use guidepost_store::TaskId;
 use guidepost_store::sqlite::Location;
 use serde_json::{Value as Json, json};
 use tokio::io::AsyncReadExt;
@@ -150,6 +152,25 @@ pub fn run_id(bytes: &[u8]) {
     }
 }
 
+/// A name of a task: what is read is written as what reads as the same.
+pub fn task_id(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(task) = text.parse::<TaskId>() {
+        assert_eq!(task.to_string().parse(), Ok(task));
+    }
+}
+
+/// A JSON text: what is lost has a place, and what was read once loses nothing any more.
+pub fn json_text(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let exact = expect_exact(text);
+    let Ok(value) = serde_json::from_str::<Json>(text) else { return };
+    if let Err(lost) = exact {
+        assert!(lost.at.is_empty() || lost.at.starts_with('/'), "{lost:?}");
+    }
+    assert_eq!(expect_exact(&value.to_string()), Ok(()));
+}
+
 /// The URL of a store: what is read is written as what leads to the same file.
 pub fn store_url(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -197,6 +218,23 @@ pub fn search(bytes: &[u8]) {
             let read =
                 ReadRun { run: unknown, what: What::Data, path: None, limit: 0, cursor: None };
             let _ = ops.read_run(&read).await;
+        }
+    });
+}
+
+/// A place in a run's data, the id of a record and the kind of a diagram, in a store of each kind: from its beginning, and
+/// further on.
+pub fn read_path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (runtime, stores) = stores();
+    runtime.block_on(async {
+        for (ops, run) in stores {
+            for what in [What::Data, What::Event, What::Diagram] {
+                for cursor in [None, Some("1".to_owned())] {
+                    let (run, path) = (RunRef::from(run.as_str()), Some(text.to_owned()));
+                    let _ = ops.read_run(&ReadRun { run, what, path, limit: 2, cursor }).await;
+                }
+            }
         }
     });
 }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod data;
 pub mod diagnostic;
 pub mod effect;
+pub mod exact;
 pub mod id;
 pub mod input;
 pub mod kernel;

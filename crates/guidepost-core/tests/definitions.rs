@@ -530,6 +530,19 @@ fn yaml_that_is_no_definition_is_refused_with_its_place() {
         "#]],
     );
     check(
+        "name: x\nlimits: { max_llm_calls: -12345678901234567890123 }\n",
+        expect![[r#"
+            error[GP0104] 2:26: the value is -12345678901234567890123, a whole number of more than 64 bits, whose last digits would be lost
+              hint: put it in quotes, as a text
+        "#]],
+    );
+    let json = "{ \"name\": \"x\",\n  \"limits\": { \"max_tokens\": 18446744073709551616 } }";
+    expect![[r#"
+        error[GP0104] 2:29: the value is 18446744073709551616, a whole number of more than 64 bits, whose last digits would be lost
+          hint: put it in quotes, as a text
+    "#]]
+    .assert_eq(&told(&compile(json.as_bytes(), "test.json")));
+    check(
         "a: [1, 2\n",
         expect![[r#"
         error[GP0101] 1:4: the YAML cannot be read: unclosed bracket '['

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod call;
+mod fault;
 mod prompts;
 mod resources;
 mod server;

@@ -15,17 +15,20 @@ use guidepost_core::workflow::{Compiled, Format};
 type Parser = fn(&[u8]);
 
 /// The parsers, by the names of their fuzz targets.
-const PARSERS: [(&str, Parser); 12] = [
+const PARSERS: [(&str, Parser); 15] = [
     ("definition_json", parsers::definition_json),
     ("definition_yaml", parsers::definition_yaml),
     ("duration", parsers::duration),
     ("expression", parsers::expression),
+    ("json_text", parsers::json_text),
     ("mcp_line", parsers::mcp_line),
+    ("read_path", parsers::read_path),
     ("record", parsers::record),
     ("run_id", parsers::run_id),
     ("schema", parsers::schema),
     ("search", parsers::search),
     ("store_url", parsers::store_url),
+    ("task_id", parsers::task_id),
     ("template", parsers::template),
     ("xstate_json", parsers::xstate_json),
 ];

@@ -1,5 +1,7 @@
 //! What values an attribute or an event's data may take: JSON Schema.
 
+use std::fmt;
+
 use serde_json::Value as Json;
 
 /// A compiled JSON Schema.
@@ -39,6 +41,16 @@ pub struct Mismatch {
     pub at: String,
     /// What is wrong with it.
     pub what: String,
+}
+
+/// The place as people write it, and what is wrong there: `lead/score is a string, but must be a number`.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at.trim_start_matches('/') {
+            "" => f.write_str(&self.what),
+            place => write!(f, "{place} {}", self.what),
+        }
+    }
 }
 
 /// Why a value is no JSON Schema.

@@ -2,7 +2,7 @@
 //! bare words) is an error here, and escapes mean what JSON says they mean.
 
 use super::problems::code;
-use super::tree::{Entry, Kind, Parsed, Text, Tree, number, without_repeated};
+use super::tree::{Entry, Kind, Parsed, Text, Tree, expect_exact, number, without_repeated};
 use super::yaml::too_deep;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::limits::{DEFINITION_NODES_MAX, DEPTH_MAX};
@@ -90,7 +90,10 @@ impl Reader<'_> {
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
             other => match number(other) {
-                Some(number) => Kind::Number(number),
+                Some(number) => {
+                    expect_exact(other, self.at)?;
+                    Kind::Number(number)
+                }
                 None => return Err(self.problem("a value is expected here")),
             },
         };

@@ -6,6 +6,7 @@ use serde_json::{Number, Value as Json};
 
 use super::problems::code;
 use crate::diagnostic::{Diagnostic, Position};
+use crate::exact::{loses_digits, lost_digits};
 use crate::limits::DIAGNOSTICS_MAX;
 
 /// A node of a document.
@@ -159,6 +160,15 @@ impl Entry {
     pub(super) fn new(key: &str, value: Tree) -> Self {
         Self { key: key.into(), at: value.at, value }
     }
+}
+
+/// Refuses a number that would not be kept as it is written.
+pub(super) fn expect_exact(number: &str, at: Position) -> Result<(), Diagnostic> {
+    if !loses_digits(number) {
+        return Ok(());
+    }
+    let message = format!("the value is {}", lost_digits(number));
+    Err(Diagnostic::error(code::SHAPE, at, message).with_hint("put it in quotes, as a text"))
 }
 
 /// A number written as JSON writes it; anything else is none.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 
 use super::problems::code;
-use super::tree::{Entry, Kind, Parsed, Text, Tree, number, without_repeated};
+use super::tree::{Entry, Kind, Parsed, Text, Tree, expect_exact, number, without_repeated};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::limits::{ALIAS_NODES_MAX, DEFINITION_NODES_MAX, DEPTH_MAX};
 
@@ -276,14 +276,17 @@ fn scalar(
     let is_plain = style == ScalarStyle::Plain;
     let as_text = |text| Kind::Text(Text { text, indent: lines_up.then_some(quote) });
     let Some(tag) = tag else {
-        return Ok(if is_plain { plain(text, as_text) } else { as_text(text) });
+        if !is_plain {
+            return Ok(as_text(text));
+        }
+        expect_exact(&text, at)?;
+        return Ok(plain(text, as_text));
     };
     let kind = plain(text.clone(), as_text);
     match (tag.core_suffix(), &kind) {
         (Some("str"), _) => Ok(as_text(text)),
-        (Some("null"), Kind::Null)
-        | (Some("bool"), Kind::Bool(_))
-        | (Some("int" | "float"), Kind::Number(_)) => Ok(kind),
+        (Some("null"), Kind::Null) | (Some("bool"), Kind::Bool(_)) => Ok(kind),
+        (Some("int" | "float"), Kind::Number(_)) => expect_exact(&text, at).map(|()| kind),
         (_, _) => Err(unknown_tag(tag, at)),
     }
 }

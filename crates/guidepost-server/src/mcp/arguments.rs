@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use guidepost_core::machine::schema::{Mismatch, Schema};
 use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
+use super::tools;
 use crate::ops::OpError;
 
 /// Arguments of `guidepost_where`.
@@ -181,8 +183,44 @@ pub(super) fn read<T: DeserializeOwned>(
         value.is_null() || (value.as_str() == Some("") && OPTIONAL.contains(&name))
     };
     arguments.retain(|name, value| !is_left_out(name, value));
-    serde_json::from_value(Json::Object(arguments)).map_err(|reason| OpError::BadArgument {
-        what: format!("the arguments of {tool} cannot be read: {reason}"),
-        hint: Some("correct them and call again".to_owned()),
+    T::deserialize(Json::Object(arguments.clone())).map_err(|reason| {
+        let mut problems = misfits(tool, arguments);
+        if problems.is_empty() {
+            problems.push(reason.to_string());
+        }
+        OpError::BadArgument {
+            what: format!("the arguments of {tool} do not fit: {}", problems.join("; ")),
+            hint: Some("correct them and call again".to_owned()),
+        }
     })
+}
+
+/// What the description of a tool says against arguments, each by its name.
+fn misfits(tool: &str, mut arguments: Map<String, Json>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let described = tools::all().iter().find(|described| described.name == tool);
+    let Some(described) = described.map(|tool| Json::Object((*tool.input_schema).clone())) else {
+        return problems;
+    };
+    for (name, value) in &mut arguments {
+        if described["properties"][name]["type"] != "integer" {
+            continue;
+        }
+        if Whole::deserialize(&*value).is_err() {
+            problems.push(format!("{name} must be a whole number, 0 or more"));
+        }
+        // Numbers are settled with that; this one fits wherever one is described.
+        *value = Json::from(1);
+    }
+    let Ok(schema) = Schema::new(described) else { return problems };
+    let others = schema.check(&Json::Object(arguments));
+    problems.extend(others.iter().map(Mismatch::to_string));
+    problems
+}
+
+/// An error of a call that reading would have changed.
+pub(super) fn inexact(found: &Mismatch) -> OpError {
+    let at = found.at.strip_prefix("/params/arguments").unwrap_or(&found.at).to_owned();
+    let what = Mismatch { at, what: found.what.clone() }.to_string();
+    OpError::BadArgument { what, hint: None }
 }

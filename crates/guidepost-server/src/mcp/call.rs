@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use guidepost_core::id::{Rev, RunRef};
+use guidepost_core::machine::schema::Mismatch;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject};
 
 use super::arguments::{self as args, Whole, read};
@@ -31,7 +32,7 @@ const RUNS_MAX: usize = 10;
 const WAIT_SECONDS: u64 = 30;
 const WAIT_SECONDS_MAX: u64 = 55;
 
-/// Calls a tool.
+/// Calls a tool. What reading the call would have changed, if anything, is answered instead.
 ///
 /// # Errors
 ///
@@ -41,10 +42,12 @@ pub(super) async fn call(
     tool: &str,
     arguments: JsonObject,
     caller: String,
+    inexact: Option<&Mismatch>,
 ) -> Result<CallToolResult, ErrorData> {
     // Should the call fail, the agent is told what is legal in the run it was about.
     let run = arguments.get("run").and_then(|run| run.as_str()).map(RunRef::from);
     let answer = match tool {
+        _ if let Some(found) = inexact => Err(args::inexact(found)),
         "guidepost_where" => where_am_i(server, arguments, &caller).await,
         "guidepost_start" => start(server, arguments, caller).await,
         "guidepost_do" => send(server, arguments, caller).await,

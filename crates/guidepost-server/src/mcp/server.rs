@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guidepost_core::machine::schema::Mismatch;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, ErrorData,
     GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
@@ -11,6 +12,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
+use super::fault::survived;
 use super::turn::{Closing, Turn};
 use super::{Options, call, prompts, resources, tools};
 use crate::ops::Ops;
@@ -73,10 +75,14 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.caller(&context);
         let arguments = request.arguments.unwrap_or_default();
-        let call = call::call(self, &request.name, arguments, caller);
+        let inexact = context.extensions.get::<Mismatch>();
+        let call = survived(call::call(self, &request.name, arguments, caller, inexact));
         if request.name != call::WAIT {
             let answer = call.await;
-            self.turn.ended(&context.id);
+            // No answer that is sent says so. Any other call ends with its answer, before the next one is begun.
+            if context.ct.is_cancelled() {
+                self.turn.ended(&context.id);
+            }
             return answer.map(CallToolResponse::from);
         }
         // Only a wait is given up when the client cancels it or leaves: what writes is not left half done.
@@ -92,7 +98,7 @@ impl ServerHandler for Server {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(&self.ops).await
+        survived(resources::list(&self.ops)).await
     }
 
     async fn list_resource_templates(
@@ -108,7 +114,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(&self.ops, &request.uri).await.map(ReadResourceResponse::from)
+        survived(resources::read(&self.ops, &request.uri)).await.map(ReadResourceResponse::from)
     }
 
     async fn list_prompts(
@@ -125,7 +131,8 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        prompts::get(&self.ops, &request.name, &arguments).await.map(GetPromptResponse::from)
+        let answer = survived(prompts::get(&self.ops, &request.name, &arguments)).await;
+        answer.map(GetPromptResponse::from)
     }
 
     /// A request of a known method ends up here if its parameters do not fit.

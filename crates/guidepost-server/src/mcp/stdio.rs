@@ -5,8 +5,9 @@
 
 use std::io;
 
+use guidepost_core::exact::expect_exact;
 use rmcp::RoleServer;
-use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId};
+use rmcp::model::{ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde::de::IgnoredAny;
@@ -185,16 +186,20 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
     if values(line) > VALUES_MAX {
         return Some(Err(Broken::TooMany));
     }
-    if let Err(end) = std::str::from_utf8(line) {
-        let at = end.valid_up_to();
-        let what = format!("the line is not UTF-8: byte {} is 0x{:02x}", at + 1, line[at]);
-        return Some(Err(Broken::NotJson(what)));
-    }
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(end) => {
+            let at = end.valid_up_to();
+            let what = format!("the line is not UTF-8: byte {} is 0x{:02x}", at + 1, line[at]);
+            return Some(Err(Broken::NotJson(what)));
+        }
+    };
     if has_unusable_id(line) {
         let what = "the id of a request must be a text or a whole number";
         return Some(Err(Broken::NotAMessage(None, what)));
     }
-    if let Ok(message) = serde_json::from_slice(line) {
+    if let Ok(mut message) = serde_json::from_slice(line) {
+        note_inexact(&mut message, text);
         return Some(Ok(message));
     }
     let value: Json = match serde_json::from_slice(line) {
@@ -213,6 +218,16 @@ fn parse(line: &[u8]) -> Option<Result<RxJsonRpcMessage<RoleServer>, Broken>> {
         return None;
     }
     Some(Err(Broken::NotAMessage(id, "this is no JSON-RPC 2.0 message")))
+}
+
+/// Notes with a call what reading it has changed, so that it is answered with that instead of being done.
+fn note_inexact(message: &mut RxJsonRpcMessage<RoleServer>, text: &str) {
+    if let JsonRpcMessage::Request(request) = message
+        && let ClientRequest::CallToolRequest(call) = &mut request.request
+        && let Err(found) = expect_exact(text)
+    {
+        call.extensions.insert(found);
+    }
 }
 
 /// Whether a line asks for something under an id that no answer can have. Only a message without an id is a notification,

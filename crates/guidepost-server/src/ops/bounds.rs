@@ -24,8 +24,9 @@ pub(super) fn check_json(
     fields: &Map<String, Json>,
     max: usize,
 ) -> Result<(), OpError> {
-    if !fields.values().all(|value| is_shallow(value, DEPTH_MAX)) {
-        let (size, max) = ("more levels".to_owned(), format!("{DEPTH_MAX} levels"));
+    let levels = fields.values().map(levels).max().unwrap_or_default();
+    if levels > DEPTH_MAX {
+        let (size, max) = (count(levels, "level"), count(DEPTH_MAX, "level"));
         return Err(OpError::TooLarge { what, size, max });
     }
     // Serialising is the only measure that agrees with what is stored.
@@ -33,12 +34,12 @@ pub(super) fn check_json(
     if bytes > max { Err(too_large(what, bytes, max)) } else { Ok(()) }
 }
 
-fn is_shallow(value: &Json, levels: usize) -> bool {
+/// How deep a value nests: 0 for one without inner ones.
+fn levels(value: &Json) -> usize {
     match value {
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
-        Json::Array(_) | Json::Object(_) if levels == 0 => false,
-        Json::Array(items) => items.iter().all(|item| is_shallow(item, levels - 1)),
-        Json::Object(fields) => fields.values().all(|item| is_shallow(item, levels - 1)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => 0,
+        Json::Array(items) => 1 + items.iter().map(levels).max().unwrap_or_default(),
+        Json::Object(fields) => 1 + fields.values().map(levels).max().unwrap_or_default(),
     }
 }
 

@@ -130,10 +130,8 @@ fn why(not_done: &NotDone, rejected: &Rejected, error: &OpError, words: Words) -
 
 fn mismatches(problems: &[Mismatch]) -> String {
     const SHOWN_MAX: usize = 10;
-    let shown = problems.iter().take(SHOWN_MAX).map(|problem| {
-        let place = problem.at.trim_start_matches('/');
-        line(format!("{place} {}", problem.what).trim(), SENTENCE_MAX)
-    });
+    let shown = problems.iter().take(SHOWN_MAX);
+    let shown = shown.map(|problem| line(&problem.to_string(), SENTENCE_MAX));
     let mut shown: Vec<String> = shown.collect();
     if problems.len() > SHOWN_MAX {
         shown.push(format!("{} more", problems.len() - SHOWN_MAX));
@@ -165,14 +163,16 @@ fn moved(last: &LastMove) -> String {
     }
 }
 
-/// Data for the event that was meant, or for the first legal one that must carry any.
+/// Data for the event that was meant, else for the first legal one that must carry any, else for the first.
 fn example(not_done: &NotDone) -> String {
     let meant = match &not_done.refusal {
         Refusal::Rejected(Rejected::BadData { expected, .. }) => expected.as_deref(),
         Refusal::Rejected(_) | Refusal::RevAhead { .. } => None,
     };
     let must_carry = |next: &&Next| next.arguments.iter().any(|argument| argument.required);
-    match meant.or_else(|| not_done.next.iter().find(must_carry).map(|next| &next.legal)) {
+    let next = &not_done.next;
+    let shown = || next.iter().find(must_carry).or(next.first()).map(|next| &next.legal);
+    match meant.or_else(shown) {
         Some(legal) => {
             format!(
                 " Example: {} {}.",

@@ -24,7 +24,7 @@ async fn arguments_out_of_bounds_are_refused() {
             json!({ "run": run, "seconds": 56 }),
             "between 1 and 55. Leave it out for 30",
         ),
-        ("guidepost_wait", json!({ "run": run, "seconds": -1 }), "cannot be read"),
+        ("guidepost_wait", json!({ "run": run, "seconds": -1 }), "seconds must be a whole number"),
         (
             "guidepost_read",
             json!({ "run": run, "limit": 0 }),
@@ -42,7 +42,7 @@ async fn arguments_out_of_bounds_are_refused() {
         ("guidepost_find", json!({ "state": "fix" }), "Add in=runs"),
         ("guidepost_find", json!({ "in": "runs", "state": "fxi" }), "Did you mean `fix`?"),
         ("guidepost_find", json!({ "in": "runs", "cursor": "bogus" }), "`bogus` is no place"),
-        ("guidepost_where", json!({ "run": run, "detail": "all" }), "cannot be read"),
+        ("guidepost_where", json!({ "run": run, "detail": "all" }), "detail is not one of"),
     ] {
         let text = wire.refused(tool, arguments).await;
         assert!(text.contains(answer), "{text}");
@@ -68,7 +68,7 @@ async fn a_whole_number_is_read_in_whatever_way_it_is_written() {
     for rev in [json!(2.5), json!("two"), json!(-1), json!(1e30), json!("2.5"), json!(true)] {
         let submit = json!({ "run": run, "event": "give_up", "rev": rev });
         let text = wire.refused("guidepost_do", submit).await;
-        assert!(text.contains("expected a whole number, 0 or more"), "{text}");
+        assert!(text.contains("rev must be a whole number, 0 or more"), "{text}");
     }
     wire.done("guidepost_do", json!({ "run": run, "event": "give_up", "rev": "2" })).await;
 }
@@ -85,7 +85,10 @@ async fn an_unreadable_argument_about_a_run_that_is_over_is_just_that() {
     assert!(text.contains("Legal now: submit"), "{text}");
     wire.done("guidepost_do", json!({ "run": run, "event": "give_up", "rev": 2 })).await;
     let text = wire.refused("guidepost_read", unreadable).await;
-    assert!(text.contains("cannot be read") && !text.contains("nothing"), "{text}");
+    assert!(
+        text.contains("do not fit: limit must be a whole number") && !text.contains("nothing"),
+        "{text}"
+    );
 }
 
 /// B19: however large the data, the history and the list of what is awaited, an answer has 2,000 tokens.

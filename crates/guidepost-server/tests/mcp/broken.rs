@@ -223,7 +223,7 @@ async fn an_empty_text_is_an_argument_left_out() {
     assert!(wire.done("guidepost_find", wanted).await.starts_with("3 runs"));
     let missing = json!({ "run": "", "event": "submit", "rev": 2 });
     let refused = wire.refused("guidepost_do", missing).await;
-    assert!(refused.contains("missing field `run`"), "{refused}");
+    assert!(refused.contains("lacks `run`"), "{refused}");
     wire.close().await;
 }
 
@@ -241,4 +241,91 @@ async fn a_wait_ends_with_the_input() {
     let rest = rest.expect("the server ends with its input");
     assert_eq!(rest[0]["id"], "w");
     assert_eq!(rest[0]["error"]["message"], "the input ended before the wait");
+}
+
+/// Of two equal keys one would be kept, and of a large number some digits: neither happens in silence.
+#[tokio::test]
+async fn what_reading_a_call_would_change_is_refused_with_its_place() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let sent = |data: &str| {
+        format!(
+            r##""name":"guidepost_do","arguments":{{"run":"{run}","event":"submit","rev":2,"data":{data}}}"##
+        )
+    };
+    let lost = "a whole number of more than 64 bits, whose last digits would be lost";
+    for (call, expected) in [
+        (sent(r##"{"pr":"#1","n":[0,12345678901234567890123]}"##), format!("data/n/1 is 12345678901234567890123, {lost}")),
+        (sent(r##"{"pr":"#1","pr":"#2"}"##), "data/pr is given twice".to_owned()),
+        (
+            format!(r##""name":"guidepost_log","arguments":{{"run":"{run}","entries":[{{"kind":"note","text":"x","data":{{"n":-9223372036854775809}}}}]}}"##),
+            format!("entries/0/data/n is -9223372036854775809, {lost}"),
+        ),
+        (
+            r##""name":"guidepost_start","arguments":{"workflow":"bugfix","input":{"issue":"#8","issue":"#9"}}"##.to_owned(),
+            "input/issue is given twice".to_owned(),
+        ),
+    ] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{{{call}}}}}"#);
+        wire.bytes(format!("{line}\n").as_bytes()).await;
+        let answer = wire.answer().await;
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.starts_with(&format!("not done: {expected}")), "{text}");
+        assert_eq!(text.contains("Legal now: submit {pr!}"), call.contains("r-1"), "{text}");
+    }
+    assert_eq!(fixture.standing(&run).await.rev.0, 2);
+    let fits = json!({ "run": run, "entries": [{ "kind": "note", "text": "x", "data": {} }] });
+    wire.done("guidepost_log", fits).await;
+    wire.close().await;
+}
+
+/// What is wrong with an argument is told by its name and in words, not in those of a parser.
+#[tokio::test]
+async fn an_argument_that_does_not_fit_is_told_by_its_name() {
+    let fixture = Fixture::memory();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    for (tool, arguments, expected) in [
+        (
+            "guidepost_do",
+            json!({ "run": "r-1", "event": 1, "rev": 2 }),
+            "event is a number, but must be a string",
+        ),
+        (
+            "guidepost_do",
+            json!({ "run": "r-1", "event": "go", "rev": -1 }),
+            "rev must be a whole number, 0 or more",
+        ),
+        (
+            "guidepost_do",
+            json!({ "run": "r-1", "event": "go", "rev": true }),
+            "rev must be a whole number, 0 or more",
+        ),
+        (
+            "guidepost_do",
+            json!({ "run": "r-1", "event": "go", "rev": 2, "data": "x" }),
+            "data is a string, but must be an object",
+        ),
+        ("guidepost_do", json!({ "run": "r-1", "rev": "2" }), "lacks `event`"),
+        ("guidepost_where", json!({ "runn": "r-1" }), "has `runn`, which it must not have"),
+        (
+            "guidepost_where",
+            json!({ "detail": "all" }),
+            "detail is not one of \"brief\" or \"full\"",
+        ),
+        (
+            "guidepost_log",
+            json!({ "run": "r-1", "entries": [{ "kind": "note", "text": 5 }] }),
+            "entries/0/text is a number, but must be a string",
+        ),
+    ] {
+        let text = wire.refused(tool, arguments).await;
+        let expected = format!(
+            "not done: the arguments of {tool} do not fit: {expected}. Correct them and call again.\n"
+        );
+        assert_eq!(text, expected);
+    }
+    wire.close().await;
 }

@@ -146,8 +146,12 @@ async fn every_refusal_names_a_legal_event() {
         ("guidepost_where", json!({ "run": "r-9" }), "there is no run `r-9`"),
         ("guidepost_start", json!({ "workflow": "bugfxi" }), "did you mean `bugfix`?"),
         ("guidepost_start", json!({}), "neither a workflow nor a goal"),
-        ("guidepost_define", json!({}), "missing field `yaml`"),
-        ("guidepost_find", json!({ "in": "attic" }), "unknown variant `attic`"),
+        (
+            "guidepost_define",
+            json!({}),
+            "the arguments of guidepost_define do not fit: lacks `yaml`",
+        ),
+        ("guidepost_find", json!({ "in": "attic" }), "in is not one of \"workflows\" or \"runs\""),
     ] {
         let text = wire.refused(tool, arguments).await;
         assert!(text.to_lowercase().contains(&part.to_lowercase()), "{part}: {text}");

@@ -8,6 +8,7 @@ mod support;
 mod bounds;
 mod broken;
 mod client;
+mod fault;
 mod flow;
 mod protocol;
 mod wire;

@@ -1,7 +1,10 @@
 //! Recording makes nobody's rev stale, however much is recorded: facts take a seq, never a rev.
 
-use guidepost_core::id::Rev;
-use guidepost_server::ops::{Kind, OpError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use guidepost_core::id::{Rev, RunRef};
+use guidepost_server::ops::{Kind, Log, OpError, Ops};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -91,4 +94,43 @@ async fn what_takes_a_rev_makes_the_rev_last_shown_stale() {
         }
     })
     .await;
+}
+
+/// By the real clock: another task records ten facts every 10 ms, as long as the agent is at it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_the_real_clock_too_a_rev_outlives_what_is_recorded() {
+    const AT_ONCE: u64 = 10;
+    const MOVES: u64 = 10;
+    for mut fixture in [Fixture::memory(), Fixture::sqlite()] {
+        fixture.ops = Arc::new(Ops::new(guidepost_store::open(&fixture.url).unwrap()));
+        fixture.define(PING).await;
+        let run = fixture.start("ping", json!({})).await;
+        let (written, mut seen) = watch::channel(0);
+        let (ops, recorded) = (Arc::clone(&fixture.ops), RunRef::from(run.as_str()));
+        let recorder = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_millis(AT_ONCE));
+            while !written.is_closed() {
+                tick.tick().await;
+                let fact = || entry("action", "read a file", json!({ "type": "tool_execution" }));
+                let entries = (0..AT_ONCE).map(|_| fact()).collect();
+                let log = Log { run: recorded.clone(), entries, caller: "recorder".to_owned() };
+                ops.log(&log).await.unwrap();
+                written.send_modify(|count| *count += AT_ONCE);
+            }
+            *written.borrow()
+        });
+        for _ in 0..MOVES {
+            let shown = fixture.standing(&run).await.rev;
+            let enough = *seen.borrow() + BETWEEN;
+            drop(seen.wait_for(|count| *count >= enough).await.unwrap());
+            let moved = fixture.send(&run, "NEXT", json!({}), Some(shown.0)).await.unwrap();
+            assert_eq!(moved.after.0, shown.0 + 1, "only moves take a rev");
+        }
+        drop(seen);
+        let facts: u64 = recorder.await.unwrap();
+        assert!(facts >= MOVES * BETWEEN, "only {facts} facts were recorded");
+        let last = log(&fixture, &run, vec![entry("note", "done", json!({}))]).await;
+        let seq = 2 + facts + MOVES + 1;
+        assert!(last.starts_with(&format!("logged e-{seq} ")), "everything takes a seq: {last}");
+    }
 }

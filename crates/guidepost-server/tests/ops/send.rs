@@ -248,3 +248,32 @@ async fn b6_every_waiting_branch_is_resumed_once() {
     let verified = fixture.ops.verify_run(&run.as_str().into()).await.unwrap();
     assert!(verified.verified.problems.is_empty(), "{verified:?}");
 }
+
+#[tokio::test]
+async fn a_refusal_has_an_example_also_where_no_event_must_carry_anything() {
+    on_every_store(async |fixture| {
+        fixture.define("name: bare\ninitial: a\nstates:\n  a: { on: { go: b } }\n  b: {}\n").await;
+        let run = fixture.start("bare", json!({})).await;
+        let error = fixture.send(&run, "run", json!({}), Some(2)).await.unwrap_err();
+        expect![[r#"
+            not done: run is not legal in a. Legal now: go. Example: go {}. Nothing changed; rev is 2.
+        "#]]
+        .assert_eq(&text::error(&error, text::Words::Tools));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_with_too_many_levels_is_refused_with_their_number() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let data = |levels| json!({ "pr": "#1", "more": nested(levels) });
+        let error = fixture.send(&run, "submit", data(65), Some(2)).await.unwrap_err();
+        let told = text::error(&error, text::Words::Tools);
+        assert!(told.contains("has 65 levels, and may have 64 levels"), "{told}");
+        fixture.send(&run, "submit", data(64), Some(2)).await.unwrap();
+    })
+    .await;
+}

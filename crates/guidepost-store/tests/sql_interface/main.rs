@@ -1194,6 +1194,49 @@ print(json.dumps([[error_of(one, name) for one in statements] for name in json.l
     });
 }
 
+/// A state that the present version has no more is none that a run begins in or comes to from another workflow.
+#[test]
+fn no_run_is_put_into_a_state_of_older_versions() {
+    File::each(|file| {
+        file.lead();
+        file.with_store(async |store, tenant| {
+            for states in
+                ["a: { on: { Go: b } }, b: {}", "a: {}", "a: {}, b: {}, c: {}", "a: {}, c: {}"]
+            {
+                let text = format!("name: m\ninitial: a\nstates: {{ {states} }}\n");
+                let machine = compile(text.as_bytes(), "m.yaml").machine.unwrap();
+                let source = Source { format: "yaml".to_owned(), text, file: String::new() };
+                let version = NewVersion::of(&machine, source, "", Timestamp(0));
+                store.define(tenant, version).await.unwrap();
+            }
+        });
+        let put = |state: &str| {
+            format!(
+                "INSERT INTO agent_instance (workflow_id, agent_name, current_state_id)
+                 SELECT workflow_id, 'late', state_id FROM workflow_state WHERE name = '{state}'"
+            )
+        };
+        let bring = |state: &str| {
+            format!(
+                "UPDATE agent_instance SET (workflow_id, current_state_id) =
+                 (SELECT workflow_id, state_id FROM workflow_state WHERE name = '{state}')
+                 WHERE agent_id = 17"
+            )
+        };
+        let reason = "state `b` is none of the present version of the workflow, only of older ones";
+        file.refused(&put("b"), reason);
+        file.refused(&bring("b"), reason);
+        // A state that was gone for a while is one again.
+        file.shell(&format!("{};{}", put("c"), bring("c")));
+        assert_eq!(
+            file.shell(
+                "SELECT count(*) FROM agent_instance JOIN workflow_state ON state_id = current_state_id WHERE name = 'c'"
+            ),
+            "2"
+        );
+    });
+}
+
 /// A timer that is due may lead elsewhere, so it comes before any move.
 #[test]
 fn no_move_passes_a_timer_that_is_due() {

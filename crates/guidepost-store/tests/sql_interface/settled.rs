@@ -182,6 +182,31 @@ states:
     }
 }
 
+/// Timers are set by whoever settles a move: a state that was passed before that never had one.
+#[test]
+fn an_after_of_a_state_that_nobody_settled_does_not_count() {
+    File::each(|file| {
+        let machine = define(
+            file,
+            "
+name: m
+initial: A
+states:
+  A: { on: { go: X } }
+  X: { after: { 0s: Z }, on: { y: Y } }
+  Y: { on: { go: X } }
+  Z: { on: { go: X } }
+",
+        );
+        file.shell(&format!("{} {}", insert("A"), go("X")));
+        let waiting = settled(file, &machine);
+        assert_eq!((active(&waiting), waiting.due().is_some()), (vec!["X"], true));
+        file.shell(&go("Y"));
+        let passed = settled(file, &machine);
+        assert_eq!((active(&passed), passed.due()), (vec!["Y"], None));
+    });
+}
+
 /// Nulls mean that nothing follows, ever: not that a timer, a result, an hour or a person is waited for.
 #[test]
 fn only_what_nothing_leaves_has_a_row_of_nulls() {

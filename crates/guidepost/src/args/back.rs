@@ -6,6 +6,7 @@ use guidepost_core::record::Renamed;
 use serde_json::Value as Json;
 
 use super::Reason;
+use super::object::exact;
 
 /// Arguments of `checkpoint`.
 #[derive(Debug, Args)]
@@ -159,9 +160,10 @@ pub(crate) struct Diff {
 fn set(text: &str) -> Result<(String, Json), String> {
     let (path, value) =
         text.split_once('=').ok_or("expected a place and a value, as in score=90")?;
-    let value = serde_json::from_str(value)
+    let read = serde_json::from_str(value)
         .map_err(|error| format!("expected JSON after `=`, as in name='\"Ada\"': {error}"))?;
-    Ok((path.to_owned(), value))
+    exact(value)?;
+    Ok((path.to_owned(), read))
 }
 
 fn renamed(text: &str) -> Result<Renamed, String> {

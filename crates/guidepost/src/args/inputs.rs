@@ -221,6 +221,8 @@ mod tests {
         for (option, text) in [
             ("event", "=1"),
             ("event", "A=1"),
+            ("event", r#"A={"n":1,"n":2}"#),
+            ("done", r#"S={"n":18446744073709551616}"#),
             ("done", "S={"),
             ("guard", "g=maybe"),
             ("advance", "9"),

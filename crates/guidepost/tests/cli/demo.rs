@@ -35,7 +35,7 @@ fn the_demo_tells_its_story() {
 
         It tries to skip ahead. An illegal move changes nothing, and the answer says what is legal:
           > guidepost_do run="r-1" event="SendIntro" rev=2
-            not done: SendIntro is not legal in IngestLead. Legal now: Summarized. Nothing changed; rev is 2.
+            not done: SendIntro is not legal in IngestLead. Legal now: Summarized. Example: Summarized {}. Nothing changed; rev is 2.
           > guidepost_do run="r-1" event="Summarized" rev=2
             ok rev 3: IngestLead -> ScoreAndReflect
             do: Calculate qualification score. Think step-by-step.

@@ -78,11 +78,11 @@ fn a_run_is_led_from_its_start_to_its_end() {
         - submit (needs on record: 1 action `tool_execution` `tests`)
 
         $ guidepost do r-1 approve --rev 2
-        not done: approve is not legal in Fix. Legal now: submit. Nothing changed; rev is 2.
+        not done: approve is not legal in Fix. Legal now: submit. Example: submit {}. Nothing changed; rev is 2.
         exit 2
 
         $ guidepost do r-1 submit --rev 2
-        not done: submit needs on record, since the state was entered: 1 action `tool_execution` `tests` (there are 0). Record it with `guidepost log` first. Legal now: submit. Nothing changed; rev is 2.
+        not done: submit needs on record, since the state was entered: 1 action `tool_execution` `tests` (there are 0). Record it with `guidepost log` first. Legal now: submit. Example: submit {}. Nothing changed; rev is 2.
         exit 2
 
         $ guidepost log r-1 action 'ran the tests' --data '{"type":"tool_execution","name":"tests"}'

@@ -31,6 +31,10 @@ BEGIN
         THEN RAISE(ABORT, 'an observed run is not moved; what it does is recorded')
         WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = NEW.workflow_id AND w.tenant <> OLD.tenant)
         THEN RAISE(ABORT, 'the workflow belongs to another tenant')
+        WHEN NEW.workflow_id IS NOT OLD.workflow_id AND EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.current_state_id AND s.retired_in IS NOT NULL)
+        THEN json_extract('{}', 'state `' || (SELECT s.name FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id)
+            || '` is none of the present version of the workflow, only of older ones')
         WHEN OLD.status = 'paused' THEN RAISE(ABORT, 'the run is paused; resume it first')
         WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
             SELECT 1 FROM legal_move AS m
@@ -178,6 +182,10 @@ BEGIN
         THEN json_extract('{}', 'state ' || coalesce(
             (SELECT '`' || s.name || '`' FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id),
             NEW.current_state_id, 'NULL') || ' is no state of the workflow')
+        WHEN EXISTS (SELECT 1 FROM workflow_state AS s
+                         WHERE s.state_id = NEW.current_state_id AND s.retired_in IS NOT NULL)
+        THEN json_extract('{}', 'state `' || (SELECT s.name FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id)
+            || '` is none of the present version of the workflow, only of older ones')
         WHEN NEW.parent_no IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM run AS p JOIN workflow AS w ON w.workflow_id = NEW.workflow_id
             WHERE p.run_no = NEW.parent_no AND p.run_no <> NEW.agent_id AND p.tenant = w.tenant)
