@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// One input to a run. Inputs are decided one at a time, and their order alone decides the outcome.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Input {
-    /// The run begins. Only a [`Run`](crate::run::Run) without history takes it.
+    /// The run begins. Only a [`Run`] without history takes it.
     Start(Start),
     /// Somebody sends an event.
     Event(Event),

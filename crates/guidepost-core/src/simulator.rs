@@ -1,6 +1,6 @@
 //! A run without a store: one machine, one run, a clock that only moves when told to.
 //!
-//! For trying a workflow out, and for tests. Every record goes through the same [`decide`] and [`Run::apply`] as in
+//! For trying a workflow out, and for tests. Every record goes through the same [`decide`](crate::kernel::decide) and [`Run::apply`] as in
 //! production; what is missing is only durability and the outside world.
 
 use serde_json::{Map, Value as Json};
@@ -72,7 +72,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn start(&mut self, driver: Driver, data: Map<String, Json>) -> Result<Step, Failure> {
         self.input(&Input::Start(Start { driver, data, by: By::default(), at: self.now }))
     }
@@ -81,7 +81,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn send(
         &mut self,
         event: &str,
@@ -98,7 +98,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn done(&mut self, state: &str, output: Map<String, Json>) -> Result<Step, Failure> {
         self.branch_done(state, Branch::WHOLE, output)
     }
@@ -107,7 +107,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn branch_done(
         &mut self,
         state: &str,
@@ -130,7 +130,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn failed(&mut self, state: &str, reason: &str) -> Result<Step, Failure> {
         self.branch_failed(state, Branch::WHOLE, reason)
     }
@@ -139,7 +139,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn branch_failed(
         &mut self,
         state: &str,
@@ -161,7 +161,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn attempt_failed(
         &mut self,
         state: &str,
@@ -187,7 +187,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn control(&mut self, control: Control) -> Result<Step, Failure> {
         self.input(&Input::Control { control, by: By::default(), at: self.now })
     }
@@ -196,7 +196,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn roll_back(&mut self, rev: Rev) -> Result<Step, Failure> {
         let mut past = Run::default();
         let mut past_at = self.now;
@@ -248,7 +248,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`Failure::Rejected`] as [`decide`] says.
+    /// [`Failure::Rejected`] as [`decide`](crate::kernel::decide) says.
     pub fn input(&mut self, input: &Input) -> Result<Step, Failure> {
         let (decision, run) = decide_all(&self.machine, &self.run, input)?;
         self.run = run;

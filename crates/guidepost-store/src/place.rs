@@ -72,9 +72,10 @@ impl Address {
     /// The URL that leads here.
     #[must_use]
     pub fn url(&self) -> String {
-        match self {
+        // By value, so that without any backend there is nothing to match.
+        match *self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(location) => location.url(),
+            Self::Sqlite(ref location) => location.url(),
             #[cfg(feature = "memory")]
             Self::Memory => "memory:".to_owned(),
         }
@@ -87,9 +88,9 @@ impl Address {
     /// Whatever keeps it from opening: [`StoreError::NewerSchema`], [`StoreError::Busy`], [`StoreError::Unavailable`],
     /// and [`StoreError::BadUrl`] for a file that is something else.
     pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        match self {
+        match *self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(location) => Ok(Arc::new(Sqlite::open(location)?)),
+            Self::Sqlite(ref location) => Ok(Arc::new(Sqlite::open(location)?)),
             #[cfg(feature = "memory")]
             Self::Memory => Ok(Arc::new(crate::memory::Memory::new())),
         }
