@@ -1,5 +1,7 @@
 //! What is read of runs: state, history, lists, checks.
 
+use std::collections::BTreeSet;
+
 use guidepost_core::data::Data;
 use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant, Version};
 use guidepost_core::record::Record;
@@ -370,6 +372,7 @@ pub(super) fn due(
     limit: usize,
 ) -> Result<Vec<RunNo>, Fault> {
     let mut found: Vec<RunNo> = Vec::new();
+    let mut known = BTreeSet::new();
     for query in [include_str!("queries/due_runs.sql"), include_str!("queries/due_over_limit.sql")]
     {
         let left = limit.saturating_sub(found.len());
@@ -380,7 +383,7 @@ pub(super) fn due(
         )?;
         for run in runs {
             let run = run?;
-            if !found.contains(&run) {
+            if known.insert(run) {
                 found.push(run);
             }
         }

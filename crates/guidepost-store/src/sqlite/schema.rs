@@ -27,7 +27,7 @@ const MIGRATIONS: [&str; KNOWN as usize] = [
 const CACHE_KIB: i64 = -16 * 1024;
 
 /// How many prepared statements a connection keeps: all there are, with room to grow.
-const STATEMENTS_MAX: usize = 100;
+const STATEMENTS_MAX: usize = 200;
 
 /// Opens the file for writing, creating it or bringing its schema up to date if need be.
 pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {

@@ -115,10 +115,12 @@ impl Writer {
     /// The desk, for a caller who finds nobody else there, now and at the last commit, and whose thread may block: it belongs
     /// to a runtime that goes on with other threads meanwhile.
     fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
-        let may_block = worker_index().is_some()
-            && Handle::try_current()
-                .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if may_block && self.callers.load(Ordering::Relaxed) == 1 {
+        let may_block = || {
+            worker_index().is_some()
+                && Handle::try_current()
+                    .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+        };
+        if self.callers.load(Ordering::Relaxed) == 1 && may_block() {
             self.desk.try_lock().ok().filter(|desk| desk.crowd <= 1)
         } else {
             None
