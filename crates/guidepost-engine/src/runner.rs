@@ -10,13 +10,13 @@ mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use guidepost_core::id::RunNo;
+use guidepost_core::id::{Branch, RunNo, StateId, Visit};
 use guidepost_core::kernel::Decision;
 use guidepost_core::run::{Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::{
-    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Held, Lease, StoreError, Task, TaskChange,
-    TaskId, is_over,
+    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Held, Lease, NEVER, StoreError, Task,
+    TaskChange, TaskId, is_over,
 };
 
 pub use self::message::{Effect, LoadedRun, Message};
@@ -67,6 +67,8 @@ pub struct Runner {
     is_finding: bool,
     trouble: Trouble,
     aside: Aside,
+    /// When the first of the runs that rest is tried again; [`NEVER`] if none does.
+    rested_at: Timestamp,
     is_stopping: bool,
     /// When it stops, whatever is left to do: later its leases have run out anyway.
     stop_by: Timestamp,
@@ -157,6 +159,7 @@ impl Runner {
             is_finding: false,
             trouble: Trouble::default(),
             aside: Aside::default(),
+            rested_at: NEVER,
             is_stopping: false,
             stop_by: Timestamp(i64::MAX),
             has_stopped: false,
@@ -182,12 +185,8 @@ impl Runner {
     /// When the next message should come at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Timestamp {
-        let resting = self.runs.values().filter_map(|tracked| match tracked.stage {
-            Stage::Resting(until) => Some(until),
-            Stage::Idle | Stage::Loading | Stage::Committing(_) => None,
-        });
         let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
-        resting.fold(self.next_poll.min(beat).min(self.stop_by), Timestamp::min)
+        self.next_poll.min(beat).min(self.stop_by).min(self.rested_at)
     }
 
     /// How many tasks it holds.
@@ -206,12 +205,8 @@ impl Runner {
         let poll = self.trouble.rest(self.config.poll);
         // What lies further ahead than it was set is from before the clock was set back.
         let has_come = |at: Timestamp, after: Span| at <= now || at > now.after(after);
-        let has_rested = |tracked: &Tracked| matches!(tracked.stage, Stage::Resting(until) if has_come(until, poll));
-        let rested = self.runs.iter().filter(|(_, tracked)| has_rested(tracked));
-        let rested: Vec<RunNo> = rested.map(|(run, _)| *run).collect();
-        for run in rested {
-            self.tracked(run).stage = Stage::Idle;
-            self.advance(run, now, effects);
+        if self.rested_at != NEVER && has_come(self.rested_at, poll) {
+            self.take_up_rested(|until| has_come(until, poll), now, effects);
         }
         if self.is_stopping {
             let is_late = has_come(self.stop_by, self.config.lease);
@@ -236,6 +231,30 @@ impl Runner {
             if !held.is_empty() {
                 effects.push(Effect::Extend { held, until: now.after(self.config.lease) });
             }
+        }
+    }
+
+    /// Tries again what rests no longer.
+    fn take_up_rested(
+        &mut self,
+        has_come: impl Fn(Timestamp) -> bool,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut rested = Vec::new();
+        self.rested_at = NEVER;
+        for (run, tracked) in &mut self.runs {
+            match tracked.stage {
+                Stage::Resting(until) if has_come(until) => {
+                    tracked.stage = Stage::Idle;
+                    rested.push(*run);
+                }
+                Stage::Resting(until) => self.rested_at = self.rested_at.min(until),
+                Stage::Idle | Stage::Loading | Stage::Committing(_) => {}
+            }
+        }
+        for run in rested {
+            self.advance(run, now, effects);
         }
     }
 
@@ -376,7 +395,9 @@ impl Runner {
             }
             Err(NoMachine::Store(error)) if is_general(&error) => {
                 self.trouble.failed("loading a run", false, &error);
-                tracked.stage = Stage::Resting(now.after(self.trouble.rest(self.config.poll)));
+                let rest = now.after(self.trouble.rest(self.config.poll));
+                tracked.stage = Stage::Resting(rest);
+                self.rested_at = self.rested_at.min(rest);
                 return;
             }
             Err(error) => {
@@ -477,6 +498,7 @@ impl Runner {
                 tracked.known = None;
                 tracked.todo.push_front(in_flight.todo);
                 tracked.stage = Stage::Resting(rest);
+                self.rested_at = self.rested_at.min(rest);
                 if !in_flight.filed.is_empty() {
                     // If it happened, nobody else would touch what it filed until the lease has run out.
                     let filed = in_flight.filed.iter().map(Task::held).collect();
@@ -506,8 +528,7 @@ impl Runner {
         let Some(known) = self.runs.get(&run).and_then(|tracked| tracked.known.as_ref()) else {
             return;
         };
-        let own = self.in_hand.values().filter(|own| own.task.id.run == run);
-        let ended: Vec<Held> = own
+        let ended: Vec<Held> = in_hand_of(&self.in_hand, run)
             .filter(|own| own.is_known && own.task.queue != CANCEL_QUEUE)
             .filter(|own| !is_going_on(&known.run, &own.task.id))
             .map(|own| own.task.held())
@@ -620,8 +641,7 @@ impl Runner {
     /// Nothing can be done about a run.
     fn forget(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
         self.runs.remove(&run);
-        let own = self.in_hand.values().filter(|own| own.task.id.run == run);
-        let own: Vec<Held> = own.map(|own| own.task.held()).collect();
+        let own: Vec<Held> = in_hand_of(&self.in_hand, run).map(|own| own.task.held()).collect();
         for task in own {
             self.unhold(&task, effects);
         }
@@ -660,7 +680,7 @@ impl Runner {
             .runs
             .get(&run)
             .is_some_and(|tracked| matches!(tracked.stage, Stage::Idle) && tracked.todo.is_empty());
-        if is_idle && !self.in_hand.keys().any(|task| task.run == run) {
+        if is_idle && in_hand_of(&self.in_hand, run).next().is_none() {
             self.runs.remove(&run);
         }
     }
@@ -816,6 +836,12 @@ impl Runner {
         }
         (own, has_more)
     }
+}
+
+/// The tasks of one run among those that are held.
+fn in_hand_of(in_hand: &BTreeMap<TaskId, InHand>, run: RunNo) -> impl Iterator<Item = &InHand> {
+    let first = TaskId { run, state: StateId::root(), visit: Visit(0), branch: Branch::WHOLE };
+    in_hand.range(first..).take_while(move |(id, _)| id.run == run).map(|(_, own)| own)
 }
 
 impl Tracked {

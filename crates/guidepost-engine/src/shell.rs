@@ -1,15 +1,24 @@
 //! The only code that waits, spawns and talks to the world. It decides nothing: what it is told to do it does, and what
 //! comes of it goes back to the runner as a message.
+//!
+//! Work runs in tasks of its own. Questions to the store are waited for right here: most of them are commits, which others
+//! carry out, and many answers that come at once wake one task.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guidepost_core::id::{RunNo, RunRef, Tenant};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{CANCEL_QUEUE, Held, Store, StoreError};
-use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
@@ -17,6 +26,9 @@ use crate::plan;
 use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
 use crate::work::{Handler, Handlers};
 use crate::world::World;
+
+/// How long an engine that stops waits for what it asked of the store last, such as to take its tasks back.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What the shell works with.
 pub(crate) struct Shell {
@@ -32,67 +44,83 @@ pub(crate) struct Shell {
     pub(crate) trouble: watch::Sender<Option<String>>,
 }
 
+/// What is waited for.
+#[derive(Default)]
+struct Underway {
+    /// Questions to the store, and its answers; `None` where nobody waits for one.
+    asked: FuturesUnordered<BoxFuture<'static, Option<Message>>>,
+    work: JoinSet<Message>,
+    aborts: HashMap<Held, AbortHandle>,
+}
+
 impl Shell {
     /// Works until it is told to stop and everything is given back.
     pub(crate) async fn run(self, config: Config, mut stop: watch::Receiver<bool>) {
-        let owner = config.owner.clone();
-        let (sender, mut inbox) = mpsc::unbounded_channel();
+        let owner: Arc<str> = config.owner.as_str().into();
         let mut runner = Runner::new(config);
-        let mut performing: HashMap<Held, AbortHandle> = HashMap::new();
+        let mut underway = Underway::default();
         let mut effects = Vec::new();
         let mut is_stopping = false;
         let mut message = Message::Wake;
+        let mut alarm = pin!(sleep(Duration::ZERO));
+        let mut is_set_for = None;
         loop {
-            if let Message::Ended { held, .. } = &message {
-                performing.remove(held);
-            }
             if let Message::Committed { outcome: Ok(_), .. } = &message {
                 self.commits.send_modify(|count| *count += 1);
             }
             runner.handle(message, self.world.now(), &mut effects);
-            self.trouble.send_if_modified(|told| {
-                let is_new = told.as_deref() != runner.trouble();
-                if is_new {
-                    *told = runner.trouble().map(str::to_owned);
-                }
-                is_new
-            });
+            if self.trouble.borrow().as_deref() != runner.trouble() {
+                self.trouble.send_replace(runner.trouble().map(str::to_owned));
+            }
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Stopped => return,
+                    Effect::Stopped => {
+                        let last = timeout(LAST_WORDS, underway.asked.collect::<Vec<_>>()).await;
+                        if last.is_err() {
+                            tracing::warn!("the store did not answer at the end; leases run out");
+                        }
+                        return;
+                    }
                     Effect::Abort(held) => {
-                        if let Some(work) = performing.remove(&held) {
+                        if let Some(work) = underway.aborts.remove(&held) {
                             work.abort();
                         }
                     }
                     Effect::Perform { held, queue, call } => {
-                        let work = self.perform(held.clone(), &queue, *call, &sender);
-                        performing.insert(held, work);
+                        let work = self.perform(held.clone(), &queue, *call);
+                        underway.aborts.insert(held, underway.work.spawn(work));
                     }
-                    other => self.ask(&owner, other, &sender),
+                    other => underway.asked.push(self.ask(Arc::clone(&owner), other)),
                 }
             }
-            let pause = pause_until(runner.wake_at(), self.world.now());
+            let wake_at = runner.wake_at();
+            if is_set_for != Some(wake_at) {
+                is_set_for = Some(wake_at);
+                alarm.as_mut().reset(Instant::now() + pause_until(wake_at, self.world.now()));
+            }
             message = tokio::select! {
                 biased;
-                message = inbox.recv() => message.unwrap_or(Message::Stop),
                 changed = stop.changed(), if !is_stopping => {
                     is_stopping = changed.is_err() || *stop.borrow();
                     if is_stopping { Message::Stop } else { Message::Wake }
                 }
-                () = tokio::time::sleep(pause) => Message::Tick,
+                message = underway.next() => message,
+                () = &mut alarm => {
+                    is_set_for = None;
+                    Message::Tick
+                }
             };
         }
     }
 
-    /// Asks the store, and lets the answer come back as a message.
-    fn ask(&self, owner: &str, effect: Effect, sender: &mpsc::UnboundedSender<Message>) {
+    /// Asks the store. The answer comes also if the store panics: then it says that nothing is known.
+    fn ask(&self, owner: Arc<str>, effect: Effect) -> BoxFuture<'static, Option<Message>> {
         let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
-        let (machines, owner) = (Arc::clone(&self.machines), owner.to_owned());
+        let machines = Arc::clone(&self.machines);
         let now = self.world.now();
-        let answer = Answer { sender: sender.clone(), otherwise: broken_off(&effect) };
-        tokio::spawn(async move {
-            let message = match effect {
+        let otherwise = broken_off(&effect);
+        let answer = async move {
+            Some(match effect {
                 Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
                 Effect::FindDue { now } => Message::Due(store.due(&tenant, now, DUE_MAX).await),
                 Effect::Load(run) => {
@@ -110,80 +138,81 @@ impl Shell {
                     if let Err(error) = store.release(&tenant, &owner, &held, now).await {
                         tracing::warn!(%error, "tasks could not be given back; their leases run out");
                     }
-                    return;
+                    return None;
                 }
                 Effect::Quarantine { run, why } => {
                     if let Err(error) = quarantine(&*store, &tenant, run, &why, now).await {
                         tracing::warn!(%run, %error, "a run could not be held back yet");
                     }
-                    return;
+                    return None;
                 }
-                Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return,
-            };
-            answer.give(message);
-        });
+                Effect::Perform { .. } | Effect::Abort(_) | Effect::Stopped => return None,
+            })
+        };
+        answered(answer, otherwise).boxed()
     }
 
-    fn perform(
-        &self,
-        held: Held,
-        queue: &str,
-        call: Call,
-        sender: &mpsc::UnboundedSender<Message>,
-    ) -> AbortHandle {
+    /// Does a piece of work, and says how it ended.
+    fn perform(&self, held: Held, queue: &str, call: Call) -> BoxFuture<'static, Message> {
         let handler = if queue == CANCEL_QUEUE {
             Some(Arc::clone(&self.cancel))
         } else {
             self.handlers.get(queue)
         };
-        let queue = queue.to_owned();
-        let work = tokio::spawn(async move {
-            let Some(handler) = handler else {
-                return Outcome::Failed(Failure::lasting(format!("nobody here serves `{queue}`")));
-            };
-            let Some(timeout) = call.timeout else { return handler.perform(call).await };
-            let late = || {
-                let reason = format!("it took longer than its timeout of {timeout:?}");
+        let Some(handler) = handler else {
+            let failure = Failure::lasting(format!("nobody here serves `{queue}`"));
+            let message = Message::Ended { held, outcome: Outcome::Failed(failure) };
+            return std::future::ready(message).boxed();
+        };
+        let work = async move {
+            let Some(most) = call.timeout else { return handler.perform(call).await };
+            let late = |_| {
+                let reason = format!("it took longer than its timeout of {most:?}");
                 Outcome::Failed(Failure::passing(reason))
             };
-            tokio::time::timeout(timeout, handler.perform(call)).await.unwrap_or_else(|_| late())
-        });
-        let abort = work.abort_handle();
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            let outcome = match work.await {
-                Ok(outcome) => outcome,
-                Err(error) if error.is_panic() => {
-                    Outcome::Failed(Failure::passing("whoever did it panicked"))
+            timeout(most, handler.perform(call)).await.unwrap_or_else(late)
+        };
+        let panicked = |_| Outcome::Failed(Failure::passing("whoever did it panicked"));
+        async move {
+            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked);
+            Message::Ended { held, outcome }
+        }
+        .boxed()
+    }
+}
+
+impl Underway {
+    /// What comes next; waits for ever if nothing is under way. Work that has ended comes first, so that its commits go to
+    /// the store together.
+    async fn next(&mut self) -> Message {
+        loop {
+            tokio::select! {
+                biased;
+                Some(ended) = self.work.join_next() => {
+                    // Aborted: nobody wants to know.
+                    let Ok(message) = ended else { continue };
+                    if let Message::Ended { held, .. } = &message {
+                        self.aborts.remove(held);
+                    }
+                    return message;
                 }
-                // Aborted: nobody wants to know.
-                Err(_) => return,
-            };
-            let _ = sender.send(Message::Ended { held, outcome });
-        });
-        abort
-    }
-}
-
-/// The answer the runner waits for. It comes also if the store panics: then it says that nothing is known.
-struct Answer {
-    sender: mpsc::UnboundedSender<Message>,
-    otherwise: Option<Message>,
-}
-
-impl Answer {
-    fn give(mut self, message: Message) {
-        self.otherwise = Some(message);
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(message) = self.otherwise.take() {
-            // Nobody listens once the runner has stopped.
-            let _ = self.sender.send(message);
+                Some(answer) = self.asked.next() => {
+                    if let Some(message) = answer {
+                        return message;
+                    }
+                }
+                else => std::future::pending().await,
+            }
         }
     }
+}
+
+/// An answer, or what is said in its place if whoever is asked panics.
+async fn answered(
+    answer: impl Future<Output = Option<Message>>,
+    otherwise: Option<Message>,
+) -> Option<Message> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or(otherwise)
 }
 
 /// What the runner is told if a call is broken off midway; `None` if it waits for no answer.
@@ -243,26 +272,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_panics_is_unavailable() {
-        let (sender, mut inbox) = mpsc::unbounded_channel();
         let otherwise = broken_off(&Effect::Load(RunNo(7)));
-        let answer = Answer { sender, otherwise };
-        let call = tokio::spawn(async move {
-            assert!(answer.otherwise.is_none(), "as bugs do");
-            answer.give(Message::Wake);
-        });
-        assert!(call.await.is_err());
-        match inbox.recv().await {
+        let call = async { panic!("as bugs do") };
+        match answered(call, otherwise).await {
             Some(Message::Loaded { run: RunNo(7), loaded: Err(NoMachine::Store(_)) }) => {}
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn an_answer_is_given_once() {
-        let (sender, mut inbox) = mpsc::unbounded_channel();
+    async fn an_answer_is_given_as_it_is() {
         let otherwise = broken_off(&Effect::Load(RunNo(7)));
-        Answer { sender, otherwise }.give(Message::Wake);
-        assert!(matches!(inbox.recv().await, Some(Message::Wake)));
-        assert!(inbox.recv().await.is_none());
+        let answer = answered(std::future::ready(Some(Message::Wake)), otherwise).await;
+        assert!(matches!(answer, Some(Message::Wake)));
     }
 }

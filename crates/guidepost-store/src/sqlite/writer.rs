@@ -5,9 +5,11 @@
 //! hurts nobody in its group; should a statement fail midway nevertheless, the group is undone and its jobs are tried
 //! anew, one by one.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -101,6 +103,10 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
+        if self.may_be_alone() {
+            // One task may call for many: all of them are to be counted before the first of them is taken for alone.
+            yield_once().await;
+        }
         match self.desk_for_one() {
             Some(mut desk) => block_in_place(|| desk.serve(job, None)),
             None => {
@@ -112,20 +118,38 @@ impl Writer {
         outcome
     }
 
-    /// The desk, for a caller who finds nobody else there, now and at the last commit, and whose thread may block: it belongs
-    /// to a runtime that goes on with other threads meanwhile.
-    fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
+    /// Whether nobody else waits for the writer, and the caller's thread may block: it belongs to a runtime that goes on with
+    /// other threads meanwhile.
+    fn may_be_alone(&self) -> bool {
         let may_block = || {
             worker_index().is_some()
                 && Handle::try_current()
                     .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
         };
-        if self.callers.load(Ordering::Relaxed) == 1 && may_block() {
+        self.callers.load(Ordering::Relaxed) == 1 && may_block()
+    }
+
+    /// The desk, for a caller who finds nobody else there, now and at the last commit.
+    fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
+        if self.may_be_alone() {
             self.desk.try_lock().ok().filter(|desk| desk.crowd <= 1)
         } else {
             None
         }
     }
+}
+
+/// Lets others go first, once.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Writer {
