@@ -53,6 +53,8 @@ pub(super) fn connect(location: &Location) -> rusqlite::Result<Connection> {
     };
     connection.busy_timeout(Duration::from_secs(BUSY_SECONDS))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A statement is planned once. Without this, SQLite plans some of them anew for every value they are given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let synchronous = match location.durability {
         Durability::Disk => "FULL",
         Durability::Process => "NORMAL",
@@ -165,6 +167,8 @@ fn expect_ours(connection: &Connection, location: &Location) -> Result<(), Store
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
 
     fn folder(name: &str) -> std::path::PathBuf {
@@ -187,6 +191,25 @@ mod tests {
                 (name, std::fs::read_to_string(path).unwrap())
             })
             .collect()
+    }
+
+    #[test]
+    fn no_statement_is_planned_anew_for_other_values() {
+        let (_directory, _location, connection) = migrated();
+        for (name, sql) in statements() {
+            let mut statement = connection.prepare(&sql).unwrap();
+            if !statement.readonly() {
+                continue;
+            }
+            for value in ["1", "2", "3"] {
+                for parameter in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(parameter, value).unwrap();
+                }
+                let mut rows = statement.raw_query();
+                while rows.next().unwrap().is_some() {}
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{name}");
+        }
     }
 
     /// How SQLite goes about a statement, step by step.
