@@ -1,9 +1,8 @@
 //! `cargo xtask bench`: how far Guidepost is from the floor.
 //!
 //! `measures.rs` lists the measures and what is promised of each. A bench target measures pairs: what Guidepost does, and next to it, in turn, the least that could do the same (the
-//! floor). It prints lines of JSON, one for each pair, `{"name": …, "value": …, "floor": …, "ratio": …}`, or one for many,
-//! with the medians and a list of `ratios`. A ratio of two neighbours says more than two figures of a noisy machine, so what
-//! is reported is the median of the ratios.
+//! floor). It prints a line of JSON for each pair, `{"name": …, "value": …, "floor": …, "ratio": …}`. A ratio of two
+//! neighbours says more than two figures of a noisy machine, so what is reported is the median of the ratios.
 
 mod clean;
 mod measures;
@@ -176,19 +175,15 @@ fn read(output: &str, results: &mut Results) -> usize {
         else {
             continue;
         };
-        let ratios: Vec<f64> = match result.get("ratios").and_then(Json::as_array) {
-            Some(ratios) => ratios.iter().filter_map(Json::as_f64).collect(),
-            None => vec![number("ratio").unwrap_or(value / floor)],
-        };
-        let mut numbers = [value, floor].into_iter().chain(ratios.iter().copied());
-        if ratios.is_empty() || !numbers.all(f64::is_finite) {
+        let ratio = number("ratio").unwrap_or(value / floor);
+        if ![value, floor, ratio].into_iter().all(f64::is_finite) {
             continue;
         }
         found += 1;
         let samples = results.entry(name.to_owned()).or_default();
         samples.values.push(value);
         samples.floors.push(floor);
-        samples.ratios.extend(ratios);
+        samples.ratios.push(ratio);
     }
     found
 }
@@ -329,13 +324,6 @@ mod tests {
         let results = results(output);
         assert_eq!(results.len(), 1, "an infinite ratio is no result");
         assert_eq!(results["a"].ratios, [0.5, 0.6]);
-    }
-
-    #[test]
-    fn one_line_may_stand_for_many_pairs() {
-        let output = "{\"name\": \"a\", \"value\": 5, \"floor\": 2, \"ratio\": 2.5, \
-                      \"ratios\": [2.4, 2.5, 2.6]}";
-        assert_eq!(results(output)["a"].ratios, [2.4, 2.5, 2.6]);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
             &[("RUSTFLAGS", "-D warnings")],
         );
     }
+    checks.task("fuzz targets", || compile_fuzz_targets(project));
     checks.task("generated files", || codegen::run(project, true));
     checks.task("what documents show", || snippets::check(project));
     if project.ask("cargo", &["deny", "--version"]).is_some() {
@@ -46,6 +47,17 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
     }
     checks.task("tests", || test::run(project));
     Ok(checks.report())
+}
+
+/// Checks that the fuzz targets compile, with the versions the workspace has. Fuzzing itself takes a nightly compiler.
+fn compile_fuzz_targets(project: &Project) -> Result<bool> {
+    let folder = project.root.join("fuzz");
+    std::fs::copy(project.root.join("Cargo.lock"), folder.join("Cargo.lock"))
+        .context("the versions of the workspace cannot be handed to fuzz/")?;
+    let arguments = ["check", "--manifest-path", "fuzz/Cargo.toml", "--bins"];
+    println!("cargo {}", arguments.join(" "));
+    let mut cargo = project.command("cargo", &arguments);
+    Ok(cargo.status().context("cargo cannot be run")?.success())
 }
 
 struct Checks<'a> {

@@ -1,12 +1,16 @@
 //! How fast the kernel decides and folds, in transitions a second on one core.
 //!
-//! Prints one JSON line per figure. `--quick` takes fewer samples. The floor of each figure is what the project promises.
+//! Prints a line of JSON for each pair. The floor of rates is what the project promises, that of a machine of 10,000 states
+//! one of ten. `--quick` takes fewer pairs.
 
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "it prints how long things take"
 )]
+
+#[path = "../../../benches/line.rs"]
+mod line;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -20,35 +24,22 @@ use guidepost_core::testing::machine;
 use guidepost_core::time::Timestamp;
 use serde_json::{Map, json};
 
+use crate::line::line;
+
+/// How many transitions a second are promised, without a guard and with one.
+const PLAIN_PER_SECOND: f64 = 1_000_000.0;
+const GUARDED_PER_SECOND: f64 = 300_000.0;
+
 fn main() {
     let samples = if std::env::args().any(|argument| argument == "--quick") { 5 } else { 15 };
     let plain = ring(8, None);
     let guarded = ring(8, Some("event.score >= 70 and budget > 3"));
     let few = ring(10, None);
     let many = ring(10_000, None);
-    let mut figures: Vec<(&str, f64, Vec<f64>, Vec<f64>)> = vec![
-        ("kernel-plain", 1_000_000.0, Vec::new(), Vec::new()),
-        ("kernel-guarded", 300_000.0, Vec::new(), Vec::new()),
-        ("kernel-10000-states", 0.0, Vec::new(), Vec::new()),
-    ];
     for _ in 0..samples {
-        figures[0].2.push(rate(&plain));
-        figures[1].2.push(rate(&guarded));
-        figures[2].2.push(nanoseconds(&many));
-        figures[2].3.push(nanoseconds(&few));
-    }
-    for (name, promised, values, floors) in &mut figures {
-        let ratios: Vec<f64> = if floors.is_empty() {
-            values.iter().map(|value| value / *promised).collect()
-        } else {
-            values.iter().zip(floors.iter()).map(|(value, floor)| value / floor).collect()
-        };
-        let floor = if floors.is_empty() { *promised } else { median(floors) };
-        let line = json!({
-            "name": name, "value": median(values).round(), "floor": floor.round(),
-            "ratio": median(&ratios), "ratios": ratios,
-        });
-        println!("{line}");
+        line("kernel-plain", rate(&plain), PLAIN_PER_SECOND);
+        line("kernel-guarded", rate(&guarded), GUARDED_PER_SECOND);
+        line("kernel-10000-states", nanoseconds(&many), nanoseconds(&few));
     }
 }
 
@@ -107,10 +98,4 @@ fn started(machine: &Machine) -> Run {
     let decision = decide(machine, &run, &input).expect("the run starts");
     run.apply_all(&decision.records).expect("a decision folds");
     run
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }

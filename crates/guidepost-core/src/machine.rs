@@ -7,6 +7,7 @@
 pub mod expr;
 pub mod schema;
 mod sequence;
+pub mod words;
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use guidepost_core::exact::expect_exact;
 use guidepost_core::id::Tenant;
 use guidepost_store::Store;
 use serde_json::Value as Json;
@@ -44,6 +45,16 @@ pub fn child_handlers(
 ) -> (Arc<dyn Handler>, Arc<dyn Handler>) {
     let nursery = Nursery { store, tenant, machines, world };
     (Arc::new(Launch(nursery.clone())), Arc::new(Cancel(nursery)))
+}
+
+/// Refuses a result that reading changed: one with a whole number of more than 64 bits, or a key given twice.
+///
+/// # Errors
+///
+/// What would have been lost, and where; `what` says whose result it is.
+fn expect_kept(what: &str, json: &str) -> Result<(), Failure> {
+    expect_exact(json)
+        .map_err(|lost| Failure::lasting(format!("{what} cannot be kept as it is: {lost}")))
 }
 
 /// A function as a handler.

@@ -207,6 +207,25 @@ async fn an_answer_that_is_too_large_or_never_comes_fails_the_request() {
 }
 
 #[tokio::test]
+async fn a_result_that_reading_would_change_is_refused() {
+    let lost = "cannot be kept as it is: id is 12345678901234567890123, a whole number of more than 64 bits, whose last \
+                digits would be lost; send it as a text";
+    let printed = exec(json!({ "command": ["echo", r#"{"id": 12345678901234567890123}"#] })).await;
+    assert_eq!(failed(printed), (format!("what the command printed {lost}"), false));
+    let twice = exec(json!({ "command": ["echo", r#"[{"a": 1, "a": 2}]"#] })).await;
+    let expected = "what the command printed cannot be kept as it is: 0/a is given twice";
+    assert_eq!(failed(twice), (expected.to_owned(), false));
+    let text = exec(json!({ "command": ["echo", "12345678901234567890123"] })).await;
+    assert_eq!(text, Outcome::Done(json!("12345678901234567890123")), "a text keeps its digits");
+    let long = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 31\r\nconnection: close\r\n\r\n\
+                {\"id\": 12345678901234567890123}";
+    let (url, _serve) = server(vec![long]).await;
+    let answer =
+        Http::new(true).unwrap().perform(call(WorkKind::Http, json!({ "url": url }))).await;
+    assert_eq!(failed(answer), (format!("the answer {lost}"), false));
+}
+
+#[tokio::test]
 async fn a_command_may_complain_as_much_as_it_likes() {
     let loud = "i=0; while [ $i -lt 20000 ]; do echo \"a word of no use, number $i\" >&2; i=$((i+1)); done; exit 4";
     let (reason, may_retry) = failed(exec(json!({ "command": loud, "shell": true })).await);

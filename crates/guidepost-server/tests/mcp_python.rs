@@ -11,6 +11,9 @@ use std::sync::Arc;
 use guidepost_server::mcp::{Options, serve_stdio};
 use guidepost_server::ops::Ops;
 
+/// The variable that names the interpreter.
+const VARIABLE: &str = "GUIDEPOST_TEST_PYTHON";
+
 const CLIENT: &str = include_str!("mcp_python.py");
 
 fn main() -> ExitCode {
@@ -21,8 +24,31 @@ fn main() -> ExitCode {
             println!("the_python_client_works_with_it: test");
             ExitCode::SUCCESS
         }
-        _ => test(),
+        Some(HEEDING) => converse(),
+        _ => {
+            expect_variable_heeded();
+            converse()
+        }
     }
+}
+
+/// This program, told to do only what the variable says.
+const HEEDING: &str = "heeding";
+
+/// Only somebody who says so leaves the test out: without an interpreter it fails, and says what to do.
+fn expect_variable_heeded() {
+    let told = |variable: Option<&str>| {
+        let mut this = Command::new(std::env::current_exe().unwrap());
+        this.arg(HEEDING).env_remove(VARIABLE).envs(variable.map(|value| (VARIABLE, value)));
+        let output = this.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (is_ok, text) = told(Some("skip"));
+    assert!(is_ok && text.ends_with("left out: GUIDEPOST_TEST_PYTHON=skip\n"), "{text}");
+    let (is_ok, text) = told(None);
+    assert!(!is_ok && text.contains("run `cargo xtask test`, which installs it"), "{text}");
+    // An interpreter that cannot do it.
+    assert!(!told(Some("false")).0);
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,8 +58,8 @@ async fn serve() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn test() -> ExitCode {
-    let Some(python) = std::env::var_os("GUIDEPOST_TEST_PYTHON") else {
+fn converse() -> ExitCode {
+    let Some(python) = std::env::var_os(VARIABLE) else {
         println!(
             "the_python_client_works_with_it ... FAILED: GUIDEPOST_TEST_PYTHON names no interpreter with the package `mcp`: \
              run `cargo xtask test`, which installs it, or set GUIDEPOST_TEST_PYTHON=skip to leave this test out"

@@ -1,15 +1,23 @@
 //! What `guidepost mcp` costs a machine that runs one for each agent: how soon it answers, and what it holds while idle.
 //!
-//! Prints one JSON line per figure. The floor of each is what the project promises. `--quick` starts fewer processes.
+//! Prints a line of JSON for each pair. The floor of each is what the project promises. `--quick` starts fewer processes.
 
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+
+#[path = "../../../benches/line.rs"]
+mod line;
+#[path = "../../../benches/memory.rs"]
+mod memory;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
+
+use crate::line::line;
+use crate::memory::resident_mib;
 
 /// How soon the first answer is promised, in milliseconds.
 const ANSWER_MS: f64 = 150.0;
@@ -18,14 +26,11 @@ const IDLE_MIB: f64 = 40.0;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let (mut answers, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..if quick { 6 } else { 15 } {
         let (milliseconds, mebibytes) = converse();
-        answers.push(milliseconds);
-        idle.push(mebibytes);
+        line("mcp-first-answer-ms", milliseconds, ANSWER_MS);
+        line("mcp-idle-mib", mebibytes, IDLE_MIB);
     }
-    report("mcp-first-answer-ms", &answers, ANSWER_MS);
-    report("mcp-idle-mib", &idle, IDLE_MIB);
 }
 
 /// Starts a server over a store that does not exist yet, introduces itself, and asks for the tools and the runs; returns how
@@ -66,27 +71,4 @@ fn converse() -> (f64, f64) {
     drop(input);
     assert!(server.wait().unwrap().success());
     (milliseconds, mebibytes)
-}
-
-/// The memory of a process that is in the machine's, in MiB.
-fn resident_mib(process: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
-    kibibytes / 1024.0
-}
-
-fn report(name: &str, values: &[f64], promised: f64) {
-    let ratios: Vec<f64> = values.iter().map(|value| value / promised).collect();
-    let line = json!({
-        "name": name, "value": median(values), "floor": promised, "ratio": median(&ratios),
-        "ratios": ratios,
-    });
-    println!("{line}");
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }

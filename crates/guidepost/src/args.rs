@@ -1,28 +1,35 @@
 //! What one can type. The doc comments here are the help texts, and `docs/cli.md` is made from them.
 
 mod back;
+mod files;
 mod follow;
 mod inputs;
 mod limit;
+mod look;
 mod object;
 mod steps;
+mod tasks;
 
 use std::path::PathBuf;
 
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use guidepost_core::run::{Driver, Status};
+use guidepost_core::run::Status;
 use guidepost_core::time::Span;
-use guidepost_store::TaskId;
 
 pub(crate) use self::back::{Cancel, Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
+pub(crate) use self::files::{Apply, Check, CheckFormat, Define, Init, Simulate};
 pub(crate) use self::follow::{Timers, Watch};
 pub(crate) use self::inputs::{Inputs, Sent};
 pub(crate) use self::limit::Limit;
+pub(crate) use self::look::{
+    Explain, Find, Graph, History, HowMuch, Listed, Ls, Part, Read, Show, Verify, Where,
+};
 pub(crate) use self::object::Object;
-use self::object::{object, value};
+use self::object::object;
 pub(crate) use self::steps::{AddStep, CreateSteps, Delete, StepList, Steps, StepsCommand};
+pub(crate) use self::tasks::{ClaimTask, HeldTask, TaskCommand, Tasks};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -167,192 +174,6 @@ pub(crate) struct Demo {
     pub(crate) keep: Option<PathBuf>,
 }
 
-/// Arguments of `init`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  guidepost init\n  guidepost init review.yaml")]
-pub(crate) struct Init {
-    /// The file to write
-    #[arg(value_name = "FILE", default_value = "workflow.yaml")]
-    pub(crate) file: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-/// Arguments of `check`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost check workflow.yaml\n  guidepost check --format github workflows/*.yaml"
-)]
-pub(crate) struct Check {
-    /// The files; `-` reads stdin
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// How to tell problems
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: CheckFormat,
-}
-
-/// How problems in files are told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// For people
-    #[default]
-    Full,
-    /// One line each, as compilers do
-    Short,
-    /// As GitHub Actions annotates files
-    Github,
-    /// One JSON object per file, as with --json
-    Json,
-}
-
-/// Arguments of `apply`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost apply workflow.yaml\n  guidepost apply workflows/*.yaml"
-)]
-pub(crate) struct Apply {
-    /// The files; `-` reads stdin
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-}
-
-/// Arguments of `define`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost define workflow.yaml\n  guidepost define --save - < workflow.yaml"
-)]
-pub(crate) struct Define {
-    /// The file; `-` reads stdin
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Save it as a new version; runs that are alive keep theirs
-    #[arg(long)]
-    pub(crate) save: bool,
-}
-
-/// Arguments of `ls`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost ls\n  guidepost ls --all --workflow bugfix\n  guidepost ls workflows"
-)]
-pub(crate) struct Ls {
-    /// What to list
-    #[arg(value_enum, default_value_t)]
-    pub(crate) what: Listed,
-    /// Runs that are over, too
-    #[arg(long, short)]
-    pub(crate) all: bool,
-    /// Only runs of this status
-    #[arg(long, value_name = "STATUS", value_parser = status)]
-    pub(crate) status: Vec<Status>,
-    /// Only runs of this workflow
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workflow: Option<String>,
-    /// Only runs of this agent
-    #[arg(long, value_name = "NAME")]
-    pub(crate) agent: Option<String>,
-    /// Only runs in this state
-    #[arg(long, value_name = "STATE")]
-    pub(crate) state: Option<String>,
-    /// How many to list at most
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
-    pub(crate) limit: usize,
-    /// Go on where the list before ended
-    #[arg(long, value_name = "CURSOR")]
-    pub(crate) cursor: Option<String>,
-}
-
-/// What lists and searches are over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Listed {
-    /// Runs
-    #[default]
-    Runs,
-    /// Workflows
-    Workflows,
-}
-
-/// Arguments of `show`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost show r-1\n  guidepost show bugfix@3\n  guidepost show r-1 --html > run.html"
-)]
-pub(crate) struct Show {
-    /// A run (r-7f3k, its number, its UUID or its agent's name) or a workflow (bugfix, bugfix@3)
-    #[arg(value_name = "RUN|WORKFLOW")]
-    pub(crate) what: String,
-    /// One page for a browser: the statechart, the path taken and the history
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) html: bool,
-}
-
-/// Arguments of `graph`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost graph workflow.yaml\n  guidepost graph bugfix\n  guidepost graph --xstate workflow.yaml > machine.json\n  guidepost graph --svg r-1 > run.svg"
-)]
-pub(crate) struct Graph {
-    /// A file, a workflow in the store (bugfix, bugfix@3), or a run (r-7)
-    #[arg(value_name = "FILE|WORKFLOW|RUN")]
-    pub(crate) what: String,
-    /// XState v5 JSON instead of Mermaid
-    #[arg(long)]
-    pub(crate) xstate: bool,
-    /// A picture; of a run, with the path it took and the states it is in
-    #[arg(long, conflicts_with_all = ["xstate", "path"])]
-    pub(crate) svg: bool,
-    /// Of a run: the way it went, instead of its workflow with where it is
-    #[arg(long, conflicts_with = "xstate")]
-    pub(crate) path: bool,
-}
-
-/// Arguments of `simulate`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Inputs are taken in the order given. One that is refused changes nothing; the exit code is then 2.
-A guard has its answer from the start; given again, it changes from there on.
-
-Examples:
-  guidepost simulate workflow.yaml
-  guidepost simulate workflow.yaml --input '{\"lead\":{\"name\":\"Ada\"}}' --event Summarized --event 'Scored={\"score\":90}'
-  guidepost simulate workflow.yaml --event Order --advance 72h --json
-  guidepost simulate machine.json --guard isValid=true --event SUBMIT")]
-pub(crate) struct Simulate {
-    /// The workflow file; `-` reads stdin
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// First values of attributes
-    #[arg(long, value_name = "JSON", value_parser = object)]
-    pub(crate) input: Option<Object>,
-    /// Who does the work of states
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) driver: Who,
-    /// What happens, in order.
-    #[command(flatten)]
-    pub(crate) inputs: Inputs,
-}
-
-/// Who does a run's work.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Who {
-    /// The agent, which says so by events
-    #[default]
-    Agent,
-    /// The engine
-    Engine,
-}
-
-impl From<Who> for Driver {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::Agent => Self::Agent,
-            Who::Engine => Self::Engine,
-        }
-    }
-}
-
 /// What a new run begins with.
 #[derive(Debug, Args)]
 pub(crate) struct Beginning {
@@ -438,122 +259,6 @@ pub(crate) struct ToolServers {
     pub(crate) tools: Option<String>,
 }
 
-/// Arguments of `tasks`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost tasks\n  guidepost tasks claim task:pay --json\n  guidepost tasks complete 'r-1:Pay#1' --attempt 1 --output '{\"receipt\":\"x\"}'"
-)]
-pub(crate) struct Tasks {
-    /// Claim, extend or end tasks; without one, they are listed
-    #[command(subcommand)]
-    pub(crate) command: Option<TaskCommand>,
-    /// Only those of this run
-    #[arg(long, value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Only those of this queue: `task:NAME`, `agent:NAME`, `ask` …
-    #[arg(long, value_name = "QUEUE")]
-    pub(crate) queue: Option<String>,
-}
-
-/// What a worker does with tasks.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TaskCommand {
-    /// Take tasks that are ready; exit code 5 if there are none
-    Claim(ClaimTask),
-    /// Hold a task for longer
-    Extend(ExtendTask),
-    /// Hand in a task's result
-    Complete(CompleteTask),
-    /// Say that a try at a task failed
-    Fail(FailTask),
-}
-
-/// Arguments of `tasks claim`.
-#[derive(Debug, Args)]
-pub(crate) struct ClaimTask {
-    /// The queues you serve: `task:NAME`, `agent:NAME`
-    #[arg(value_name = "QUEUE", required = true)]
-    pub(crate) queues: Vec<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) limit: usize,
-    /// For how long, unless you extend it
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    pub(crate) lease: Span,
-}
-
-/// Arguments of `tasks extend`.
-#[derive(Debug, Args)]
-pub(crate) struct ExtendTask {
-    /// The task, as `tasks claim` named it
-    #[arg(value_name = "TASK")]
-    pub(crate) task: TaskId,
-    /// The attempt, as `tasks claim` named it
-    #[arg(long, value_name = "N")]
-    pub(crate) attempt: u32,
-    /// For how long from now
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    pub(crate) lease: Span,
-}
-
-/// Arguments of `tasks complete`.
-#[derive(Debug, Args)]
-pub(crate) struct CompleteTask {
-    /// The task, as `tasks claim` named it
-    #[arg(value_name = "TASK")]
-    pub(crate) task: TaskId,
-    /// The attempt, as `tasks claim` named it
-    #[arg(long, value_name = "N")]
-    pub(crate) attempt: u32,
-    /// What it gives: an object by names, or any value where it gives one thing
-    #[arg(long, value_name = "JSON", value_parser = value)]
-    pub(crate) output: Option<serde_json::Value>,
-}
-
-/// Arguments of `tasks fail`.
-#[derive(Debug, Args)]
-pub(crate) struct FailTask {
-    /// The task, as `tasks claim` named it
-    #[arg(value_name = "TASK")]
-    pub(crate) task: TaskId,
-    /// The attempt, as `tasks claim` named it
-    #[arg(long, value_name = "N")]
-    pub(crate) attempt: u32,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
-    /// Trying again would fail the same way
-    #[arg(long)]
-    pub(crate) r#final: bool,
-}
-
-/// Arguments of `where`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost where          your open runs\n  guidepost where r-1\n  guidepost where r-1 --full"
-)]
-pub(crate) struct Where {
-    /// The run; without one, the open runs
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// How much to tell
-    #[arg(long, value_enum, default_value_t, value_name = "DETAIL")]
-    pub(crate) detail: HowMuch,
-    /// The same as --detail full
-    #[arg(long, conflicts_with = "detail")]
-    pub(crate) full: bool,
-}
-
-/// How much `where` tells.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HowMuch {
-    /// The state, what to do there, the data and what is legal
-    #[default]
-    Brief,
-    /// Everything somebody needs who takes the run over
-    Full,
-}
-
 /// What somebody says about why they do something. It goes on record.
 #[derive(Debug, Args)]
 pub(crate) struct Reason {
@@ -630,82 +335,6 @@ pub(crate) struct Wait {
     pub(crate) seconds: u64,
 }
 
-/// Arguments of `find`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost find lead\n  guidepost find --in runs acme --state Review"
-)]
-pub(crate) struct Find {
-    /// Words that must all occur
-    #[arg(value_name = "WORDS")]
-    pub(crate) query: Vec<String>,
-    /// Where to look
-    #[arg(long = "in", value_enum, default_value_t = Listed::Workflows)]
-    pub(crate) place: Listed,
-    /// Only runs in this state, or of this status
-    #[arg(long, value_name = "STATE")]
-    pub(crate) state: Option<String>,
-    /// How many to list at most
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
-    pub(crate) limit: usize,
-    /// Go on where the list before ended
-    #[arg(long, value_name = "CURSOR")]
-    pub(crate) cursor: Option<String>,
-}
-
-/// Arguments of `read`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost read r-1\n  guidepost read r-1 data /lead\n  guidepost read r-1 event e-7\n  guidepost read r-1 diagram"
-)]
-pub(crate) struct Read {
-    /// The run
-    #[arg(value_name = "RUN")]
-    pub(crate) run: String,
-    /// What to read
-    #[arg(value_enum, default_value_t)]
-    pub(crate) what: Part,
-    /// A place in the data, or a record's id
-    #[arg(value_name = "PATH")]
-    pub(crate) path: Option<String>,
-    /// How many entries at most
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
-    pub(crate) limit: usize,
-    /// Go on where the page before ended
-    #[arg(long, value_name = "CURSOR")]
-    pub(crate) cursor: Option<String>,
-}
-
-/// The parts of a run's record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// What happened, newest first
-    #[default]
-    History,
-    /// The run's data, or what lies at PATH in it
-    Data,
-    /// What the run made
-    Artifacts,
-    /// One record in full
-    Event,
-    /// The workflow as a Mermaid diagram
-    Diagram,
-}
-
-/// Arguments of `history`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost history r-1\n  guidepost history r-1 --kind transitioned --kind decision\n  guidepost history r-1 --json | jq .at"
-)]
-pub(crate) struct History {
-    /// The run
-    #[arg(value_name = "RUN")]
-    pub(crate) run: String,
-    /// Only records of this kind
-    #[arg(long, value_name = "KIND")]
-    pub(crate) kind: Vec<String>,
-}
-
 /// Arguments of `pause` and `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct Control {
@@ -715,31 +344,6 @@ pub(crate) struct Control {
     /// Why.
     #[command(flatten)]
     pub(crate) reason: Reason,
-}
-
-/// Arguments of `verify`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost verify          all runs\n  guidepost verify r-1\n  guidepost verify r-1 --anchor 5d41…     the head that an earlier call printed\n\nRecords are chained by hashes, which are not signed: whoever can write the store can also seal anew what they changed.\nKeep the head of a history where they cannot write, and hold the history against it later.\n\nExits with 1 if something is wrong."
-)]
-pub(crate) struct Verify {
-    /// The run; without one, all runs
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// A head of the run's history published earlier, which it must go on from
-    #[arg(long, value_name = "HEAD", requires = "run")]
-    pub(crate) anchor: Option<String>,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  guidepost explain GP0201\n  guidepost explain          all codes"
-)]
-pub(crate) struct Explain {
-    /// The code; without one, all codes
-    #[arg(value_name = "CODE")]
-    pub(crate) code: Option<String>,
 }
 
 /// Arguments of `mcp`.

@@ -12,9 +12,7 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use guidepost_core::machine::{
-    Delay, Guard, Machine, State, StateIx, StateKind, Transition, Trigger,
-};
+use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger, words};
 
 /// States drawn at most: a larger picture takes long to lay out, and nobody can read it.
 const STATES_MAX: usize = 400;
@@ -158,7 +156,9 @@ fn node(machine: &Machine, state: &State, trail: &Trail) -> Node {
     let told = state.wording.guideline.as_ref().or(state.wording.description.as_ref());
     lines.extend(told.map(|told| text::wrapped(told)).into_iter().flatten());
     let internal = state.transitions.iter().filter(|transition| transition.targets.is_empty());
-    lines.extend(internal.map(|transition| format!("{} /", label(state, transition).join(" "))));
+    lines.extend(
+        internal.map(|transition| format!("{} /", label(machine, state, transition).join(" "))),
+    );
     Node {
         name: if path.is_empty() { machine.name.clone() } else { state.id.name().to_owned() },
         path,
@@ -178,37 +178,14 @@ fn node(machine: &Machine, state: &State, trail: &Trail) -> Node {
 }
 
 /// A transition's event and its conditions: `Scored`, `[event.score >= 70]`.
-fn label(state: &State, transition: &Transition) -> Vec<String> {
-    let trigger = match &transition.trigger {
-        Trigger::Event(descriptor) => descriptor.to_string(),
-        Trigger::Always => String::new(),
-        Trigger::After(delay) => match state.delays.get(*delay as usize) {
-            Some(Delay::Fixed(span)) => format!("after {span}"),
-            Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
-            Some(Delay::Unbound(name)) => format!("after {name}"),
-            None => "after".to_owned(),
-        },
-        Trigger::Complete | Trigger::WorkDone => "done".to_owned(),
-        Trigger::WorkFailed => "failed".to_owned(),
-    };
-    let guard = transition.guard.as_ref().map(|guard| format!("[{}]", condition(guard)));
+fn label(machine: &Machine, state: &State, transition: &Transition) -> Vec<String> {
+    let trigger = words::trigger(state, transition);
+    let guard =
+        transition.guard.as_ref().map(|guard| format!("[{}]", words::condition(machine, guard)));
     // Beside lines there is little room, and the names are plain enough without their marks.
     let requires = transition.requires.iter().map(|fact| format!("[{fact}]").replace('`', ""));
     let parts = std::iter::once(trigger).chain(guard).chain(requires);
     parts.filter(|part| !part.is_empty()).collect()
-}
-
-fn condition(guard: &Guard) -> String {
-    let joined =
-        |guards: &[Guard], word: &str| guards.iter().map(condition).collect::<Vec<_>>().join(word);
-    match guard {
-        Guard::Expr(expr) => expr.source().trim().to_owned(),
-        Guard::Unbound(named) => named.name.clone(),
-        Guard::InState(_) => "in a state".to_owned(),
-        Guard::All(guards) => joined(guards, " and "),
-        Guard::Any(guards) => joined(guards, " or "),
-        Guard::Not(guard) => format!("not {}", condition(guard)),
-    }
 }
 
 fn draw(
@@ -219,7 +196,7 @@ fn draw(
     trail: &Trail,
 ) {
     let state = machine.state(from);
-    let label = label(state, transition);
+    let label = label(machine, state, transition);
     let mark = if was_taken(machine, state, transition, trail) { Mark::Past } else { Mark::None };
     // What leads into several regions at once is one line to the box around them.
     let Some((first, rest)) = transition.targets.split_first() else { return };

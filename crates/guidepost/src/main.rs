@@ -13,6 +13,7 @@ mod failure;
 mod noticed;
 mod output;
 mod page;
+mod shell;
 mod simulation;
 mod write;
 

@@ -111,6 +111,7 @@ fn is_test_file(path: &str) -> bool {
         || path.contains("/benches/")
         || path.contains("/examples/")
         || path.ends_with("/tests.rs")
+        || path.starts_with("benches/")
         || path.starts_with("examples/")
 }
 

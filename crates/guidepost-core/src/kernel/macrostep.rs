@@ -18,6 +18,7 @@ use crate::kernel::start::mismatches;
 use crate::kernel::{Decision, Rejected};
 use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::expr::Scope;
+use crate::machine::schema::listed;
 use crate::machine::{Machine, Requirement, StateIx, Transition};
 use crate::record::{Cause, Paused, Record, TimerSet, Transitioned};
 use crate::run::{PauseReason, Run};
@@ -291,14 +292,10 @@ impl<'a> Macrostep<'a> {
         {
             let problems = described.schema.check(&Json::Object(occurrence.data.as_ref().clone()));
             if !problems.is_empty() {
-                let problems = problems
-                    .iter()
-                    .map(|problem| format!("{} {}", problem.at, problem.what).trim().to_owned());
-                let problems: Vec<_> = problems.collect();
                 self.problems.push(format!(
                     "`{}` was not taken, it does not carry what it must: {}",
                     occurrence.name,
-                    problems.join("; ")
+                    listed(&problems)
                 ));
                 return Vec::new();
             }

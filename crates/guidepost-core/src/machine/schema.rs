@@ -53,6 +53,12 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// All that does not fit, in one line.
+#[must_use]
+pub fn listed(problems: &[Mismatch]) -> String {
+    problems.iter().map(Mismatch::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Why a value is no JSON Schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::id::StateId;
-use crate::machine::{Delay, Guard, Machine, State, StateIx, StateKind, Transition, Trigger};
+use crate::machine::{Machine, State, StateIx, StateKind, Transition, words};
 
 /// Words that mean something to Mermaid and cannot be the id of a state.
 const RESERVED: [&str; 17] = [
@@ -250,40 +250,14 @@ fn ids_of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
 }
 
 fn label(machine: &Machine, state: &State, transition: &Transition) -> String {
-    let trigger = match &transition.trigger {
-        Trigger::Event(descriptor) => descriptor.to_string(),
-        Trigger::Always => String::new(),
-        Trigger::After(number) => match state.delays.get(*number as usize) {
-            Some(Delay::Fixed(span)) => format!("after {span}"),
-            Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
-            Some(Delay::Unbound(name)) => format!("after {name}"),
-            None => "after".to_owned(),
-        },
-        Trigger::Complete | Trigger::WorkDone => "done".to_owned(),
-        Trigger::WorkFailed => "failed".to_owned(),
-    };
-    let guard = transition.guard.as_ref().map(|guard| condition(machine, guard));
+    let trigger = words::trigger(state, transition);
+    let guard = transition.guard.as_ref().map(|guard| words::condition(machine, guard));
     let text = match guard {
         Some(guard) if trigger.is_empty() => format!("[{guard}]"),
         Some(guard) => format!("{trigger} [{guard}]"),
         None => trigger,
     };
     escaped(&text)
-}
-
-fn condition(machine: &Machine, guard: &Guard) -> String {
-    let joined = |guards: &[Guard], word: &str| {
-        let parts: Vec<String> = guards.iter().map(|inner| condition(machine, inner)).collect();
-        parts.join(word)
-    };
-    match guard {
-        Guard::Expr(expr) => expr.source().to_owned(),
-        Guard::Unbound(named) => named.name.clone(),
-        Guard::InState(ix) => format!("in {}", machine.state(*ix).id),
-        Guard::All(guards) => joined(guards, " and "),
-        Guard::Any(guards) => joined(guards, " or "),
-        Guard::Not(inner) => format!("not {}", condition(machine, inner)),
-    }
 }
 
 /// A text that Mermaid shows as it is and takes for nothing else.

@@ -2,20 +2,28 @@
 //!
 //! A run is a row of ten tasks that a handler in this process does at once. The floor is that of the store's benchmark,
 //! and also deletes and inserts a row for the task of each step. Engine and floor are measured in turn, each turn on files
-//! of its own, and each pair is printed as a line of JSON. Then come long runs, runs that wait, and timers. `--rate` measures only the engine, once.
+//! of its own, and each pair is printed as a line of JSON. Then come long runs, data that grows, runs that
+//! wait, and timers. `--rate` measures only the engine, once.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 #![expect(clippy::cast_precision_loss, reason = "what is counted stays far below 2^52")]
 
-#[path = "../../../guidepost-store/benches/store/floor.rs"]
+#[path = "../../../../benches/floor.rs"]
 mod floor;
+mod growth;
+#[path = "../../../../benches/line.rs"]
+mod line;
+#[path = "../../../../benches/memory.rs"]
+mod memory;
 mod runs;
 mod steps;
 mod waiting;
 
 use std::path::Path;
 use std::time::Duration;
+
+use crate::line::line;
 
 /// How many runs the floor's steps are spread over.
 const RUNS: u32 = 6_400;
@@ -42,6 +50,7 @@ fn main() {
     let file = |name: &str| directory.path().join(name);
     for n in 0..if is_quick { 1 } else { 15 } {
         block_on(steps::long(&file(&format!("long-{n}.db"))));
+        block_on(growth::growth(&file(&format!("growth-{n}.db"))));
     }
     let (samples, lasting) = if is_quick { (1, 2) } else { (15, 4) };
     let lasting = Duration::from_secs(lasting);
@@ -68,12 +77,4 @@ fn engine(path: &Path, runs: u32, at_once: u32) -> f64 {
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
-}
-
-fn line(name: &str, value: f64, floor: f64) {
-    let ratio = value / floor;
-    println!(
-        "{}",
-        serde_json::json!({ "name": name, "value": value, "floor": floor, "ratio": ratio })
-    );
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guidepost_core::id::{RunId, Tenant, Version};
+use guidepost_core::id::{RunId, RunNo, Tenant, Version};
 use guidepost_core::input::{By, Input, Start};
 use guidepost_core::kernel;
 use guidepost_core::machine::Machine;
@@ -19,11 +19,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// Starts a run of the workflow at each of these times.
 pub(crate) async fn start(store: &Arc<dyn Store>, definition: &str, at: &[Timestamp]) {
-    let machine = Arc::new(compile(definition.as_bytes(), "bench.yaml").machine.unwrap());
-    let source =
-        Source { format: "yaml".to_owned(), text: definition.to_owned(), file: String::new() };
-    let new = NewVersion::of(&machine, source, "bench", Timestamp(0));
-    store.define(&Tenant::default(), new).await.unwrap();
+    let machine = define(store, definition).await;
     let starts: Vec<_> = at
         .iter()
         .map(|at| tokio::spawn(start_one(Arc::clone(store), Arc::clone(&machine), *at)))
@@ -33,7 +29,21 @@ pub(crate) async fn start(store: &Arc<dyn Store>, definition: &str, at: &[Timest
     }
 }
 
-async fn start_one(store: Arc<dyn Store>, machine: Arc<Machine>, at: Timestamp) {
+pub(crate) async fn define(store: &Arc<dyn Store>, definition: &str) -> Arc<Machine> {
+    let machine = Arc::new(compile(definition.as_bytes(), "bench.yaml").machine.unwrap());
+    let source =
+        Source { format: "yaml".to_owned(), text: definition.to_owned(), file: String::new() };
+    let new = NewVersion::of(&machine, source, "bench", Timestamp(0));
+    store.define(&Tenant::default(), new).await.unwrap();
+    machine
+}
+
+/// Starts one run, and gives it as it is then.
+pub(crate) async fn start_one(
+    store: Arc<dyn Store>,
+    machine: Arc<Machine>,
+    at: Timestamp,
+) -> (RunNo, Run) {
     let data = serde_json::Map::new();
     let start = Input::Start(Start { driver: Driver::Engine, data, by: By::default(), at });
     let (decision, after) = kernel::decide_all(&machine, &Run::default(), &start).unwrap();
@@ -51,5 +61,6 @@ async fn start_one(store: Arc<dyn Store>, machine: Arc<Machine>, at: Timestamp) 
         key: None,
         at,
     };
-    store.create(&Tenant::default(), new, batch).await.unwrap();
+    let run = batch.run.clone();
+    (store.create(&Tenant::default(), new, batch).await.unwrap().run, run)
 }

@@ -75,7 +75,7 @@ pub(crate) async fn long(path: &Path) {
 }
 
 /// Bytes this process has passed to the file system.
-fn bytes_written() -> u64 {
+pub(crate) fn bytes_written() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap();
     let line = io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
     line.trim().parse().unwrap()

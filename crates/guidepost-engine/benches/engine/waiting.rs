@@ -9,7 +9,9 @@ use guidepost_core::time::Timestamp;
 use guidepost_engine::Engine;
 use rusqlite::Connection;
 
-use crate::{line, runs};
+use crate::line;
+use crate::memory::resident_mib;
+use crate::runs;
 
 /// A run that waits for an hour.
 const HOUR: &str = "
@@ -54,7 +56,7 @@ pub(crate) async fn idle(path: &Path, samples: u32, lasting: Duration) {
         tokio::time::sleep(lasting).await;
         let share = (engine.cpu_seconds() - before) / lasting.as_secs_f64();
         line("waiting-10000-cpu-percent", share * 100.0, MOST_PERCENT);
-        line("waiting-10000-mib", engine.resident_mib(), MOST_MIB);
+        line("waiting-10000-mib", resident_mib(engine.0.id()), MOST_MIB);
     }
 }
 
@@ -111,13 +113,6 @@ impl Process {
     fn start(path: &Path) -> Self {
         let this = std::env::current_exe().unwrap();
         Self(Command::new(this).arg("--serve").arg(path).spawn().unwrap())
-    }
-
-    fn resident_mib(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
-        kibibytes / 1024.0
     }
 
     /// Time on processors so far, in user and system mode.

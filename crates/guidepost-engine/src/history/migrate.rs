@@ -6,6 +6,7 @@ use guidepost_core::data::Change;
 use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{AttributeName, Rev, StateId, TimerId, Visit};
 use guidepost_core::kernel;
+use guidepost_core::machine::schema::Mismatch;
 use guidepost_core::machine::{Delay, Machine, State, StateIx, StateKind, WorkKind};
 use guidepost_core::record::{Renamed, TimerFires};
 use guidepost_core::run::{Active, Ordered, Run, Timer};
@@ -304,7 +305,8 @@ impl Mapping<'_> {
             match (value.and_then(|value| serde_json::to_value(value).ok()), &attribute.default) {
                 (Some(value), _) => {
                     for problem in attribute.schema.check(&value) {
-                        let what = format!("`{name}{}` {}", problem.at, problem.what);
+                        let at = format!("{name}{}", problem.at);
+                        let what = Mismatch { at, ..problem }.to_string();
                         self.obstacle(what, Some(set_first(name)));
                     }
                 }

@@ -2,6 +2,7 @@
 
 use guidepost_core::input::{AttemptFailed, By, Input, WorkDone};
 use guidepost_core::kernel::{self, Decision, Refused, Rejected};
+use guidepost_core::machine::schema::listed;
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{CANCEL_QUEUE, Task, TaskId, is_over};
@@ -135,10 +136,7 @@ fn take(known: &LoadedRun, task: &Task, input: &Input) -> Next {
     };
     let failure = match &rejected {
         Rejected::BadData { problems, .. } => {
-            let problems =
-                problems.iter().map(|problem| format!("`{}` {}", problem.at, problem.what));
-            let problems: Vec<String> = problems.collect();
-            Failure::passing(format!("the result does not fit: {}", problems.join("; ")))
+            Failure::passing(format!("the result does not fit: {}", listed(problems)))
         }
         Rejected::TooMuchData => Failure::lasting(rejected.to_string()),
         Rejected::Unproven { .. } => Failure::passing(rejected.to_string()),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::{COMPLAINT_BYTES_MAX, Handler};
+use super::{COMPLAINT_BYTES_MAX, Handler, expect_kept};
 use crate::call::{Call, Failure, Outcome};
 
 /// Which commands may be run.
@@ -82,7 +82,7 @@ impl Exec {
             let told = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
             return Err(Failure::passing(format!("`{program}` ended with {status}{told}")));
         }
-        Ok(value_of(output))
+        value_of(output)
     }
 
     fn expect_allowed(&self, program: &str) -> Result<(), Failure> {
@@ -175,10 +175,13 @@ async fn read_up_to(
 }
 
 /// JSON if it is an object or a list, else the text without the end of its last line.
-fn value_of(output: String) -> Json {
+fn value_of(output: String) -> Result<Json, Failure> {
     match serde_json::from_str(&output) {
-        Ok(value @ (Json::Object(_) | Json::Array(_))) => value,
-        Ok(_) | Err(_) => Json::String(output.trim_end_matches(['\r', '\n']).to_owned()),
+        Ok(value @ (Json::Object(_) | Json::Array(_))) => {
+            expect_kept("what the command printed", &output)?;
+            Ok(value)
+        }
+        Ok(_) | Err(_) => Ok(Json::String(output.trim_end_matches(['\r', '\n']).to_owned())),
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::{COMPLAINT_BYTES_MAX, Handler, address};
+use super::{COMPLAINT_BYTES_MAX, Handler, address, expect_kept};
 use crate::call::{Call, Failure, Outcome, chain};
 
 /// How long a request may take when the step says nothing.
@@ -131,9 +131,11 @@ async fn answer(mut response: Response) -> Result<Json, Failure> {
         return Err(Failure { reason: reason.trim_end_matches([':', ' ']).to_owned(), may_retry });
     }
     if is_json && !body.is_empty() {
-        return serde_json::from_slice(&body).map_err(|error| {
+        let value = serde_json::from_slice(&body).map_err(|error| {
             Failure::passing(format!("the answer says it is JSON, but: {error}"))
-        });
+        })?;
+        expect_kept("the answer", &String::from_utf8_lossy(&body))?;
+        return Ok(value);
     }
     let text = String::from_utf8(body);
     Ok(json!(text.map_err(|_| Failure::lasting("the answer is neither JSON nor UTF-8 text"))?))

@@ -126,7 +126,7 @@ async fn a_hundred_calls_run_side_by_side_over_one_server() {
 async fn what_a_tool_does_not_take_is_not_sent() {
     let tools = tools(server::place());
     let (reason, may_retry) = failure(&tools, "echo", json!({ "text": 7 })).await;
-    assert!(reason.starts_with("the tool `echo` does not take this input: `/text` "), "{reason}");
+    assert!(reason.starts_with("the tool `echo` does not take this input: text "), "{reason}");
     assert!(!may_retry);
     let (reason, _) = failure(&tools, "echo", json!({})).await;
     assert!(reason.contains("text"), "{reason}");
@@ -249,7 +249,7 @@ async fn a_server_that_breaks_the_protocol_is_told_and_started_anew() {
 async fn a_result_against_the_tools_own_description_is_no_result() {
     let tools = tools(server::place());
     let (reason, _) = failure(&tools, "lie", json!({})).await;
-    let expected = "the tool `lie` of `desk` gave what its own description forbids: `/sum` ";
+    let expected = "the tool `lie` of `desk` gave what its own description forbids: sum ";
     assert!(reason.starts_with(expected), "{reason}");
     let (reason, _) = failure(&tools, "promise", json!({})).await;
     assert!(reason.contains("gave no structured result"), "{reason}");
@@ -279,9 +279,21 @@ async fn a_giant_answer_fails_its_own_call_only() {
     let expected = "the result of the tool `large` of `desk` has more than 1048576 bytes";
     assert_eq!(told, (expected.to_owned(), false));
     let told = failure(&tools, "giant", json!({})).await;
-    let expected = "the tool server `desk` refused the call of `giant`: the answer has more than 4194304 bytes";
+    let expected = "the tool server `desk` answered the call of `giant`: the answer has more than 4194304 bytes";
     assert_eq!(told, (expected.to_owned(), false));
     assert_eq!(value(&tools, "pid", Json::Null).await, pid, "the server is still there");
+}
+
+#[tokio::test]
+async fn a_result_that_reading_would_change_is_no_result() {
+    let tools = tools(server::place());
+    let told = failure(&tools, "long_number", json!({})).await;
+    let expected = "the tool server `desk` answered the call of `long_number`: the answer cannot be kept as it is: \
+                    structuredContent/id is 12345678901234567890123, a whole number of more than 64 bits, whose last \
+                    digits would be lost; send it as a text";
+    assert_eq!(told, (expected.to_owned(), false));
+    let value = value(&tools, "short_number", json!({})).await;
+    assert_eq!(value.to_string(), r#"{"id":18446744073709551615,"mol":6.02e+23}"#);
 }
 
 #[tokio::test]
@@ -328,7 +340,7 @@ async fn a_server_ends_with_whoever_started_it() {
 #[tokio::test]
 async fn the_tools_of_a_server_are_counted_in_bounded_time() {
     let second = Duration::from_secs(1);
-    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(23));
+    assert_eq!(tools(server::place()).count("desk", 20 * second).await, Ok(25));
     let begun = Instant::now();
     let mute = tools(program("sleep", &["60"]));
     assert!(mute.count("desk", second).await.unwrap_err().reason.contains("within 1s"));

@@ -101,6 +101,8 @@ fn tools(cursor: &Json) -> Json {
         "cancelled",
         "grow",
         "exit_once",
+        "long_number",
+        "short_number",
     ];
     let mut tools: Vec<Json> = names
         .iter()
@@ -123,6 +125,13 @@ fn text(text: &str) -> Json {
 
 fn structured(value: &Json) -> Json {
     json!({ "content": [{ "type": "text", "text": value.to_string() }], "structuredContent": value })
+}
+
+/// An answer with a number as it is written here.
+fn with_number(id: &Json, number: &str) -> String {
+    format!(
+        r#"{{"jsonrpc": "2.0", "id": {id}, "result": {{"content": [], "structuredContent": {{"id": {number}, "mol": 6.02e23}}}}}}"#
+    )
 }
 
 fn call(asked: &Json, calls: u32) {
@@ -169,6 +178,8 @@ fn call(asked: &Json, calls: u32) {
         "promise" => reply(id, &text("7")),
         "large" => reply(id, &text(&"x".repeat(2 * 1024 * 1024))),
         "giant" => reply(id, &text(&"x".repeat(6 * 1024 * 1024))),
+        "long_number" => say(&with_number(id, "12345678901234567890123")),
+        "short_number" => say(&with_number(id, "18446744073709551615")),
         "loud" => {
             for number in 0..20_000 {
                 eprintln!("a word of no use, number {number}");

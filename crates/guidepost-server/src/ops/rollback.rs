@@ -5,7 +5,7 @@ use guidepost_core::input::{By, Input, Restore};
 use guidepost_core::kernel::{self, Refused, Rejected};
 use guidepost_core::limits::{NAME_BYTES_MAX, ROLLBACK_STEPS_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
-use guidepost_core::machine::schema::Mismatch;
+use guidepost_core::machine::schema::{Mismatch, listed};
 use guidepost_core::record::{Compensation, Lasting, Restoration};
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
@@ -167,9 +167,8 @@ pub(super) fn restored(
 
 /// Values that do not fit their attributes.
 fn misfit(problems: &[Mismatch]) -> OpError {
-    let problems = problems.iter().map(|problem| format!("`{}` {}", problem.at, problem.what));
     OpError::BadArgument {
-        what: format!("the data does not fit: {}", problems.collect::<Vec<_>>().join("; ")),
+        what: format!("the data does not fit: {}", listed(problems)),
         hint: Some("`guidepost show WORKFLOW` lists what its attributes take".to_owned()),
     }
 }

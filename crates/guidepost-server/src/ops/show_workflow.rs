@@ -2,7 +2,7 @@
 
 use guidepost_core::id::Version;
 use guidepost_core::kernel::Argument;
-use guidepost_core::machine::{Delay, Machine, State, Transition, Trigger};
+use guidepost_core::machine::{Machine, words};
 use guidepost_core::workflow::to_mermaid;
 use guidepost_store::{Source, StateWording, TransitionWording, VersionSummary, rows};
 use serde::Serialize;
@@ -132,7 +132,7 @@ fn transitions(
                     && (name, from, *position) == (&row.name, &row.from, row.position)
             });
             views.push(TransitionView {
-                event: trigger(state, transition),
+                event: words::trigger(state, transition),
                 kind: row.kind,
                 from: row.from,
                 to: row.to,
@@ -141,19 +141,4 @@ fn transitions(
         }
     }
     views
-}
-
-/// What makes a transition a candidate, in words; empty for nothing.
-fn trigger(state: &State, transition: &Transition) -> String {
-    match &transition.trigger {
-        Trigger::Event(descriptor) => descriptor.to_string(),
-        Trigger::Always => String::new(),
-        Trigger::After(delay) => match state.delays.get(*delay as usize) {
-            Some(Delay::Fixed(span)) => format!("after {span}"),
-            Some(Delay::Unbound(name)) => format!("after {name}"),
-            Some(Delay::Computed(_)) | None => "after a time".to_owned(),
-        },
-        Trigger::Complete | Trigger::WorkDone => "done".to_owned(),
-        Trigger::WorkFailed => "failed".to_owned(),
-    }
 }

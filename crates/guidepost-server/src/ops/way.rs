@@ -1,7 +1,7 @@
 //! Transitions and timers as people speak of them, without the names that machines give them.
 
 use guidepost_core::id::StateId;
-use guidepost_core::machine::{Delay, Machine, StateKind};
+use guidepost_core::machine::{Delay, Machine, StateKind, words};
 use guidepost_core::record::{Cause, TimerFires, Transitioned};
 use serde::Serialize;
 
@@ -64,16 +64,7 @@ fn after(step: &Transitioned, machine: &Machine) -> String {
             rest.strip_prefix(&*written).is_some_and(|rest| rest.starts_with('.'))
         })
     };
-    after_delay(delays.into_iter().flatten().find(is_named))
-}
-
-fn after_delay(delay: Option<&Delay>) -> String {
-    match delay {
-        Some(Delay::Fixed(span)) => format!("after {span}"),
-        Some(Delay::Computed(expr)) => format!("after {}", expr.source()),
-        Some(Delay::Unbound(name)) => format!("after {name}"),
-        None => "after a time".to_owned(),
-    }
+    words::after(delays.into_iter().flatten().find(is_named))
 }
 
 /// What a timer that is pending will set off.
@@ -98,8 +89,8 @@ fn of_delay(state: &StateId, delay: u32, machine: &Machine) -> String {
     let delays = machine.find(state.as_str()).map(|ix| &machine.state(ix).delays);
     let delay = delays.and_then(|delays| delays.get(delay as usize));
     match state.as_str() {
-        "" => after_delay(delay),
-        state => format!("{} in {state}", after_delay(delay)),
+        "" => words::after(delay),
+        state => format!("{} in {state}", words::after(delay)),
     }
 }
 

@@ -290,7 +290,7 @@ async fn a_fork_begins_where_the_other_was_with_other_data() {
         fixture.send(&other, "approve", json!({}), None).await.unwrap();
         is_whole(&fixture, &other).await;
         let error = fork(&fixture, &run, "review#1", json!({ "pr": 5 }), None).await.unwrap_err();
-        assert!(error.to_string().starts_with("the data does not fit: `/pr` "), "{error}");
+        assert!(error.to_string().starts_with("the data does not fit: pr "), "{error}");
         // Both walked alike up to the fork.
         let (a, b) = (RunRef::from(run.as_str()), RunRef::from(other.as_str()));
         let differ = fixture.ops.diff(&a, &b).await.unwrap();
@@ -443,7 +443,7 @@ async fn b5_a_migration_gives_what_the_new_version_requires() {
         assert_eq!(without.what, "the version requires `reviewer`, and the run has none");
         assert!(without.hint.unwrap().contains("--set reviewer=JSON"));
         let unfit = obstacle(&migrate(json!({ "reviewer": 7 })).await);
-        assert!(unfit.what.contains("`reviewer`"), "{}", unfit.what);
+        assert_eq!(unfit.what, "reviewer is a number, but must be a string");
         let answer = migrate(json!({ "reviewer": "Ada", "reviwer": "x" })).await;
         let unknown = obstacle(&answer);
         assert_eq!(unknown.what, "`reviwer` is to be set, and the version has no such attribute");

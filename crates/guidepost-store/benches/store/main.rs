@@ -8,12 +8,17 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
+#[path = "../../../../benches/floor.rs"]
 mod floor;
 mod layout;
+#[path = "../../../../benches/line.rs"]
+mod line;
 mod steps;
 
 use std::path::Path;
 use std::time::Duration;
+
+use crate::line::line;
 
 /// How many runs there are.
 const RUNS: u32 = 10_000;
@@ -24,7 +29,7 @@ const AT_ONCE: u32 = 64;
 fn main() {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = has("--quick");
-    let lasting = Duration::from_millis(if quick { 1_000 } else { 2_000 });
+    let lasting = Duration::from_millis(if quick { 500 } else { 2_000 });
     if has("--layout") {
         return layout::compare(tempfile::tempdir().unwrap().path(), lasting);
     }
@@ -43,12 +48,4 @@ fn measure(floor: &Path, store: &Path, lasting: Duration) {
     line("durable-64-full", store.per_second(AT_ONCE, lasting), per_second);
     let micros = 1e6 / floor.per_second(1, lasting);
     line("durable-1-full-us", 1e6 / store.per_second(1, lasting), micros);
-}
-
-fn line(name: &str, value: f64, floor: f64) {
-    let ratio = value / floor;
-    println!(
-        "{}",
-        serde_json::json!({ "name": name, "value": value, "floor": floor, "ratio": ratio })
-    );
 }

@@ -25,6 +25,7 @@ use crate::args::{self, Global};
 use crate::door;
 use crate::failure::{Exit, Failure, Kind};
 use crate::output::Output;
+use crate::shell::quoted;
 
 /// The workflows, with the names of the files they would stand in.
 const WORKFLOWS: [(&str, &str); 2] = [
@@ -123,6 +124,12 @@ fn address(store: &Path) -> Address {
     Address::Sqlite(Location::new(store))
 }
 
+/// The store as `--store` and its variable take it: a bare path, unless that would mean something else.
+fn named(store: &Path) -> String {
+    let (path, address) = (store.display().to_string(), address(store));
+    if Address::parse(&path).is_ok_and(|meant| meant == address) { path } else { address.url() }
+}
+
 /// The operations over the demo's store. They are let go before an agent comes, as one command ends before the next.
 fn open(store: &Path) -> Result<Ops, Failure> {
     Ok(Ops::new(door::opened(&address(store), "name another file with --keep")?))
@@ -203,18 +210,19 @@ fn next_steps(keep: Option<&Path>, story: &mut Story<'_>) {
     story.chapter("What to try next");
     let mut commands: Vec<(String, &str)> = Vec::new();
     if let Some(program) = program_off_path() {
-        commands.push((format!("alias guidepost={}", program.display()), ""));
+        let program = quoted(&program.display().to_string());
+        commands.push((format!("alias guidepost={program}"), ""));
     }
     let mut add = |command: &str, what| commands.push((command.to_owned(), what));
     match keep {
         Some(store) => {
-            let store = store.display();
-            add(&format!("export GUIDEPOST_STORE={store}"), "");
+            add(&format!("export GUIDEPOST_STORE={}", quoted(&named(store))), "");
             add("guidepost ls", "both runs are alive");
             add("guidepost do r-2 NotesApproved", "finish the review");
             add("guidepost show r-2 --html > run.html", "the statechart and the path taken");
             add("guidepost history r-1", "everything that happened");
-            add(&format!("sqlite3 {store} 'SELECT * FROM agent_next_actions'"), "");
+            let file = quoted(&store.display().to_string());
+            add(&format!("sqlite3 {file} 'SELECT * FROM agent_next_actions'"), "");
         }
         None => add("guidepost demo --keep demo.db", "the same, in a file to look at"),
     }

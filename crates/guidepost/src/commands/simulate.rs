@@ -163,15 +163,11 @@ fn standing(simulation: &Simulation, out: &mut Output) {
 fn problems(rejected: &kernel::Rejected) -> Vec<String> {
     match rejected {
         kernel::Rejected::BadData { problems, .. } | kernel::Rejected::BadStart { problems } => {
-            problems.iter().map(in_line).collect()
+            problems.iter().map(Mismatch::to_string).collect()
         }
         kernel::Rejected::Guarded { guards, .. } => guards.clone(),
         _ => Vec::new(),
     }
-}
-
-fn in_line(problem: &Mismatch) -> String {
-    format!("{} {}", problem.at, problem.what).trim_start().to_owned()
 }
 
 /// An input on one line: `event Scored {"score":90}`.

@@ -2,7 +2,7 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
-use guidepost_store::{Held, Task};
+use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Value as Json, json};
 
 use crate::args;
@@ -24,21 +24,22 @@ pub(crate) async fn run(
         None => list(args, door, out).await,
         Some(args::TaskCommand::Claim(claim)) => self::claim(claim, door, out).await,
         Some(args::TaskCommand::Extend(extend)) => {
-            let held = Held { task: extend.task.clone(), attempt: extend.attempt };
+            let args::HeldTask { task, attempt } = &extend.held;
+            let held = Held { task: task.clone(), attempt: *attempt };
             door.ops.extend_task(held, extend.lease, &door.caller).await?;
-            done(out, "extended", &extend.task.to_string());
+            done(out, "extended", task);
             Ok(Exit::Ok)
         }
         Some(args::TaskCommand::Complete(complete)) => {
             let outcome = Ok(complete.output.clone().unwrap_or_else(|| json!({})));
-            end(&complete.task, complete.attempt, outcome, door).await?;
-            done(out, "completed", &complete.task.to_string());
+            end(&complete.held, outcome, door).await?;
+            done(out, "completed", &complete.held.task);
             Ok(Exit::Ok)
         }
         Some(args::TaskCommand::Fail(fail)) => {
             let outcome = Err((fail.reason.clone(), !fail.r#final));
-            end(&fail.task, fail.attempt, outcome, door).await?;
-            done(out, "failed", &fail.task.to_string());
+            end(&fail.held, outcome, door).await?;
+            done(out, "failed", &fail.held.task);
             Ok(Exit::Ok)
         }
     }
@@ -118,18 +119,17 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
 }
 
 async fn end(
-    task: &guidepost_store::TaskId,
-    attempt: u32,
+    held: &args::HeldTask,
     outcome: Result<Json, (String, bool)>,
     door: &Door,
 ) -> Result<(), Failure> {
-    let caller = door.caller.clone();
-    Ok(door.ops.end_task(&EndTask { task: task.clone(), attempt, outcome, caller }).await?)
+    let (task, attempt, caller) = (held.task.clone(), held.attempt, door.caller.clone());
+    Ok(door.ops.end_task(&EndTask { task, attempt, outcome, caller }).await?)
 }
 
-fn done(out: &mut Output, what: &str, task: &str) {
+fn done(out: &mut Output, what: &str, task: &TaskId) {
     if out.is_json() {
-        out.json(&json!({ "task": task, "done": what }));
+        out.json(&json!({ "task": task.to_string(), "done": what }));
     } else {
         out.line(format!("{what} {task}"));
     }

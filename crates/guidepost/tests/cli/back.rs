@@ -198,7 +198,7 @@ fn a_fork_goes_another_way_and_the_difference_is_told() {
         r-1 and r-1 took the same way to the same end, 4 records
 
         $ guidepost fork r-1 --set issue='"seven"'
-        ! error[GP0407]: the data does not fit: `/issue` is a string, but must be a whole number
+        ! error[GP0407]: the data does not fit: issue is a string, but must be a whole number
         ! hint: `guidepost show WORKFLOW` lists what its attributes take
         exit 64
 

@@ -173,6 +173,30 @@ fn what_the_demo_suggests_works() {
     assert!(on(&["verify"]).contains("every history is whole"));
 }
 
+/// Names that a shell, or whoever reads a store's address, would take for something else.
+#[test]
+fn what_the_demo_suggests_can_be_typed_whatever_the_file_is_called() {
+    for file in ["what?.db", "it's here.db", "sqlite:odd.db", "a$HOME;b.db"] {
+        let talk = Conversation::new();
+        let answer = talk.run(&["demo", "--keep", file]);
+        assert_eq!(answer.exit, 0, "{file}: {}", answer.stderr);
+        let suggested = |start: &str| {
+            let mut lines = answer.stdout.lines().map(str::trim);
+            lines.find(|line| line.starts_with(start)).unwrap().to_owned()
+        };
+        let export = suggested("export GUIDEPOST_STORE=");
+        let ask = suggested("sqlite3 ").replacen("sqlite3", "printf '%s\\n'", 1);
+        let script = format!("{export}\n'{}' ls --json\n{ask}", env!("CARGO_BIN_EXE_guidepost"));
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(script).current_dir(talk.path()).env("HOME", talk.path());
+        let typed = talk.answer(&mut shell, "");
+        assert_eq!(typed.stderr, "", "{file}");
+        assert!(typed.stdout.contains("small-release"), "{file}: {}", typed.stdout);
+        let words = format!("\n{file}\nSELECT * FROM agent_next_actions\n");
+        assert!(typed.stdout.ends_with(&words), "{file}: {}", typed.stdout);
+    }
+}
+
 #[test]
 fn the_demo_leaves_nothing_behind_unless_asked_to() {
     let talk = Conversation::new();

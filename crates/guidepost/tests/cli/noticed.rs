@@ -66,6 +66,12 @@ fn the_variable_says_how_much_is_told() {
     let refused = run("guidepost_engine=loud");
     assert_eq!(refused.exit, 64);
     told(&refused, "error[GP0407]: GUIDEPOST_LOG does not say what is to be told");
+    for (said, word) in [("verbose", "verbose"), ("warn, guidepost_engine", "guidepost_engine")] {
+        let refused = run(said);
+        assert_eq!(refused.exit, 64);
+        told(&refused, &format!("hint: `{word}` is no level: expected off, error, warn, info,"));
+    }
+    told(&run("warn,guidepost_engine=INFO"), "INFO guidepost_engine::plan: entering A");
 }
 
 /// Stdout is the protocol's alone.

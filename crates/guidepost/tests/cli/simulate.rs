@@ -253,7 +253,7 @@ fn a_start_that_does_not_fit_is_refused_with_every_problem() {
         $ guidepost simulate order.yaml --input '{"item":1}'
         start {"item":1}
           not done: the run cannot start with this data [GP0210]
-            /item is no attribute of the workflow; did you mean `items`?
+            item is no attribute of the workflow; did you mean `items`?
           note: `items` is missing, and a run could not start without it; --input '{"items": …}' gives it
         exit 64
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use guidepost_core::diagnostic::closest;
 use guidepost_core::limits::{PAYLOAD_BYTES_MAX, TOOL_MESSAGE_BYTES_MAX, TOOLS_MAX};
-use guidepost_core::machine::schema::{Mismatch, Schema};
+use guidepost_core::machine::schema::{Schema, listed};
 use reqwest::header::{HeaderName, HeaderValue};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientConfig, ClientRequest,
@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::ToolServer;
-use super::stdio::{Notes, Pipes, TOO_LONG};
+use super::stdio::{INEXACT, Notes, Pipes, TOO_LONG};
 use crate::call::{Call, Failure, chain};
 use crate::work::{COMPLAINT_BYTES_MAX, address};
 
@@ -296,12 +296,16 @@ impl Connection {
                 let lasts = matches!(
                     error.code,
                     TOO_LONG
+                        | INEXACT
                         | ErrorCode::INVALID_PARAMS
                         | ErrorCode::METHOD_NOT_FOUND
                         | ErrorCode::INVALID_REQUEST
                 );
-                let reason =
-                    format!("the tool server `{name}` refused {what}: {}", error.message.trim());
+                // Where the answer came and could not be taken, nobody refused.
+                let verb =
+                    if matches!(error.code, TOO_LONG | INEXACT) { "answered" } else { "refused" };
+                let message = error.message.trim();
+                let reason = format!("the tool server `{name}` {verb} {what}: {message}");
                 Failure { reason, may_retry: !lasts }
             }
             ServiceError::TransportSend(error) => {
@@ -434,14 +438,6 @@ fn content(blocks: Vec<ContentBlock>) -> Json {
         Some(texts) => Json::String(texts.join("\n")),
         None => serde_json::to_value(&blocks).unwrap_or_default(),
     }
-}
-
-fn listed(problems: &[Mismatch]) -> String {
-    let told = problems.iter().map(|problem| {
-        let at = if problem.at.is_empty() { "/" } else { &problem.at };
-        format!("`{at}` {}", problem.what)
-    });
-    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Bytes of a value as JSON.

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use guidepost_core::exact::expect_exact;
 use guidepost_core::limits::TOOL_MESSAGE_BYTES_MAX;
 use rmcp::RoleClient;
-use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId};
+use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerResult};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use tokio::io::{
@@ -37,6 +38,9 @@ const QUEUE_MAX: usize = 64;
 
 /// The code of the error that stands for an answer that is too long to be read.
 pub(super) const TOO_LONG: ErrorCode = ErrorCode(-32_099);
+
+/// The code of the error that stands for a result that reading would change.
+pub(super) const INEXACT: ErrorCode = ErrorCode(-32_098);
 
 /// What is known about why a server says nothing more.
 #[derive(Debug, Default)]
@@ -284,8 +288,25 @@ fn parse(line: &[u8]) -> Parsed {
         return Parsed::Noise;
     }
     match serde_json::from_slice(line) {
-        Ok(message) => Parsed::Message(Box::new(message)),
+        Ok(message) => Parsed::Message(Box::new(kept(message, line))),
         Err(_) => Parsed::Fault(format!("it sent `{}`, which is no message of MCP", shown(line))),
+    }
+}
+
+/// The message itself; or, for the result of a call that reading changed, an error in its place.
+fn kept(message: RxJsonRpcMessage<RoleClient>, line: &[u8]) -> RxJsonRpcMessage<RoleClient> {
+    let JsonRpcMessage::Response(response) = &message else { return message };
+    if !matches!(response.result, ServerResult::CallToolResult(_)) {
+        return message;
+    }
+    match expect_exact(&String::from_utf8_lossy(line)) {
+        Ok(()) => message,
+        Err(mut lost) => {
+            lost.at = lost.at.replacen("/result", "", 1);
+            let what = format!("the answer cannot be kept as it is: {lost}");
+            let error = ErrorData::new(INEXACT, what, None);
+            JsonRpcMessage::error(error, Some(response.id.clone()))
+        }
     }
 }
 

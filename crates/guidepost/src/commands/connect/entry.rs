@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
+use crate::shell::quoted;
 
 /// The command an agent starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,15 +57,6 @@ fn from_anywhere(store: &str) -> Result<String, Failure> {
     })
 }
 
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,12 +73,5 @@ mod tests {
             assert_eq!(from_anywhere(store).unwrap(), url, "{store}");
         }
         assert!(from_anywhere("redis://x").is_err());
-    }
-
-    #[test]
-    fn words_with_blanks_are_quoted() {
-        assert_eq!(quoted("/opt/a b"), "'/opt/a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("mcp"), "mcp");
     }
 }
