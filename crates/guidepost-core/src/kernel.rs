@@ -40,6 +40,7 @@ pub use self::legal::{Argument, Legal, is_engines, leaves, legal, needs};
 use self::macrostep::{Livelock, Macrostep};
 use self::occurrence::Occurrence;
 pub(crate) use self::occurrence::is_reserved;
+pub(crate) use self::start::problems as bad_first_values;
 
 /// What an input means: facts to keep, and requests to the shell. Whoever asked commits both in one transaction.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -19,6 +19,7 @@ pub mod name;
 pub mod record;
 pub mod recorded;
 pub mod run;
+pub mod schedule;
 pub mod simulator;
 #[cfg(feature = "testing")]
 pub mod testing;

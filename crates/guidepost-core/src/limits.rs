@@ -83,6 +83,20 @@ pub const ROLLBACK_STEPS_MAX: u64 = 1_000;
 /// Automatic checkpoints of a run that are kept when its workflow does not say: a list people can still look through.
 pub const CHECKPOINTS_MAX: u64 = 100;
 
+/// Schedules of one workflow. People give one or two; each is looked at whenever it is due.
+pub const SCHEDULES_MAX: usize = 100;
+
+/// The least time between two runs that a schedule begins, in seconds: what is to go on all the time is one run.
+pub const SCHEDULE_SECONDS_MIN: i64 = 1;
+
+/// Times that are made good by a run each after nothing ran for a while, the last ones: a day of quarters of an hour. More at
+/// once would be a flood nobody asked for.
+pub const SCHEDULE_CATCH_UP_MAX: usize = 100;
+
+/// For how long a time still counts as present, in seconds, where those that are past are not made good: longer than an
+/// engine takes to be started anew.
+pub const SCHEDULE_GRACE_SECONDS: i64 = 60;
+
 /// Facts recorded by one call.
 pub const FACTS_MAX: usize = 1_000;
 

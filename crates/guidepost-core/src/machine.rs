@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use self::expr::{Expr, Template};
 use self::schema::Schema;
 use crate::id::{AttributeName, EventName, StateId};
+use crate::schedule::Schedule;
 use crate::time::Span;
 
 /// A state's number: its place in document order. 0 is the root.
@@ -42,6 +43,8 @@ pub struct Machine {
     pub limits: Limits,
     /// Which places on a run's way get a name by themselves. Like wording no part of the structure.
     pub checkpoints: Option<Checkpoints>,
+    /// When runs begin by themselves, by name. Like wording no part of the structure.
+    pub schedules: IndexMap<String, Schedule>,
     /// Who answers the prompts of steps, by the names steps use. Like wording no part of the structure.
     pub agents: IndexMap<String, Agent>,
     /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
@@ -612,6 +615,7 @@ impl Machine {
             events: IndexMap::new(),
             limits: Limits::default(),
             checkpoints: None,
+            schedules: IndexMap::new(),
             agents: IndexMap::new(),
             unbound_guards: IndexMap::new(),
             unbound_actions: Vec::new(),

@@ -19,6 +19,8 @@ pub enum NameOf {
     Attribute,
     /// An agent: no run's id.
     Agent,
+    /// A schedule of a workflow.
+    Schedule,
 }
 
 /// A text that is no name of its kind.
@@ -93,7 +95,8 @@ impl NameOf {
             | Self::Event
             | Self::Transition
             | Self::Attribute
-            | Self::Agent => None,
+            | Self::Agent
+            | Self::Schedule => None,
         };
         illegible(name).or(own)
     }
@@ -108,6 +111,7 @@ impl fmt::Display for NameOf {
             Self::Transition => "transition",
             Self::Attribute => "attribute",
             Self::Agent => "agent",
+            Self::Schedule => "schedule",
         })
     }
 }

@@ -15,6 +15,7 @@ mod print;
 mod problems;
 mod read;
 mod schema;
+mod settings;
 mod sugar;
 mod tree;
 mod write;

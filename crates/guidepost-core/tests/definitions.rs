@@ -784,3 +784,119 @@ fn what_makes_work_good_is_one_piece_of_work_or_a_text() {
         assert!(found.contains(what), "{bad}: {found}");
     }
 }
+
+#[test]
+fn schedules_that_cannot_be_used_are_found() {
+    check(
+        "
+name: report
+attributes: { day: { type: string, required: true }, many: { type: number } }
+schedules:
+  none: { input: { day: x } }
+  both: { every: 1h, cron: '* * * * *', input: { day: x } }
+  often: { every: 10ms, input: { day: x } }
+  zoned: { every: 1h, timezone: UTC, input: { day: x } }
+  fields: { cron: '* * *', input: { day: x } }
+  minute: { cron: '61 * * * *', input: { day: x } }
+  never: { cron: '0 0 30 2 *', input: { day: x } }
+  place: { cron: '0 9 * * *', timezone: Europe/Berlim, input: { day: x } }
+  policy: { every: 1h, overlap: maybe, catch_up: two, input: { day: x } }
+  empty: { every: 1h }
+  wrong: { every: 1h, due_as: many, input: { day: 1, dya: 2 } }
+  fine: { every: 1h, due_as: day }
+  odd: { evry: 1h }
+steps: [{ name: A, wait: 1s }]
+",
+        expect![[r#"
+            error[GP0128] 5:3: the schedule does not say when
+              hint: give it `every: 1h`, or `cron: 0 9 * * MON-FRI`
+            error[GP0128] 6:28: a schedule has either `every` or `cron`
+            error[GP0128] 7:19: `10ms` is too often: runs begin at most once a second
+              hint: let one run wait within a loop, by `wait`
+            error[GP0128] 8:33: `timezone` belongs to `cron`; `every` counts from 1970-01-01 UTC
+            error[GP0128] 9:19: `* * *` is no cron expression: it has 3 fields instead of 5
+              hint: write minute, hour, day of the month, month and day of the week, as in `0 9 * * MON-FRI`
+            error[GP0128] 10:19: `61 * * * *` is no cron expression: number out of bounds
+              hint: write minute, hour, day of the month, month and day of the week, as in `0 9 * * MON-FRI`
+            error[GP0128] 11:18: `0 0 30 2 *` never comes: there is no such date
+              hint: check the day of the month against the month
+            error[GP0128] 12:41: there is no time zone `Europe/Berlim`
+              hint: did you mean `Europe/Berlin`?
+            error[GP0104] 13:33: `overlap` is `skip`, `queue` or `allow`
+            error[GP0104] 13:50: `catch_up` is `one`, `all` or `none`
+            error[GP0128] 14:3: the runs of the schedule `empty` cannot begin: day is missing; it must be of type string
+            error[GP0128] 15:3: the runs of the schedule `wrong` cannot begin: day is a number, but must be a string
+            error[GP0128] 15:3: the runs of the schedule `wrong` cannot begin: many is a string, but must be a number
+            error[GP0128] 15:3: the runs of the schedule `wrong` cannot begin: dya is no attribute of the workflow; did you mean `day`?
+            error[GP0128] 17:3: the schedule does not say when
+              hint: give it `every: 1h`, or `cron: 0 9 * * MON-FRI`
+            error[GP0103] 17:10: a schedule has no key `evry`
+              hint: did you mean `every`?
+        "#]],
+    );
+}
+
+/// S3.22: flow settings as conversation frameworks spell them mean what our own keys mean.
+#[test]
+fn s3_22_flow_settings_are_read_in_their_other_spelling() {
+    let of = |settings: &str| {
+        let text = format!("name: w\n{settings}\nsteps: [{{ name: A, wait: 1s }}]\n");
+        let compiled = compile(text.as_bytes(), "test.yaml");
+        let machine = compiled.machine.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+        (machine.checkpoints, machine.limits.max_rollback_steps)
+    };
+    let own = of("checkpoints: { every: 30s, max: 100 }\nlimits: { max_rollback_steps: 5 }");
+    assert!(own.0.is_some() && own.1 == Some(5));
+    for spelled in [
+        "settings: { auto_checkpoint: true, checkpoint_interval: 30, max_checkpoints: 100, enable_rollback: true, max_rollback_steps: 5 }",
+        "settings: { checkpoint_interval: 30.0, max_checkpoints_per_session: 100, max_rollback_steps: 5 }",
+        "auto_checkpoint: true\ncheckpoint_interval: 30s\nmax_checkpoints: 100\nmax_rollback_steps: 5",
+        "auto_checkpoint: true\nsettings: { checkpoint_interval: 30, max_checkpoints: 100, rollback_enabled: true }\nlimits: { max_rollback_steps: 5 }",
+    ] {
+        assert_eq!(of(spelled), own, "{spelled}");
+    }
+    assert_eq!(of("settings: { auto_checkpoint: true }"), of("checkpoints: { every: step }"));
+    assert_eq!(of("settings: { auto_checkpoint: false, checkpoint_interval: 30 }"), (None, None));
+    assert_eq!(of("settings: { enable_rollback: false }"), (None, Some(0)));
+}
+
+/// S3.22: what contradicts itself, is misspelled or means nothing here is told.
+#[test]
+fn s3_22_settings_that_are_not_understood_are_told() {
+    check(
+        "
+name: w
+checkpoints: { every: step }
+limits: { max_rollback_steps: 3 }
+settings:
+  auto_checkpont: true
+  auto_checkpoint: yes
+  checkpoint_interval: soon
+  max_checkpoints: 0
+  max_rollback_steps: 4
+  max_retries: 3
+steps: [{ name: A, wait: 1s }]
+",
+        expect![[r#"
+            error[GP0103] 6:3: `settings` has no key `auto_checkpont`
+              hint: did you mean `auto_checkpoint`?
+            error[GP0104] 7:20: `auto_checkpoint` must be `true` or `false`, but is a text
+            error[GP0105] 10:3: the settings say what `checkpoints` says, too: keep one of them
+            error[GP0105] 10:23: the settings say what `max_rollback_steps` says, too: keep one of them
+            warning[GP0103] 11:3: the setting `max_retries` has no effect here
+              hint: retries and timeouts are said at the step: `retry`, `timeout`, `after`
+        "#]],
+    );
+    check(
+        "name: w\nsettings: all\nsteps: [{ name: A, wait: 1s }]\n",
+        expect![[r#"
+        error[GP0104] 2:11: `settings` is an object, but this is a text
+    "#]],
+    );
+    check(
+        "name: w\nsettings: { checkpoint_interval: soon, max_checkpoints: 0 }\nsteps: [{ name: A, wait: 1s }]\n",
+        expect![[r#"
+            error[GP0123] 2:34: `every` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+        "#]],
+    );
+}

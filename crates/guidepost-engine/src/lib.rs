@@ -27,6 +27,7 @@ pub mod history;
 mod machines;
 pub mod plan;
 pub mod runner;
+pub mod schedule;
 mod shell;
 pub mod work;
 pub mod world;

@@ -6,6 +6,7 @@
 
 mod message;
 mod next;
+mod schedules;
 mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,7 @@ use guidepost_store::{
 
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
+use self::schedules::Schedules;
 use self::trouble::{Aside, Trouble, is_general};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
@@ -65,6 +67,7 @@ pub struct Runner {
     /// The last claim got all it asked for, so there may be more.
     has_backlog: bool,
     is_finding: bool,
+    schedules: Schedules,
     trouble: Trouble,
     aside: Aside,
     /// When the first of the runs that rest is tried again; [`NEVER`] if none does.
@@ -157,6 +160,7 @@ impl Runner {
             claiming: None,
             has_backlog: false,
             is_finding: false,
+            schedules: Schedules::default(),
             trouble: Trouble::default(),
             aside: Aside::default(),
             rested_at: NEVER,
@@ -173,6 +177,8 @@ impl Runner {
             Message::Wake => self.next_poll = now,
             Message::Claimed(claimed) => self.claimed(claimed, now, effects),
             Message::Due(due) => self.due(due, now, effects),
+            Message::Scheduled(found) => self.scheduled(found, now, effects),
+            Message::ScheduleMoved(outcome) => self.moved(outcome, now),
             Message::Loaded { run, loaded } => self.loaded(run, loaded, now, effects),
             Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),
             Message::Ended { held, outcome } => self.ended(&held, outcome, now, effects),
@@ -186,7 +192,9 @@ impl Runner {
     #[must_use]
     pub fn wake_at(&self) -> Timestamp {
         let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
-        self.next_poll.min(beat).min(self.stop_by).min(self.rested_at)
+        let looks =
+            if self.config.root.is_some() { self.next_poll } else { self.schedules.wake_at() };
+        self.next_poll.min(looks).min(beat).min(self.stop_by).min(self.rested_at)
     }
 
     /// How many tasks it holds.
@@ -224,6 +232,7 @@ impl Runner {
                 effects.push(Effect::FindDue { now });
             }
         }
+        self.look_for_schedules(now, effects);
         let beat = Span(self.config.lease.0 / 3);
         if has_come(self.next_beat, beat) {
             self.next_beat = now.after(beat);

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guidepost_core::id::{RunNo, RunRef, Tenant};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{CANCEL_QUEUE, Held, Store, StoreError};
+use guidepost_store::{CANCEL_QUEUE, Held, ScheduleFilter, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
@@ -24,6 +24,7 @@ use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
 use crate::plan;
 use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
+use crate::schedule;
 use crate::work::{Handler, Handlers};
 use crate::world::World;
 
@@ -117,12 +118,23 @@ impl Shell {
     fn ask(&self, owner: Arc<str>, effect: Effect) -> BoxFuture<'static, Option<Message>> {
         let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
         let machines = Arc::clone(&self.machines);
-        let now = self.world.now();
+        let (world, now) = (Arc::clone(&self.world), self.world.now());
         let otherwise = broken_off(&effect);
         let answer = async move {
             Some(match effect {
                 Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
                 Effect::FindDue { now } => Message::Due(store.due(&tenant, now, DUE_MAX).await),
+                Effect::FindSchedules { until } => {
+                    let filter =
+                        ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
+                    let found = store.schedules(&tenant, &filter).await;
+                    Message::Scheduled(found.map(|page| page.items))
+                }
+                Effect::MoveSchedule { before, settled } => {
+                    let moved =
+                        schedule::settle(&*store, &tenant, &machines, &*world, &before, &settled);
+                    Message::ScheduleMoved(moved.await)
+                }
                 Effect::Load(run) => {
                     let loaded = load(&*store, &tenant, &machines, run).await;
                     Message::Loaded { run, loaded }
@@ -225,6 +237,8 @@ fn broken_off(effect: &Effect) -> Option<Message> {
     match effect {
         Effect::Claim(_) => Some(Message::Claimed(Err(error()))),
         Effect::FindDue { .. } => Some(Message::Due(Err(error()))),
+        Effect::FindSchedules { .. } => Some(Message::Scheduled(Err(error()))),
+        Effect::MoveSchedule { .. } => Some(Message::ScheduleMoved(Err(error()))),
         Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
         Effect::Extend { .. } => Some(Message::Extended(Err(error()))),

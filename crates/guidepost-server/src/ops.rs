@@ -84,6 +84,7 @@ mod read_run;
 mod refusal;
 mod replay;
 mod rollback;
+mod schedules;
 mod send_event;
 mod sensitive;
 mod show_workflow;
@@ -131,6 +132,9 @@ pub use self::read_run::{ReadRun, Reading, What};
 pub use self::refusal::{LastMove, NotDone, Refusal};
 pub use self::replay::{Against, ReplayRun, Replayed};
 pub use self::rollback::{Rollback, RolledBack};
+pub use self::schedules::{
+    ControlSchedule, FindSchedules, LastRun, PassedView, ScheduleControl, ScheduleView,
+};
 pub use self::send_event::{Moved, SendEvent};
 pub use self::show_workflow::{StateView, TransitionView, WorkflowView};
 pub use self::standing::{RunName, Standing, StateNow};

@@ -17,6 +17,7 @@ mod names;
 mod next;
 mod packet;
 mod reading;
+mod schedules;
 mod standing;
 mod verified;
 
@@ -32,6 +33,7 @@ pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, workflows};
 pub use self::next::legal_now;
 pub use self::reading::{reading, reading_from};
+pub use self::schedules::schedule;
 pub use self::standing::{controlled, limited, logged, moved, standing, started, waited};
 pub use self::verified::verified;
 pub use crate::words::Words;

@@ -6,6 +6,8 @@ use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::NewSchedule;
+
 /// A version of a workflow to save. [`NewVersion::of`] makes it from a compiled machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewVersion {
@@ -23,6 +25,8 @@ pub struct NewVersion {
     pub transitions: Vec<TransitionRow>,
     /// The steps, in order, if it is a plain list of agents' steps; else none.
     pub steps: Vec<StepRow>,
+    /// When runs begin by themselves.
+    pub schedules: Vec<NewSchedule>,
     /// What the author keeps with the workflow; null for nothing.
     pub metadata: Json,
     /// Who saves it.

@@ -27,6 +27,7 @@ mod place;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod refuse;
 pub mod rows;
+mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod task;
@@ -52,6 +53,9 @@ pub use self::definition::{
 };
 pub use self::error::StoreError;
 pub use self::place::{Address, open};
+pub use self::schedule::{
+    LastRun, Moved, NewSchedule, Passed, ScheduleChange, ScheduleFilter, Scheduled,
+};
 pub use self::task::{
     CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
     TaskChanges, TaskFilter, TaskId,
@@ -75,6 +79,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Saves a version of a workflow and makes it the one new runs get. A structure the store has already gets no second
     /// number.
+    ///
+    /// Its schedules become those of the workflow. One that was there keeps when it is due, as long as its times are the same,
+    /// whether it is paused, and what it did.
     ///
     /// Wording is replaced only where the definition's own text differs from what it said when it was last saved, so that
     /// saving the same file again never undoes a live edit. A text that differs anywhere, be it in a comment, becomes the
@@ -310,6 +317,29 @@ pub trait Store: Send + Sync + 'static {
         run: RunNo,
         hash: &str,
     ) -> Result<Option<Seq>, StoreError>;
+
+    /// Schedules by workflow and name, a page at a time; or those that are due.
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        filter: &ScheduleFilter,
+    ) -> Result<Page<Scheduled>, StoreError>;
+
+    /// Moves a schedule on, and creates the run that begins by it, if one does: both or neither. `None`, and nothing is
+    /// changed, if the schedule is not any more as it was in what it says, when it is due, whether it is paused and which run it
+    /// began last: whoever came first has moved it.
+    ///
+    /// A run is created as by [`Store::create`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::create`].
+    async fn move_schedule(
+        &self,
+        tenant: &Tenant,
+        before: &Scheduled,
+        change: ScheduleChange,
+    ) -> Result<Option<Moved>, StoreError>;
 
     /// Edits a state's wording, live. Every revision is kept.
     ///

@@ -5,6 +5,7 @@
 mod catalogue;
 mod matches;
 mod runs;
+mod schedules;
 mod tasks;
 mod threads;
 
@@ -21,14 +22,15 @@ use guidepost_core::time::Timestamp;
 
 use self::catalogue::Catalogue;
 use self::runs::Runs;
+use self::schedules::Schedules;
 use self::tasks::Tasks;
 use self::threads::Threads;
 use crate::{
     Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Durability, Entry,
-    Held, HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
-    Rewording, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskChanges, TaskFilter,
-    Turn, TurnFilter, Verified, VersionSummary, Wanted, Wording, Workflow, WorkflowFilter,
-    WorkflowSummary,
+    Held, HistoryPage, Loaded, Moved, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
+    Rewording, RunFilter, RunSummary, ScheduleChange, ScheduleFilter, Scheduled, Store, StoreError,
+    Task, TaskChange, TaskChanges, TaskFilter, Turn, TurnFilter, Verified, VersionSummary, Wanted,
+    Wording, Workflow, WorkflowFilter, WorkflowSummary,
 };
 use crate::{clock, refuse};
 
@@ -51,6 +53,7 @@ struct Everything {
 struct Holdings {
     catalogue: Catalogue,
     runs: Runs,
+    schedules: Schedules,
     tasks: Tasks,
     threads: Threads,
     /// All records in the order they were recorded.
@@ -71,6 +74,42 @@ impl Memory {
 
     fn with<T>(&self, tenant: &Tenant, use_it: impl FnOnce(&mut Holdings) -> T) -> T {
         use_it(self.lock().tenants.entry(tenant.clone()).or_default())
+    }
+}
+
+impl Everything {
+    fn create(
+        &mut self,
+        tenant: &Tenant,
+        new: NewRun,
+        batch: Batch,
+    ) -> Result<Created, StoreError> {
+        let no = RunNo(self.last_run + 1);
+        let own = self.tenants.entry(tenant.clone()).or_default();
+        let (launched_by, now) = (new.launched_by.clone(), batch.recorded_at);
+        if let Some(held) = &launched_by {
+            own.tasks.expect_held(held)?;
+        }
+        let before = match &new.key {
+            Some((key, digest)) => own.runs.by_key(key, digest)?,
+            None => None,
+        };
+        let created = match before {
+            Some(created) => created,
+            None => {
+                own.catalogue.expect(&new.workflow, new.version)?;
+                let changes = batch.tasks.clone();
+                let created = own.runs.create(no, new, batch)?;
+                own.note(no, Seq(0), own.runs.get(no)?.seq());
+                own.change_tasks(no, changes, now);
+                created
+            }
+        };
+        if let Some(held) = &launched_by {
+            own.park(held, created.run, now)?;
+        }
+        self.last_run += i64::from(created.is_new);
+        Ok(created)
     }
 }
 
@@ -126,7 +165,10 @@ impl Store for Memory {
     }
 
     async fn define(&self, tenant: &Tenant, new: NewVersion) -> Result<Defined, StoreError> {
-        Ok(self.with(tenant, |own| own.catalogue.define(new)))
+        Ok(self.with(tenant, |own| {
+            own.schedules.define(&new.name, &new.schedules);
+            own.catalogue.define(new)
+        }))
     }
 
     async fn workflow(
@@ -160,33 +202,37 @@ impl Store for Memory {
         new: NewRun,
         batch: Batch,
     ) -> Result<Created, StoreError> {
+        self.lock().create(tenant, new, batch)
+    }
+
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        filter: &ScheduleFilter,
+    ) -> Result<Page<Scheduled>, StoreError> {
+        Ok(self.with(tenant, |own| own.schedules.list(filter, &own.runs)))
+    }
+
+    async fn move_schedule(
+        &self,
+        tenant: &Tenant,
+        before: &Scheduled,
+        change: ScheduleChange,
+    ) -> Result<Option<Moved>, StoreError> {
         let mut everything = self.lock();
-        let no = RunNo(everything.last_run + 1);
         let own = everything.tenants.entry(tenant.clone()).or_default();
-        let (launched_by, now) = (new.launched_by.clone(), batch.recorded_at);
-        if let Some(held) = &launched_by {
-            own.tasks.expect_held(held)?;
+        if !own.schedules.is_as(before) {
+            return Ok(None);
         }
-        let before = match &new.key {
-            Some((key, digest)) => own.runs.by_key(key, digest)?,
+        let created = match &change.begun {
+            Some((_, new, batch)) => {
+                Some(everything.create(tenant, (**new).clone(), (**batch).clone())?)
+            }
             None => None,
         };
-        let created = match before {
-            Some(created) => created,
-            None => {
-                own.catalogue.expect(&new.workflow, new.version)?;
-                let changes = batch.tasks.clone();
-                let created = own.runs.create(no, new, batch)?;
-                own.note(no, Seq(0), own.runs.get(no)?.seq());
-                own.change_tasks(no, changes, now);
-                created
-            }
-        };
-        if let Some(held) = &launched_by {
-            own.park(held, created.run, now)?;
-        }
-        everything.last_run += i64::from(created.is_new);
-        Ok(created)
+        let own = everything.tenants.entry(tenant.clone()).or_default();
+        own.schedules.change(before, change, created.as_ref());
+        Ok(Some(Moved { created }))
     }
 
     async fn started(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{NewVersion, Source, StateRow, StepRow, TransitionRow};
+use crate::{NewSchedule, NewVersion, Source, StateRow, StepRow, TransitionRow};
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Transition, Trigger};
 use guidepost_core::time::Timestamp;
 
@@ -18,11 +18,24 @@ impl NewVersion {
             states: states(machine),
             transitions: transitions(machine),
             steps: steps(machine),
+            schedules: schedules(machine, at),
             metadata: machine.state(Machine::ROOT).meta.clone(),
             by: by.to_owned(),
             at,
         }
     }
+}
+
+/// The schedules, each with the first time it is due after an instant.
+fn schedules(machine: &Machine, after: Timestamp) -> Vec<NewSchedule> {
+    let schedules = machine.schedules.iter();
+    schedules
+        .map(|(name, schedule)| NewSchedule {
+            name: name.clone(),
+            schedule: schedule.clone(),
+            due: schedule.times.next_after(after),
+        })
+        .collect()
 }
 
 /// The states, in document order, the root left out.

@@ -15,6 +15,7 @@ mod read;
 mod readers;
 mod row;
 mod same_file;
+mod schedules;
 mod schema;
 mod tasks;
 mod threads;
@@ -35,9 +36,10 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::{
     Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
-    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified,
-    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
+    HistoryPage, Loaded, Moved, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
+    Rewording, RunFilter, RunSummary, ScheduleChange, ScheduleFilter, Scheduled, Store, StoreError,
+    Task, TaskFilter, Turn, TurnFilter, Verified, VersionSummary, Wanted, Wording, Workflow,
+    WorkflowFilter, WorkflowSummary,
 };
 
 /// How long a call waits for another process to end its transaction.
@@ -294,6 +296,26 @@ impl Store for Sqlite {
     ) -> Result<Option<Seq>, StoreError> {
         let (tenant, hash) = (tenant.clone(), hash.to_owned());
         self.readers.read(move |db| read::record_with_hash(db, &tenant, run, &hash)).await
+    }
+
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        filter: &ScheduleFilter,
+    ) -> Result<Page<Scheduled>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.readers.read(move |db| schedules::list(db, &tenant, &filter)).await
+    }
+
+    async fn move_schedule(
+        &self,
+        tenant: &Tenant,
+        before: &Scheduled,
+        change: ScheduleChange,
+    ) -> Result<Option<Moved>, StoreError> {
+        let (tenant, before) = (tenant.clone(), before.clone());
+        let change = schedules::Change::new(change)?;
+        self.writer.write(move |db| schedules::move_on(db, &tenant, &before, &change)).await
     }
 
     async fn reword(&self, tenant: &Tenant, edit: Rewording) -> Result<(), StoreError> {

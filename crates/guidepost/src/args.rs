@@ -7,6 +7,7 @@ mod inputs;
 mod limit;
 mod look;
 mod object;
+mod schedules;
 mod steps;
 mod tasks;
 
@@ -28,6 +29,7 @@ pub(crate) use self::look::{
 };
 pub(crate) use self::object::Object;
 use self::object::object;
+pub(crate) use self::schedules::{OneSchedule, Schedules, SchedulesCommand};
 pub(crate) use self::steps::{AddStep, CreateSteps, Delete, StepList, Steps, StepsCommand};
 pub(crate) use self::tasks::{ClaimTask, HeldTask, TaskCommand, Tasks};
 
@@ -127,6 +129,8 @@ pub(crate) enum Command {
     Tasks(Tasks),
     /// List what is due, and when
     Timers(Timers),
+    /// List when runs begin by themselves; pause, resume, or begin one now
+    Schedules(Schedules),
     /// Follow a run, or all runs, as things happen
     Watch(Watch),
     /// Stop a run from taking inputs
@@ -211,12 +215,15 @@ pub(crate) struct Start {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n  guidepost run --step 'scout=Find sources on tea' --step 'writer=Sum up: {{ previous }}'\n\nA file may be as plain as `steps: [{ agentId: scout, input: Find sources on tea }]`. Killing it at any moment is safe: `guidepost run RUN` goes on where it was."
+    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n  guidepost run --all          do the work of all runs, and begin those that are scheduled, until Ctrl-C\n  guidepost run --step 'scout=Find sources on tea' --step 'writer=Sum up: {{ previous }}'\n\nA file may be as plain as `steps: [{ agentId: scout, input: Find sources on tea }]`. Killing it at any moment is safe: `guidepost run RUN` goes on where it was."
 )]
 pub(crate) struct Run {
     /// A workflow file, a workflow, or a run to go on with
-    #[arg(value_name = "FILE|WORKFLOW|RUN", required_unless_present = "step")]
+    #[arg(value_name = "FILE|WORKFLOW|RUN", required_unless_present_any = ["step", "all"])]
     pub(crate) what: Option<String>,
+    /// All runs, and those that `schedules:` begin, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["what", "step", "input", "goal", "key", "agent", "session"])]
+    pub(crate) all: bool,
     /// What is added to the file's list.
     #[command(flatten)]
     pub(crate) list: StepList,

@@ -28,6 +28,7 @@ mod read;
 mod replay;
 mod rollback;
 mod run;
+mod schedules;
 mod show;
 mod simulate;
 mod start;
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Steps(args) => work_for(steps::run(args, &Door::open_or_make(global)?, out)),
         Command::Tasks(args) => wait_for(tasks::run(args, &Door::open(global)?, out)),
         Command::Timers(args) => wait_for(timers::run(args, &Door::open(global)?, out)),
+        Command::Schedules(args) => wait_for(schedules::run(args, &Door::open(global)?, out)),
         Command::Watch(args) => wait_for(watch::run(args, &Door::open(global)?, out)),
         Command::Start(args) => wait_for(start::run(args, &Door::open_or_make(global)?, out)),
         Command::Where(args) => wait_for(r#where::run(args, &Door::open(global)?, out)),

@@ -51,6 +51,7 @@ const PURE: &[&str] = &["guidepost-core", "guidepost-analysis"];
 /// Libraries that do no IO of their own, read no clock and draw no randomness the way these crates use them.
 const PURE_LIBRARIES: &[&str] = &[
     "blake3",
+    "croner",
     "granit-parser",
     "indexmap",
     "jiff",

@@ -1,6 +1,6 @@
 //! How a run begins.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::data::Change;
 use crate::diagnostic::closest;
@@ -19,7 +19,7 @@ pub(super) fn decide(machine: &Machine, start: &Start) -> Result<Decision, Rejec
     if !unbound.is_empty() {
         return Err(Rejected::Unbound { names: unbound });
     }
-    let problems = problems(machine, start);
+    let problems = problems(machine, &start.data);
     if !problems.is_empty() {
         return Err(Rejected::BadStart { problems });
     }
@@ -55,10 +55,11 @@ fn first_values(machine: &Machine, start: &Start) -> Vec<Change> {
     declared.chain(others).collect()
 }
 
-fn problems(machine: &Machine, start: &Start) -> Vec<Mismatch> {
+/// What is wrong with first values of a machine's attributes.
+pub(crate) fn problems(machine: &Machine, data: &Map<String, Json>) -> Vec<Mismatch> {
     let mut problems = Vec::new();
     for (name, attribute) in &machine.attributes {
-        match start.data.get(name.as_str()) {
+        match data.get(name.as_str()) {
             Some(value) => problems.extend(mismatches(attribute, name, value)),
             None if attribute.required && attribute.default.is_none() => problems.push(Mismatch {
                 at: format!("/{name}"),
@@ -70,7 +71,7 @@ fn problems(machine: &Machine, start: &Start) -> Vec<Mismatch> {
     // A workflow that declares no attributes takes any.
     if !machine.attributes.is_empty() {
         let known = || machine.attributes.keys().map(AttributeName::as_str);
-        for name in start.data.keys().filter(|name| known().all(|known| known != name.as_str())) {
+        for name in data.keys().filter(|name| known().all(|known| known != name.as_str())) {
             let hint = closest(name, known()).map(|meant| format!("; did you mean `{meant}`?"));
             let what = format!("is no attribute of the workflow{}", hint.unwrap_or_default());
             problems.push(Mismatch { at: format!("/{name}"), what });

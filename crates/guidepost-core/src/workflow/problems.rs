@@ -33,6 +33,7 @@ pub(super) mod code {
     pub(in crate::workflow) const UNKNOWN_FIELD: &str = "GP0125";
     pub(in crate::workflow) const CYCLE: &str = "GP0126";
     pub(in crate::workflow) const LIVELOCK: &str = "GP0127";
+    pub(in crate::workflow) const SCHEDULE: &str = "GP0128";
 }
 
 /// The problems found so far.

@@ -9,6 +9,7 @@ mod guard;
 pub(super) mod keys;
 mod names;
 mod outline;
+mod schedule;
 mod state;
 mod transition;
 mod value;
@@ -94,6 +95,7 @@ pub(super) fn read<'t>(
     let events = reader.events();
     let limits = reader.limits();
     let checkpoints = reader.checkpoints();
+    let schedules = reader.schedules();
     let agents = reader.agents();
     reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
@@ -110,6 +112,9 @@ pub(super) fn read<'t>(
     machine.limits = limits;
     machine.checkpoints = checkpoints;
     machine.agents = agents;
+    reader.check_schedules(&machine, &schedules);
+    machine.schedules =
+        schedules.into_iter().map(|(name, (schedule, _))| (name, schedule)).collect();
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;
     machine.unbound_actions = reader.unbound_actions.into_iter().collect();

@@ -14,7 +14,7 @@ pub fn json_schema() -> Json {
         "title": "Guidepost workflow",
         "type": "object",
         "allOf": [{"$ref": "#/$defs/keysOfState"}],
-        "properties": merged(&[state_keys(), root_keys()]),
+        "properties": merged(&[state_keys(), root_keys(), settings()["properties"].clone()]),
         "patternProperties": {"^x-": true},
         "additionalProperties": false,
         "$defs": {
@@ -59,6 +59,7 @@ pub fn json_schema() -> Json {
                 "minimum": 0,
             },
             "attribute": attribute(),
+            "schedule": schedule(),
             "event": {
                 "type": ["object", "null"],
                 "properties": {
@@ -140,6 +141,68 @@ fn root_keys() -> Json {
                 },
             },
             "additionalProperties": false,
+        },
+        "schedule": {"$ref": "#/$defs/schedule"},
+        "schedules": by_name(json!({"$ref": "#/$defs/schedule"})),
+        "settings": settings(),
+    })
+}
+
+/// When runs begin by themselves.
+fn schedule() -> Json {
+    json!({
+        "description": "When runs begin by themselves.",
+        "type": "object",
+        "properties": {
+            "every": {
+                "description": "Again and again after so much time, counted from 1970-01-01 UTC: `1h` is on the hour.",
+                "$ref": "#/$defs/span",
+            },
+            "cron": {
+                "description": "Minute, hour, day of the month, month, day of the week: `0 9 * * MON-FRI`.",
+                "type": "string",
+            },
+            "timezone": {
+                "description": "Where the clock of `cron` hangs, such as `Europe/Berlin`.",
+                "type": "string",
+                "default": "UTC",
+            },
+            "input": {"description": "First values of the run's attributes.", "type": "object"},
+            "due_as": {
+                "description": "The attribute that gets the time the run is due at.",
+                "type": "string",
+            },
+            "goal": {"description": "What the run is to reach.", "type": "string"},
+            "overlap": {
+                "description": "What to do while the run before goes on: pass over, wait for its end, or begin another.",
+                "enum": ["skip", "queue", "allow"],
+                "default": "skip",
+            },
+            "catch_up": {
+                "description": "What to do about times at which nothing ran: one run for the last of them, one for each, or none.",
+                "enum": ["one", "all", "none"],
+                "default": "one",
+            },
+        },
+        "oneOf": [{"required": ["every"]}, {"required": ["cron"]}],
+        "additionalProperties": false,
+    })
+}
+
+/// What conversation frameworks call `checkpoints` and `limits`.
+fn settings() -> Json {
+    let seconds = json!({"anyOf": [{"$ref": "#/$defs/span"}, {"type": "number", "minimum": 0}]});
+    json!({
+        "description": "Checkpoints and going back, as conversation frameworks spell them; `checkpoints` and `limits` say the same.",
+        "type": "object",
+        "properties": {
+            "auto_checkpoint": {"type": "boolean"},
+            "checkpoint_interval": {"description": "In seconds.", "anyOf": seconds["anyOf"]},
+            "max_checkpoints": {"type": "integer", "minimum": 1},
+            "max_checkpoints_per_session": {"type": "integer", "minimum": 1},
+            "max_rollback_steps": {"type": "integer", "minimum": 0},
+            "enable_rollback": {"type": "boolean"},
+            "rollback_enabled": {"type": "boolean"},
         },
     })
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::problems::{Problems, code};
+use super::settings;
 use super::tree::{Entry, Kind, Tree};
 use crate::diagnostic::Position;
 
@@ -37,6 +38,7 @@ pub(super) fn expand(root: Tree, problems: &mut Problems) -> Tree {
         rename(&mut entries, &[("metadata", "meta")], problems);
         declare_previous(&mut entries, at);
     }
+    settings::expand(&mut entries, problems);
     Tree::object(expand_entries(entries, problems), at)
 }
 

@@ -6,8 +6,9 @@ use guidepost_core::budget::Budget;
 use guidepost_core::id::{Rev, RunId, RunNo};
 use guidepost_core::machine::Machine;
 use guidepost_core::run::Run;
+use guidepost_core::schedule::Settled;
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Batch, Claim, Claimed, Committed, Held, StoreError};
+use guidepost_store::{Batch, Claim, Claimed, Committed, Held, Moved, Scheduled, StoreError};
 
 use crate::call::{Call, Outcome};
 use crate::machines::NoMachine;
@@ -36,6 +37,10 @@ pub enum Message {
     Claimed(Result<Vec<Claimed>, StoreError>),
     /// Runs with a timer that is due, or a move by SQL to settle.
     Due(Result<Vec<RunNo>, StoreError>),
+    /// Schedules that are due, or soon will be.
+    Scheduled(Result<Vec<Scheduled>, StoreError>),
+    /// What became of a schedule that was due; `None` if somebody else came first.
+    ScheduleMoved(Result<Option<Moved>, StoreError>),
     /// A run as it is.
     Loaded {
         /// Which.
@@ -72,6 +77,18 @@ pub enum Effect {
     FindDue {
         /// The time now.
         now: Timestamp,
+    },
+    /// Find schedules that are due.
+    FindSchedules {
+        /// Up to when, which may lie a moment ahead.
+        until: Timestamp,
+    },
+    /// Move a schedule on, and begin its run: [`crate::schedule::settle`].
+    MoveSchedule {
+        /// The schedule as it was seen.
+        before: Box<Scheduled>,
+        /// What is to be done.
+        settled: Settled,
     },
     /// Load a run.
     Load(RunNo),

@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guidepost_core::id::{Branch, RunNo, StateId, Tenant, TimerId, Visit};
+use guidepost_core::id::{Branch, RunNo, Seq, StateId, Tenant, TimerId, Visit};
 use guidepost_core::machine::{Work, WorkKind};
 use guidepost_core::record::{Cause, Record, TimerFires};
 use guidepost_core::run::{PauseReason, Run, Status};
+use guidepost_core::schedule::Overlap;
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Entry, EntryBody, Role, Store, TaskId, TurnFilter};
+use guidepost_store::{Entry, EntryBody, Role, Scheduled, Store, TaskId, TurnFilter};
 use serde_json::Value as Json;
 
 use crate::store::history;
-use crate::workflows::known;
+use crate::workflows::{BEGINNING, known};
 use crate::world::World;
 
 /// A checker: what it found to be wrong.
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 13] = [
+pub(crate) const ALL: [(&str, Check); 14] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -32,6 +33,7 @@ pub(crate) const ALL: [(&str, Check); 13] = [
     ("no task is left of an ended run", no_task_is_left_of_an_ended_run),
     ("no more is done at once than there are slots", no_more_than_slots),
     ("nothing starts once a limit is passed", nothing_starts_over_a_limit),
+    ("each occurrence begins one run", each_occurrence_begins_one_run),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -175,6 +177,81 @@ fn nothing_starts_over_a_limit(world: &World) -> Vec<String> {
     let mut problems = world.store.state().ledger.starts_over_limit.clone();
     let going_on = going_on_over_a_limit(world).into_iter();
     problems.extend(going_on.map(|run| format!("{run} goes on, and a limit is passed")));
+    problems
+}
+
+/// A run that began by itself.
+struct Begun {
+    run: RunNo,
+    /// The time it was due at.
+    due: Timestamp,
+    /// Where its beginning and its end stand in the order of everything that was recorded.
+    order: (usize, usize),
+    /// When it ended, by the true clock.
+    ended: Timestamp,
+}
+
+/// The runs of a schedule, by the time they were due at.
+fn begun_by(world: &World, schedule: &Scheduled) -> Vec<Begun> {
+    let tenant = Tenant::default();
+    let recorded = world.store.ask(world.store.real.changes(&tenant, Some(0), 100_000)).items;
+    let mut begun = Vec::new();
+    for run in world.runs() {
+        let loaded = world.store.run(run).unwrap();
+        let by = format!("schedule:{}", schedule.name);
+        let is_own = |entry: &Entry| match &entry.body {
+            EntryBody::Record(Record::Started(started)) => started.by == by,
+            EntryBody::Record(_) | EntryBody::Fact { .. } => false,
+        };
+        if !history(&world.store, run).first().is_some_and(is_own) {
+            continue;
+        }
+        let due = loaded.run.data.to_json()["day"].as_str().unwrap().parse().unwrap();
+        let place = |seq: u64| recorded.iter().position(|it| *it == (run, Seq(seq))).unwrap();
+        let at = world.store.state().ledger.committed_at.get(&(run, loaded.run.rev)).copied();
+        begun.push(Begun {
+            run,
+            due,
+            order: (place(1), place(loaded.head.seq.0)),
+            ended: at.unwrap_or(Timestamp(0)),
+        });
+    }
+    begun.sort_by_key(|run| run.due);
+    begun
+}
+
+/// However many runners see that a time has come, and whatever becomes of them. All schedules here make good every time
+/// that is past; only while the run before goes on may one be passed over, and only where the schedule says so.
+fn each_occurrence_begins_one_run(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for schedule in &world.schedules {
+        let (name, overlap) = (&schedule.name, schedule.schedule.overlap);
+        let begun = begun_by(world, schedule);
+        let mut before: Option<&Begun> = None;
+        let times = schedule.schedule.times.upcoming(BEGINNING, 1_000).into_iter();
+        for time in times.take_while(|time| schedule.due.is_some_and(|due| *time < due)) {
+            let own: Vec<&Begun> = begun.iter().filter(|run| run.due == time).collect();
+            match own[..] {
+                [run] => {
+                    let waited = before.is_none_or(|before| before.order.1 < run.order.0);
+                    if overlap != Overlap::Allow && !waited {
+                        problems.push(format!("`{name}`: {} began before the last ended", run.run));
+                    }
+                    before = Some(run);
+                }
+                [] => {
+                    let goes_on =
+                        before.is_some_and(|before| before.ended.after(world.skew_max()) >= time);
+                    if overlap != Overlap::Skip || !goes_on {
+                        problems.push(format!("`{name}`: nothing began at {time}"));
+                    }
+                }
+                _ => problems.push(format!("`{name}`: {} runs began at {time}", own.len())),
+            }
+        }
+        let early = begun.iter().filter(|run| schedule.due.is_some_and(|due| run.due >= due));
+        problems.extend(early.map(|run| format!("`{name}`: {} is not due yet", run.run)));
+    }
     problems
 }
 

@@ -42,8 +42,19 @@ pub(crate) enum Side {
 pub(crate) type Site = (&'static str, Side);
 
 /// Everything the runner asks its shell for.
-pub(crate) const EFFECTS: [&str; 9] =
-    ["Claim", "FindDue", "Load", "Commit", "Perform", "Abort", "Extend", "Release", "Stopped"];
+pub(crate) const EFFECTS: [&str; 11] = [
+    "Claim",
+    "FindDue",
+    "FindSchedules",
+    "MoveSchedule",
+    "Load",
+    "Commit",
+    "Perform",
+    "Abort",
+    "Extend",
+    "Release",
+    "Stopped",
+];
 
 /// Everything a launch and its cancelling ask the store for.
 pub(crate) const CALLS: [&str; 6] = ["load", "workflow", "create", "runs", "commit", "drop_task"];
@@ -136,6 +147,11 @@ impl Faults {
     /// Whether runners are to vanish where only runs that launch runs bring them.
     pub(crate) fn is_about_launches(&self) -> bool {
         self.crash_at.is_some_and(|(name, _)| CALLS.contains(&name))
+    }
+
+    /// Whether runners are to vanish where only schedules bring them.
+    pub(crate) fn is_about_schedules(&self) -> bool {
+        self.crash_at.is_some_and(|(name, _)| name == "MoveSchedule")
     }
 
     /// Whether a runner vanishes here.

@@ -31,6 +31,9 @@ fn world(seed: u64, broken: Option<Broken>) -> World {
     let mut world = World::new(seed, broken);
     let faults = world.swarm();
     world.start(8, &faults);
+    if faults.is_about_schedules() || seed.is_multiple_of(4) {
+        world.schedule();
+    }
     world.run_with(faults, 12);
     world.settle();
     world
@@ -223,6 +226,21 @@ mod teeth {
             checkers::problems(&world).contains_key("nothing starts once a limit is passed")
         });
         assert!(found, "no world in which it is noticed");
+    }
+
+    #[test]
+    fn a_time_that_begins_two_runs_is_found() {
+        expect_found(Broken::BegunTwice, "each occurrence begins one run");
+    }
+
+    #[test]
+    fn a_time_that_begins_no_run_is_found() {
+        expect_found(Broken::NotBegun, "each occurrence begins one run");
+    }
+
+    #[test]
+    fn a_run_that_does_not_wait_for_the_one_before_is_found() {
+        expect_found(Broken::OverlapIgnored, "each occurrence begins one run");
     }
 
     #[test]

@@ -150,6 +150,7 @@ impl Script {
         Some(match effect {
             Effect::Claim(claim) => Message::Claimed(answer(self.store.claim(&tenant, &claim))),
             Effect::FindDue { now } => Message::Due(answer(self.store.due(&tenant, now, 256))),
+            Effect::FindSchedules { .. } => Message::Scheduled(Ok(Vec::new())),
             Effect::Load(run) => {
                 Message::Loaded { run, loaded: Ok(Some(Box::new(self.load(run)))) }
             }
@@ -165,6 +166,7 @@ impl Script {
                 return None;
             }
             Effect::Quarantine { .. }
+            | Effect::MoveSchedule { .. }
             | Effect::Perform { .. }
             | Effect::Abort(_)
             | Effect::Stopped => return None,
@@ -177,7 +179,10 @@ impl Script {
         let mut waiting: Vec<Effect> = effects;
         while !waiting.is_empty() {
             let effect = waiting.remove(0);
-            told.push(brief(&effect));
+            // Which is asked now and then, and has nothing to do with what is told here.
+            if !matches!(effect, Effect::FindSchedules { .. }) {
+                told.push(brief(&effect));
+            }
             if let Some(message) = self.done(effect) {
                 waiting.extend(self.tell(message));
             }
@@ -199,6 +204,8 @@ fn brief(effect: &Effect) -> String {
     match effect {
         Effect::Claim(claim) => format!("claim {}", claim.limit),
         Effect::FindDue { .. } => "find due".to_owned(),
+        Effect::FindSchedules { .. } => "find schedules".to_owned(),
+        Effect::MoveSchedule { before, .. } => format!("move {}", before.name),
         Effect::Load(_) => "load".to_owned(),
         Effect::Commit { .. } => "commit".to_owned(),
         Effect::Quarantine { run, .. } => format!("quarantine {run}"),

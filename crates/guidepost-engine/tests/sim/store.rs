@@ -13,11 +13,12 @@ use guidepost_store::memory::Memory;
 use guidepost_store::testing::Layer;
 use guidepost_store::{
     Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Entry, EntryBody, Held, HistoryPage,
-    Loaded, NewRun, Page, RunFilter, RunSummary, Store, StoreError, Task, TaskChange, TaskFilter,
-    TaskId, Wanted, Workflow,
+    Loaded, Moved, NewRun, Page, RunFilter, RunSummary, ScheduleChange, ScheduleFilter, Scheduled,
+    Store, StoreError, Task, TaskChange, TaskFilter, TaskId, Wanted, Workflow,
 };
 
 use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
+use crate::workflows::BEGINNING;
 
 /// What is broken on purpose, to see that a checker notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,12 @@ pub(crate) enum Broken {
     SlotsIgnored,
     /// Tasks are handed out although a limit is passed.
     LimitsIgnored,
+    /// A time that has come begins two runs.
+    BegunTwice,
+    /// A time that has come begins none.
+    NotBegun,
+    /// A run begins although the one before goes on.
+    OverlapIgnored,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -122,7 +129,7 @@ impl SimStore {
             rng: Rng::new(seed ^ 0x5f0e),
             faults: Faults::none(),
             broken,
-            now: Timestamp(1_000_000_000_000_000_000),
+            now: BEGINNING,
             skews: vec![0; nodes],
             is_handler: false,
             is_crashing: false,
@@ -527,6 +534,36 @@ impl Layer for SimStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.call("release", self.real.release(tenant, owner, held, now)).await
+    }
+
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        filter: &ScheduleFilter,
+    ) -> Result<Page<Scheduled>, StoreError> {
+        let mut found = self.call("schedules", self.real.schedules(tenant, filter)).await?;
+        if self.is_broken(Broken::OverlapIgnored) {
+            let last = found.items.iter_mut().filter_map(|schedule| schedule.last.as_mut());
+            last.for_each(|last| last.is_live = false);
+        }
+        Ok(found)
+    }
+
+    async fn move_schedule(
+        &self,
+        tenant: &Tenant,
+        before: &Scheduled,
+        mut change: ScheduleChange,
+    ) -> Result<Option<Moved>, StoreError> {
+        let begun = change.begun.clone().filter(|_| self.is_broken(Broken::BegunTwice));
+        if let Some((_, new, batch)) = begun {
+            let id = RunId(uuid::Uuid::from_u128(!new.id.0.as_u128()));
+            self.real.create(tenant, NewRun { id, key: None, ..*new }, *batch).await?;
+        }
+        if self.is_broken(Broken::NotBegun) && before.last.is_some() {
+            change.begun = None;
+        }
+        self.call("move_schedule", self.real.move_schedule(tenant, before, change)).await
     }
 
     async fn drop_task(&self, tenant: &Tenant, held: &Held) -> Result<(), StoreError> {

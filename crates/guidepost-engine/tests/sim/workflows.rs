@@ -14,7 +14,7 @@ use guidepost_store::{NewVersion, Source, Store, Wanted};
 use crate::store::poll_once;
 
 /// Their texts. Those of the first half are started from outside, the others by runs.
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 11] = [
     // Steps that are tried again, take too long, and are entered anew.
     "
 name: orders
@@ -137,6 +137,18 @@ steps:
   - { name: C, task: link, output: [c], retry: { max_attempts: 9, delay: 50ms } }
   - { name: D, task: link, output: [d], retry: { max_attempts: 9, delay: 50ms } }
 ",
+    // Runs that begin by themselves.
+    "
+name: clockwork
+attributes: { day: { type: string }, a: { type: string } }
+schedules:
+  each: { every: 2s, due_as: day, overlap: allow, catch_up: all }
+  alone: { every: 1s, due_as: day, overlap: skip, catch_up: all }
+  queued: { every: 1s, due_as: day, overlap: queue, catch_up: all }
+steps:
+  - { name: A, task: link, output: [a], retry: { max_attempts: 9, delay: 50ms } }
+  - { name: B, wait: 700ms }
+",
 ];
 
 /// How many of them are started from outside.
@@ -147,6 +159,12 @@ pub(crate) const LAUNCHING: usize = 3;
 
 /// Which of them spends more than it may.
 pub(crate) const SPENDING: usize = 8;
+
+/// Which of them begins by itself, in worlds that have schedules.
+pub(crate) const CLOCKWORK: usize = 10;
+
+/// When every world begins.
+pub(crate) const BEGINNING: Timestamp = Timestamp(1_000_000_000_000_000_000);
 
 /// A workflow, compiled and ready to be defined.
 pub(crate) struct Known {
@@ -163,7 +181,7 @@ pub(crate) static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
             let machine = compiled.machine.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
             let source =
                 Source { format: "yaml".to_owned(), text: (*text).to_owned(), file: String::new() };
-            let version = NewVersion::of(&machine, source, "sim", Timestamp(0));
+            let version = NewVersion::of(&machine, source, "sim", BEGINNING);
             Known { machine: Arc::new(machine), version }
         })
         .collect()

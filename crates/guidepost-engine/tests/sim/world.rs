@@ -14,15 +14,16 @@ use guidepost_core::recorded::{Fact, FactBody, LimitsSet};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
-use guidepost_engine::{Call, Failure, Handler, Outcome, child_handlers, plan};
+use guidepost_engine::{Call, Failure, Handler, Outcome, child_handlers, plan, schedule};
 use guidepost_store::{
-    CANCEL_QUEUE, Held, NewRun, RunFilter, Store, StoreError, TaskFilter, TaskId,
+    CANCEL_QUEUE, Held, NewRun, NewVersion, RunFilter, ScheduleFilter, Scheduled, Store,
+    StoreError, TaskFilter, TaskId,
 };
 use serde_json::{Map, json};
 
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
-use crate::workflows::{KNOWN, LAUNCHING, MACHINES, SPENDING, STARTED, known, queues};
+use crate::workflows::{CLOCKWORK, KNOWN, LAUNCHING, MACHINES, SPENDING, STARTED, known, queues};
 
 /// Runners in a world.
 pub(crate) const NODES: usize = 3;
@@ -104,6 +105,8 @@ pub(crate) struct World {
     pub(crate) outside: Outside,
     /// Where more was done at once than there are slots.
     pub(crate) crowded: Vec<String>,
+    /// The schedules as they were when they were taken away.
+    pub(crate) schedules: Vec<Scheduled>,
     seed: u64,
     rng: Rng,
     faults: Faults,
@@ -119,7 +122,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, broken: Option<Broken>) -> Self {
         let store = SimStore::new(seed, NODES, broken);
-        for known in KNOWN.iter() {
+        for known in KNOWN.iter().filter(|known| known.version.schedules.is_empty()) {
             store.ask(store.real.define(&Tenant::default(), known.version.clone()));
         }
         let nodes = (0..NODES).map(|node| Node::new(&store, node)).collect();
@@ -127,6 +130,7 @@ impl World {
             store,
             outside: Outside::default(),
             crowded: Vec::new(),
+            schedules: Vec::new(),
             seed,
             rng: Rng::new(seed),
             faults: Faults::none(),
@@ -152,6 +156,24 @@ impl World {
             let launches = faults.is_about_launches() && self.rng.permille(700);
             let at = self.rng.below(5_000);
             self.later(0, at, Event::Start(if launches { LAUNCHING } else { any }));
+        }
+    }
+
+    /// Lets runs begin by themselves from now on.
+    pub(crate) fn schedule(&mut self) {
+        let version = KNOWN[CLOCKWORK].version.clone();
+        self.store.ask(self.store.real.define(&Tenant::default(), version));
+    }
+
+    /// Takes the schedules away, and keeps how they were.
+    fn unschedule(&mut self) {
+        let all = ScheduleFilter::default();
+        let kept = self.store.ask(self.store.real.schedules(&Tenant::default(), &all)).items;
+        if !kept.is_empty() {
+            let version = KNOWN[CLOCKWORK].version.clone();
+            let without = NewVersion { schedules: Vec::new(), ..version };
+            self.store.ask(self.store.real.define(&Tenant::default(), without));
+            self.schedules = kept;
         }
     }
 
@@ -187,6 +209,7 @@ impl World {
     /// Lets time pass without faults, until nothing is left to be done and for a minute at most.
     pub(crate) fn settle(&mut self) {
         self.set(Faults::none());
+        self.unschedule();
         for run in self.runs() {
             self.control(run, Control::Resume);
         }
@@ -467,6 +490,16 @@ impl World {
         let message = match effect {
             Effect::Claim(claim) => Message::Claimed(at_once(store.claim(&tenant, &claim))),
             Effect::FindDue { now } => Message::Due(at_once(store.due(&tenant, now, 256))),
+            Effect::FindSchedules { until } => {
+                let filter = ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
+                let found = at_once(store.schedules(&tenant, &filter));
+                Message::Scheduled(found.map(|page| page.items))
+            }
+            Effect::MoveSchedule { before, settled } => {
+                let own = NodeWorld { store: Arc::clone(&store), node };
+                let moved = schedule::settle(&*store, &tenant, &MACHINES, &own, &before, &settled);
+                Message::ScheduleMoved(at_once(moved))
+            }
             Effect::Load(run) => Message::Loaded { run, loaded: load(&store, run) },
             Effect::Commit { run, expected, batch } => {
                 let outcome = at_once(store.commit(&tenant, run, expected, *batch));
@@ -501,8 +534,13 @@ impl World {
 
     /// A call that was on its way when its caller vanished.
     fn haunt(&mut self, node: usize, effect: Effect) {
-        let is_write =
-            matches!(effect, Effect::Commit { .. } | Effect::Claim(_) | Effect::Extend { .. });
+        let is_write = matches!(
+            effect,
+            Effect::Commit { .. }
+                | Effect::Claim(_)
+                | Effect::Extend { .. }
+                | Effect::MoveSchedule { .. }
+        );
         if is_write && self.rng.permille(self.faults.ghost) {
             self.note(|| format!("n{node} had asked before it vanished:"));
             self.act(node, effect);
@@ -728,6 +766,8 @@ fn name_of(effect: &Effect) -> &'static str {
     match effect {
         Effect::Claim(_) => "Claim",
         Effect::FindDue { .. } => "FindDue",
+        Effect::FindSchedules { .. } => "FindSchedules",
+        Effect::MoveSchedule { .. } => "MoveSchedule",
         Effect::Load(_) => "Load",
         Effect::Commit { .. } => "Commit",
         Effect::Quarantine { .. } => "Quarantine",
@@ -745,12 +785,15 @@ fn again(message: &Message) -> Option<Message> {
         Message::Tick => Some(Message::Tick),
         Message::Wake => Some(Message::Wake),
         Message::Due(Ok(due)) => Some(Message::Due(Ok(due.clone()))),
+        Message::Scheduled(Ok(found)) => Some(Message::Scheduled(Ok(found.clone()))),
         Message::Extended(Ok(lost)) => Some(Message::Extended(Ok(lost.clone()))),
         Message::Ended { held, outcome } => {
             Some(Message::Ended { held: held.clone(), outcome: outcome.clone() })
         }
         Message::Claimed(_)
         | Message::Due(Err(_))
+        | Message::Scheduled(Err(_))
+        | Message::ScheduleMoved(_)
         | Message::Loaded { .. }
         | Message::Committed { .. }
         | Message::Extended(Err(_))

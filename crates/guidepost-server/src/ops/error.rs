@@ -48,6 +48,16 @@ pub enum OpError {
         /// A state with a similar name.
         closest: Option<String>,
     },
+    /// There is no such schedule.
+    #[error("workflow `{workflow}` has no schedule{}", .name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default())]
+    NoSuchSchedule {
+        /// The workflow.
+        workflow: String,
+        /// What was asked for; `None` for any.
+        name: Option<String>,
+        /// The schedules it has.
+        known: Vec<String>,
+    },
     /// The definition has problems that prevent its use.
     #[error("{} in `{file}`, nothing saved", count(.problems.iter().filter(|p| p.is_error()).count(), "problem"))]
     BadDefinition {
@@ -200,6 +210,7 @@ impl OpError {
             Self::NoSuchWorkflow { .. }
             | Self::NoSuchVersion { .. }
             | Self::NoSuchState { .. }
+            | Self::NoSuchSchedule { .. }
             | Self::NoSuchRecord { .. }
             | Self::NoSuchData { .. } => Kind::NotFound,
             Self::BadDefinition { .. } | Self::TooLarge { .. } | Self::BadArgument { .. } => {
@@ -260,6 +271,10 @@ impl OpError {
             Self::NoSuchVersion { .. } => {
                 "it is written by SQL and has no versions; leave the `@` out".to_owned()
             }
+            Self::NoSuchSchedule { known, .. } if known.is_empty() => {
+                "write it under `schedules:` of the workflow, and save that".to_owned()
+            }
+            Self::NoSuchSchedule { known, .. } => format!("there is {}", known.join(", ")),
             Self::BadDefinition { .. } => "correct them and try again".to_owned(),
             Self::ForbiddenWork { .. } => {
                 "a person can save it with `guidepost apply`, or allow such work when starting the server"
@@ -344,6 +359,7 @@ impl Explain for OpError {
             Self::NoSuchRecord { .. } => "GP0410",
             Self::NoSuchData { .. } => "GP0411",
             Self::NoSuchState { .. } => "GP0413",
+            Self::NoSuchSchedule { .. } => "GP0414",
         }
     }
 

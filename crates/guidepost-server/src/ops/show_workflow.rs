@@ -7,7 +7,7 @@ use guidepost_core::workflow::to_mermaid;
 use guidepost_store::{Source, StateWording, TransitionWording, VersionSummary, rows};
 use serde::Serialize;
 
-use super::{OpError, Ops, list_workflows};
+use super::{OpError, Ops, ScheduleView, list_workflows};
 
 /// A workflow in one version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +29,9 @@ pub struct WorkflowView {
     pub states: Vec<StateView>,
     /// Its transitions, in document order.
     pub transitions: Vec<TransitionView>,
+    /// When its runs begin by themselves; left out for an older version.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleView>,
     /// Its text; left out for one written by SQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
@@ -84,6 +87,10 @@ impl Ops {
         let machine = &*found.machine;
         let versions = self.store.versions(&self.tenant, &machine.name).await?;
         let wording = self.store.wording(&self.tenant, &machine.name).await?;
+        let is_current =
+            versions.first().is_none_or(|newest| Some(newest.version) == found.version);
+        let schedules =
+            if is_current { self.schedules_of(&machine.name).await? } else { Vec::new() };
         Ok(WorkflowView {
             workflow: machine.name.clone(),
             description: machine.description.clone(),
@@ -92,6 +99,7 @@ impl Ops {
             input: list_workflows::input(machine),
             states: states(machine, &wording.states),
             transitions: transitions(machine, found.version, &wording.transitions),
+            schedules,
             source: found.source,
             versions,
             diagram: to_mermaid(machine, &[]),

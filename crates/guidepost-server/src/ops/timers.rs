@@ -4,12 +4,12 @@ use guidepost_core::id::{RunNo, RunRef, StateId};
 use guidepost_core::record::TimerFires;
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
-use guidepost_store::{NEVER, Task, TaskFilter};
+use guidepost_store::{NEVER, ScheduleFilter, Task, TaskFilter};
 use serde::Serialize;
 
 use super::current::Current;
 use super::way::of_timer;
-use super::{OpError, Ops};
+use super::{OpError, Ops, ScheduleView};
 
 /// How many runs with timers are looked at when all are meant.
 const RUNS_MAX: usize = 1_000;
@@ -43,6 +43,8 @@ pub struct Due {
 pub struct Timers {
     /// What is due.
     pub timers: Vec<Due>,
+    /// Schedules that begin a run at some time, if not only one run is meant.
+    pub schedules: Vec<ScheduleView>,
     /// Whether runs were left out: those with what is due later than all of this.
     pub has_more: bool,
     /// The time now.
@@ -66,7 +68,16 @@ impl Ops {
         let only = run.and_then(|_| runs.first()).map(|current| current.head.no);
         timers.extend(self.tries_to_come(only).await?);
         timers.sort_by(|a, b| (a.due, &a.run, &a.what).cmp(&(b.due, &b.run, &b.what)));
-        Ok(Timers { timers, has_more, now: self.world.now() })
+        let schedules = if run.is_none() { self.coming_schedules().await? } else { Vec::new() };
+        Ok(Timers { timers, schedules, has_more, now: self.world.now() })
+    }
+
+    /// Schedules that are due at some time, soonest first.
+    async fn coming_schedules(&self) -> Result<Vec<ScheduleView>, OpError> {
+        let filter =
+            ScheduleFilter { due_by: Some(NEVER), limit: RUNS_MAX, ..ScheduleFilter::default() };
+        let found = self.store.schedules(&self.tenant, &filter).await?.items;
+        Ok(found.into_iter().map(ScheduleView::from).collect())
     }
 
     /// Runs with a timer, those due soonest, and whether there are more.

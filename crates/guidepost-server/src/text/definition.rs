@@ -59,6 +59,9 @@ pub fn workflow(view: &WorkflowView) -> String {
         let _ = write!(text, ": {}", line(description, PROBLEM_MAX));
     }
     text.push('\n');
+    for schedule in &view.schedules {
+        let _ = writeln!(text, "schedule: {}", super::schedule(schedule));
+    }
     text.push_str(&ways_out(view, None, "in every state"));
     let lines = view.states.iter().map(|state| {
         let guideline = state.guideline.as_deref().map(|text| wording(text, GUIDELINE_MAX));

@@ -193,6 +193,7 @@ fn version() -> NewVersion {
         states: states.to_vec(),
         transitions: vec![transition(STATES[0], STATES[1]), transition(STATES[1], STATES[0])],
         steps: vec![],
+        schedules: vec![],
         metadata: serde_json::Value::Null,
         by: "bench".to_owned(),
         at: Timestamp(0),

@@ -274,6 +274,11 @@ impl Runs {
         self.keys.retain(|_, (_, no)| !runs.contains(no));
     }
 
+    /// Whether there is such a run, and it goes on.
+    pub(super) fn is_live(&self, run: RunNo) -> bool {
+        self.runs.get(&run).is_some_and(|held| !held.run.status.is_ended())
+    }
+
     pub(super) fn has_live_children(&self, run: RunNo) -> bool {
         let mut children = self.runs.values().filter(|held| held.head.parent == Some(run));
         children.any(|held| !held.run.status.is_ended())

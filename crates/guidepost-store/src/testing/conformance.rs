@@ -9,6 +9,7 @@ mod catalogue;
 mod fixture;
 mod histories;
 mod reads;
+mod schedules;
 mod tasks;
 mod threads;
 mod writes;
@@ -18,6 +19,7 @@ pub use self::catalogue::*;
 pub use self::fixture::Fixture;
 pub use self::histories::*;
 pub use self::reads::*;
+pub use self::schedules::*;
 pub use self::tasks::*;
 pub use self::threads::*;
 pub use self::writes::*;
@@ -85,6 +87,11 @@ macro_rules! conformance {
             what_is_recorded_is_followed_in_order
             a_deleted_run_takes_along_what_is_below_it
             what_is_not_over_is_not_deleted
+            schedules_are_kept_with_their_workflow
+            schedules_are_listed_and_found_when_due
+            a_schedule_moves_on_with_the_run_it_begins
+            of_many_who_move_a_schedule_one_begins_a_run
+            a_schedule_moves_only_as_it_was_seen
             spending_is_counted_in_every_run_above
             a_limit_is_told_once_in_the_history_of_its_run
             nothing_begins_once_a_limit_is_passed

@@ -9,9 +9,10 @@ use guidepost_core::time::Timestamp;
 
 use crate::{
     Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
-    HistoryPage, Loaded, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest, Rewording,
-    RunFilter, RunSummary, Store, StoreError, Task, TaskFilter, Turn, TurnFilter, Verified,
-    VersionSummary, Wanted, Wording, Workflow, WorkflowFilter, WorkflowSummary,
+    HistoryPage, Loaded, Moved, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
+    Rewording, RunFilter, RunSummary, ScheduleChange, ScheduleFilter, Scheduled, Store, StoreError,
+    Task, TaskFilter, Turn, TurnFilter, Verified, VersionSummary, Wanted, Wording, Workflow,
+    WorkflowFilter, WorkflowSummary,
 };
 
 /// Declares [`Layer`] and makes each one a store, from one list of the store's methods.
@@ -112,6 +113,8 @@ layer! {
     delete(run: RunNo) -> Vec<RunNo>;
     verify(run: RunNo) -> Verified;
     record_with_hash(run: RunNo, hash: &str) -> Option<Seq>;
+    schedules(filter: &ScheduleFilter) -> Page<Scheduled>;
+    move_schedule(before: &Scheduled, change: ScheduleChange) -> Option<Moved>;
     reword(edit: Rewording) -> ();
     wording(workflow: &str) -> Wording;
 }

@@ -44,6 +44,7 @@ pub(crate) async fn define(store: &dyn Store) {
         states: vec![state],
         transitions: vec![],
         steps: vec![],
+        schedules: vec![],
         metadata: serde_json::Value::Null,
         by: String::new(),
         at: Timestamp(0),

@@ -215,7 +215,9 @@ fn facts_are_not_edited() {
          INSERT INTO thread (thread_id, name, run_no, created_at) VALUES (1, 'x', 17, 0);
          INSERT INTO turn (thread_id, position, role, at, payload) VALUES (1, 1, 'user', 0, '1');
          INSERT INTO workflow_step (workflow_id, version, position, path, agent)
-         SELECT workflow_id, version, 0, 'a', 'a' FROM workflow_version LIMIT 1",
+         SELECT workflow_id, version, 0, 'a', 'a' FROM workflow_version LIMIT 1;
+         INSERT INTO workflow_schedule (workflow_id, name, times, schedule)
+         SELECT workflow_id, 'a', 'every 1h', '{}' FROM workflow_version LIMIT 1",
     );
     for (statement, reason) in [
         ("UPDATE action SET payload = '{\"observed\":1}'", "never edited"),
@@ -224,6 +226,8 @@ fn facts_are_not_edited() {
         ("DELETE FROM thread", "never deleted"),
         ("UPDATE workflow_step SET agent = 'b'", "not by hand"),
         ("DELETE FROM workflow_step", "not by hand"),
+        ("UPDATE workflow_schedule SET due_at = 1", "`guidepost schedules`"),
+        ("DELETE FROM workflow_schedule", "`guidepost define`"),
         ("UPDATE workflow_version SET source = 'x'", "never edited"),
         ("DELETE FROM workflow_version", "never deleted"),
     ] {

@@ -107,6 +107,7 @@ fn nested() -> NewVersion {
             transition("Found", Some("Work.Check.Facts.Look"), "Work.Check.Facts.Found", "event"),
         ],
         steps: vec![],
+        schedules: vec![],
         metadata: serde_json::Value::Null,
         by: "tester".to_owned(),
         at: Timestamp(0),

@@ -5,7 +5,7 @@ use clap::Args;
 /// Arguments of `timers`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost timers\n  guidepost timers r-1 --json\n\nTimers of states, ends of waits and questions, and tries to come, soonest first."
+    after_help = "Examples:\n  guidepost timers\n  guidepost timers r-1 --json\n\nTimers of states, ends of waits and questions, and tries to come, soonest first; then schedules."
 )]
 pub(crate) struct Timers {
     /// The run; without one, all runs

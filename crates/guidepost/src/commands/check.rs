@@ -1,8 +1,9 @@
 //! `guidepost check`: every problem in workflow files.
 
 use guidepost_core::diagnostic::{Diagnostic, Severity};
+use guidepost_core::schedule::Schedule;
 use guidepost_core::workflow::Compiled;
-use guidepost_server::ops::leaves;
+use guidepost_server::ops::{System, World as _, leaves};
 
 use crate::args::{self, CheckFormat};
 use crate::definition::{DefinitionFile, Report};
@@ -36,6 +37,10 @@ fn show(format: CheckFormat, file: &str, compiled: &Compiled, out: &mut Output) 
                 out.finding(&Failure::of_diagnostic(file, problem));
             }
             out.line(summary(file, compiled));
+            let schedules = compiled.machine.iter().flat_map(|machine| &machine.schedules);
+            for (name, schedule) in schedules {
+                out.aside(format!("  {}", next_times(name, schedule)));
+            }
         }
         CheckFormat::Short => {
             for Diagnostic { severity, code, message, at, .. } in found {
@@ -69,6 +74,13 @@ fn summary(file: &str, compiled: &Compiled) -> String {
         }
         None => format!("{file}: {}, {}", count(errors, "error"), count(warnings, "warning")),
     }
+}
+
+/// A schedule, and the next three times at which it begins a run.
+fn next_times(name: &str, schedule: &Schedule) -> String {
+    let next = schedule.times.upcoming(System.now(), 3);
+    let next: Vec<String> = next.iter().map(ToString::to_string).collect();
+    format!("schedule `{name}`: {}, next {}", schedule.times, next.join(", "))
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
 use guidepost_engine::work::tool::Tools;
-use guidepost_server::ops::{FindRuns, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_server::ops::{FindRuns, FindSchedules, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_server::text;
 use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json, json};
 
@@ -63,6 +64,9 @@ pub(crate) async fn run(
         }
     }
     let stranded = door.ops.stranded(COUNTED_MAX).await?;
+    let schedules =
+        door.ops.schedules(&FindSchedules { limit: COUNTED_MAX, ..Default::default() }).await?;
+    let late = door.ops.late_schedules().await?;
     let are_reached = servers.iter().all(|server| server.tools.is_ok());
     let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
     if out.is_json() {
@@ -72,6 +76,8 @@ pub(crate) async fn run(
             "chosen_by": door.choice.why.as_str(),
             "workflows": workflows.items.len(),
             "runs": by_status,
+            "schedules": schedules.items.len(),
+            "late_schedules": late,
             "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
@@ -90,6 +96,18 @@ pub(crate) async fn run(
         by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
     out.line(format!("runs        {counted}{}", plus(runs.next.as_deref())));
+    if !schedules.items.is_empty() {
+        let paused = schedules.items.iter().filter(|schedule| schedule.is_paused).count();
+        let paused = if paused == 0 { String::new() } else { format!(", {paused} paused") };
+        let count = schedules.items.len();
+        out.line(format!("schedules   {count}{}{paused}", plus(schedules.next.as_deref())));
+    }
+    for schedule in &late {
+        out.line(format!(
+            "note        a run is late, and no engine begins it (`guidepost run --all` does): {}",
+            text::schedule(schedule)
+        ));
+    }
     for server in &servers {
         let name = &server.name;
         match &server.tools {

@@ -20,7 +20,7 @@ use guidepost_server::text::{self, Words};
 use guidepost_store::Task;
 use serde_json::json;
 
-use super::{start, steps};
+use super::{start, steps, watch};
 use crate::args;
 use crate::config::tools;
 use crate::door::Door;
@@ -43,11 +43,82 @@ const PAGE: usize = 100;
 /// If the file or workflow cannot be used, there is no such run, or the store fails.
 pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
     let handlers = handlers(args)?;
+    if args.all {
+        return drive_all(args, handlers, door, out).await;
+    }
     let standing = begin(args, door, out).await?;
     let no = standing.name.run_no;
     let mut show = Show { cursor: None, no };
     let why = drive(args, handlers, no, Some(&mut show), door, out).await?;
     end(door, no, &why, out).await
+}
+
+/// Does the work of all runs, and begins those that are scheduled, showing what happens, until it is told to stop.
+async fn drive_all(
+    args: &args::Run,
+    handlers: Handlers,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let mut watcher = door.ops.watch(None).await?;
+    let running = Engine::new(door.ops.shared_store())
+        .with_handlers(handlers)
+        .with_slots(args.slots)
+        .with_lease(args.lease)
+        .start();
+    let mut trouble = running.trouble();
+    out.note("at work on all runs; Ctrl-C ends that");
+    let told_to_stop = told_to_stop();
+    tokio::pin!(told_to_stop);
+    loop {
+        tokio::select! {
+            news = watcher.next() => match news {
+                Ok(news) => {
+                    news.unwrap_or_default().iter().for_each(|seen| watch::show(seen, true, out));
+                    out.flush();
+                }
+                // The engine goes on, and shows what it does once the store can be read again.
+                Err(error) => {
+                    out.aside_failure(&error.into());
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            },
+            Ok(()) = trouble.changed() => {
+                if let Some(what) = trouble.borrow_and_update().as_deref() {
+                    out.aside_failure(&held_up(what));
+                }
+            }
+            () = &mut told_to_stop => break,
+        }
+        if out.is_closed() {
+            break;
+        }
+    }
+    running.stop().await;
+    Ok(Exit::Ok)
+}
+
+/// Ends when a person, or whoever manages services, wants this process to end.
+async fn told_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending::<()>().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
 }
 
 /// Does the work of a run and of those below it, showing what happens if that is wanted, until the run is over or paused, or

@@ -27,8 +27,15 @@ pub(crate) async fn run(
             out.line(text::due(due, found.now));
         }
     }
+    for schedule in &found.schedules {
+        if out.is_json() {
+            out.json_line(schedule);
+        } else {
+            out.line(text::schedule(schedule));
+        }
+    }
     if !out.is_json() {
-        if found.timers.is_empty() {
+        if found.timers.is_empty() && found.schedules.is_empty() {
             out.aside("nothing is due");
         }
         if found.has_more {

@@ -47,7 +47,8 @@ pub(crate) async fn run(
     }
 }
 
-fn show(seen: &Seen, is_all: bool, out: &mut Output) {
+/// Shows what happened; of all runs, with the run's id.
+pub(super) fn show(seen: &Seen, is_all: bool, out: &mut Output) {
     if out.is_json() {
         out.json_line(seen);
     } else if is_all {

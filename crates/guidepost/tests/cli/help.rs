@@ -77,6 +77,7 @@ fn the_overview_shows_the_first_steps() {
           steps       Workflows that are plain lists of agents' steps: create, execute, look, retry
           tasks       List what is to be done, and do it as a worker
           timers      List what is due, and when
+          schedules   List when runs begin by themselves; pause, resume, or begin one now
           watch       Follow a run, or all runs, as things happen
           pause       Stop a run from taking inputs
           resume      Let a paused run go on

@@ -18,6 +18,7 @@ mod odd;
 #[cfg(unix)]
 mod place;
 mod runs;
+mod schedules;
 mod simulate;
 mod steps;
 mod store;

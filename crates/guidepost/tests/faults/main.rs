@@ -7,6 +7,7 @@
 
 mod agent;
 mod run;
+mod schedules;
 mod tool;
 
 use std::path::Path;

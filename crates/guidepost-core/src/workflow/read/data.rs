@@ -237,7 +237,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// The entries of an object directly under the root.
-    fn section(&mut self, key: &str) -> &'t [Entry] {
+    pub(super) fn section(&mut self, key: &str) -> &'t [Entry] {
         match self.root.get(key) {
             Some(tree) => self.fields(tree, key),
             None => &[],

@@ -1,7 +1,7 @@
 //! The keys each part of a definition may have.
 
 /// Keys of the workflow as a whole, besides those of every state.
-pub(super) const ROOT: [&str; 13] = [
+pub(super) const ROOT: [&str; 15] = [
     "name",
     "version",
     "attributes",
@@ -9,6 +9,8 @@ pub(super) const ROOT: [&str; 13] = [
     "events",
     "limits",
     "checkpoints",
+    "schedule",
+    "schedules",
     "agents",
     "guards",
     "actions",
@@ -16,6 +18,10 @@ pub(super) const ROOT: [&str; 13] = [
     "$schema",
     "key",
 ];
+
+/// Keys of a schedule.
+pub(super) const SCHEDULE: [&str; 8] =
+    ["every", "cron", "timezone", "input", "due_as", "goal", "overlap", "catch_up"];
 
 /// Keys of an agent.
 pub(super) const AGENT: [&str; 4] = ["type", "description", "answers", "delay"];

@@ -1,8 +1,9 @@
-//! Attributes, events, limits, checkpoints and agents, written back.
+//! Attributes, events, limits, checkpoints, schedules and agents, written back.
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Machine};
+use crate::schedule::{Schedule, Times};
 use crate::workflow::Dialect;
 
 /// Puts what the machine says about data among the keys of the root.
@@ -23,6 +24,10 @@ pub(super) fn insert(root: &mut Map<String, Json>, machine: &Machine, dialect: D
     put("events", machine.events.iter().map(|(name, it)| (name.to_string(), event(it))).collect());
     put("limits", limits(&machine.limits));
     put("checkpoints", machine.checkpoints.map(checkpoints).unwrap_or_default());
+    put(
+        "schedules",
+        machine.schedules.iter().map(|(name, it)| (name.clone(), schedule(it))).collect(),
+    );
     put("agents", machine.agents.iter().map(|(name, it)| (name.clone(), agent(it))).collect());
 }
 
@@ -48,6 +53,14 @@ fn checkpoints(checkpoints: Checkpoints) -> Map<String, Json> {
         Every::Span(span) => span.to_string(),
     };
     Map::from_iter([("every".to_owned(), json!(every)), ("max".to_owned(), json!(checkpoints.max))])
+}
+
+fn schedule(schedule: &Schedule) -> Json {
+    let Ok(Json::Object(mut keys)) = serde_json::to_value(schedule) else { return Json::Null };
+    if let Times::Every { every } = &schedule.times {
+        keys.insert("every".to_owned(), json!(every.to_string()));
+    }
+    Json::Object(keys)
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {

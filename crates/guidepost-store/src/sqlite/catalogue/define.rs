@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::{by_number, find};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::row::int;
+use crate::sqlite::schedules;
 use crate::sqlite::write::unwritable;
 use crate::{Defined, NewVersion, StateRow, StoreError, TransitionRow, WorkflowBody};
 
@@ -53,6 +54,7 @@ pub(in crate::sqlite) fn define(
         None => (saving.add_version()?, 0, false),
     };
     saving.save_steps(version)?;
+    schedules::define(db, tenant, workflow, &new.schedules)?;
     let reworded =
         saving.save_states(version)? + saving.save_transitions(version, known.is_none())?;
     db.prepare_cached(include_str!("../queries/end_defining.sql"))?.execute(named_params! {

@@ -58,6 +58,31 @@ CREATE TABLE workflow_step (
     PRIMARY KEY (workflow_id, version, position)
 ) WITHOUT ROWID;
 
+-- When do runs of a workflow begin by themselves?
+CREATE TABLE workflow_schedule (
+    workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    -- The times in words: `every 1h`, `cron 0 9 * * MON-FRI in Europe/Berlin`.
+    times         TEXT NOT NULL,
+    -- All that the definition says about it, as JSON.
+    schedule      TEXT NOT NULL,
+    -- When the next run is due; NULL if never.
+    due_at        INTEGER,
+    -- Whether it begins nothing until somebody resumes it.
+    is_paused     INTEGER NOT NULL DEFAULT 0,
+    -- The run it began last, and the time that was due.
+    last_run_no   INTEGER,
+    last_due_at   INTEGER,
+    -- The last time for which no run began, and why.
+    passed_at     INTEGER,
+    passed_why    TEXT,
+    PRIMARY KEY (workflow_id, name)
+) WITHOUT ROWID;
+
+-- Which schedules are due, the longest due first?
+CREATE INDEX workflow_schedule_due ON workflow_schedule (tenant, due_at) WHERE due_at IS NOT NULL AND is_paused = 0;
+
 -- What did the text of a version say before it was replaced by one of equal structure?
 CREATE TABLE source_revision (
     workflow_id   INTEGER NOT NULL REFERENCES workflow (workflow_id) ON DELETE CASCADE,

@@ -356,6 +356,7 @@ BEGIN
     DELETE FROM source_revision WHERE workflow_id = OLD.workflow_id;
     DELETE FROM workflow_version WHERE workflow_id = OLD.workflow_id;
     DELETE FROM workflow_step WHERE workflow_id = OLD.workflow_id;
+    DELETE FROM workflow_schedule WHERE workflow_id = OLD.workflow_id;
 END;
 
 -- States --------------------------------------------------------------------------------------------------------------
@@ -1095,6 +1096,28 @@ BEFORE DELETE ON workflow_step
 WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
 BEGIN
     SELECT RAISE(ABORT, 'the steps of a definition are edited by `guidepost define`, not by hand');
+END;
+
+-- Only Guidepost writes this.
+CREATE TRIGGER workflow_schedule_insert_refuse
+BEFORE INSERT ON workflow_schedule
+BEGIN
+    SELECT RAISE(ABORT, 'the schedules of a definition are written by `guidepost define`, not by hand');
+END;
+
+-- The schedules are what the definition says, and when one is due next is worked out.
+CREATE TRIGGER workflow_schedule_edit_refuse
+BEFORE UPDATE ON workflow_schedule
+BEGIN
+    SELECT RAISE(ABORT, 'schedules are edited by `guidepost define`, and paused and resumed by `guidepost schedules`');
+END;
+
+-- Schedules go with their workflow only.
+CREATE TRIGGER workflow_schedule_delete_refuse
+BEFORE DELETE ON workflow_schedule
+WHEN EXISTS (SELECT 1 FROM workflow AS w WHERE w.workflow_id = OLD.workflow_id)
+BEGIN
+    SELECT RAISE(ABORT, 'schedules are edited by `guidepost define`, and paused and resumed by `guidepost schedules`');
 END;
 
 -- Only Guidepost writes this.

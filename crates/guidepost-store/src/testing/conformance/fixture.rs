@@ -174,6 +174,7 @@ pub(super) fn lead(hash: &str) -> NewVersion {
             transition("Finished", "Score", "Done"),
         ],
         steps: vec![],
+        schedules: vec![],
         metadata: serde_json::Value::Null,
         by: "tester".to_owned(),
         at: at(0),

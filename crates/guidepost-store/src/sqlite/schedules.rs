@@ -1,0 +1,169 @@
+//! Schedules: when each is due, and what it began last.
+
+use guidepost_core::id::{RunNo, Tenant};
+use guidepost_core::schedule::Schedule;
+use guidepost_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+use super::fault::Fault;
+use super::row::int;
+use super::write::{self, Step, unwritable};
+use crate::filter::{page, page_items};
+use crate::{
+    LastRun, Moved, NewRun, NewSchedule, Page, Passed, ScheduleChange, ScheduleFilter, Scheduled,
+    StoreError,
+};
+
+/// What becomes of a schedule, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Change {
+    due: Option<Timestamp>,
+    is_paused: bool,
+    passed: Option<Passed>,
+    begun: Option<(Timestamp, Box<NewRun>, Step)>,
+}
+
+impl Change {
+    pub(super) fn new(change: ScheduleChange) -> Result<Self, StoreError> {
+        let ScheduleChange { due, is_paused, passed, begun } = change;
+        let begun = match begun {
+            Some((at, new, batch)) => Some((at, new, Step::new(*batch)?)),
+            None => None,
+        };
+        Ok(Self { due, is_paused, passed, begun })
+    }
+}
+
+/// Makes these the schedules of a workflow.
+pub(super) fn define(
+    db: &Connection,
+    tenant: &Tenant,
+    workflow: i64,
+    schedules: &[NewSchedule],
+) -> Result<(), Fault> {
+    let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    let kept = serde_json::to_string(&names).map_err(undone)?;
+    db.prepare_cached(include_str!("queries/clear_schedules.sql"))?
+        .execute(named_params! { ":workflow": workflow, ":kept": kept })?;
+    for NewSchedule { name, schedule, due } in schedules {
+        db.prepare_cached(include_str!("queries/save_schedule.sql"))?.execute(named_params! {
+            ":workflow": workflow,
+            ":name": name,
+            ":tenant": tenant.as_str(),
+            ":times": schedule.times.to_string(),
+            ":schedule": serde_json::to_string(schedule).map_err(undone)?,
+            ":due": due.map(|due| due.0),
+        })?;
+    }
+    Ok(())
+}
+
+/// Schedules by workflow and name, or those that are due.
+pub(super) fn list(
+    db: &Connection,
+    tenant: &Tenant,
+    filter: &ScheduleFilter,
+) -> Result<Page<Scheduled>, Fault> {
+    let limit = page_items(filter.limit);
+    let Some(by) = filter.due_by else {
+        let mut statement = db.prepare_cached(include_str!("queries/list_schedules.sql"))?;
+        let found = statement.query_map(
+            named_params! {
+                ":tenant": tenant.as_str(),
+                ":workflow": filter.workflow,
+                ":after": filter.cursor,
+                ":limit": int(limit as u64).saturating_add(1),
+            },
+            scheduled,
+        )?;
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        return Ok(page(found, limit, |last| format!("{}@{}", last.workflow, last.name)));
+    };
+    let mut statement = db.prepare_cached(include_str!("queries/due_schedules.sql"))?;
+    let found = statement.query_map(
+        named_params! {
+            ":tenant": tenant.as_str(),
+            ":workflow": filter.workflow,
+            ":by": by.0,
+            ":limit": int(limit as u64),
+        },
+        scheduled,
+    )?;
+    Ok(Page { items: found.collect::<Result<_, _>>()?, next: None })
+}
+
+fn scheduled(row: &Row<'_>) -> rusqlite::Result<Scheduled> {
+    let last = match (row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(6)?) {
+        (Some(run), Some(due)) => {
+            Some(LastRun { run: RunNo(run), due: Timestamp(due), is_live: row.get(9)? })
+        }
+        _ => None,
+    };
+    let passed = match (row.get::<_, Option<i64>>(7)?, row.get::<_, Option<String>>(8)?) {
+        (Some(at), Some(why)) => Some(Passed { at: Timestamp(at), why }),
+        _ => None,
+    };
+    Ok(Scheduled {
+        workflow: row.get(0)?,
+        name: row.get(1)?,
+        schedule: said(row)?,
+        due: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+        is_paused: row.get(4)?,
+        last,
+        passed,
+    })
+}
+
+/// What a schedule says. Only Guidepost writes it, so that what cannot be read is of a newer release.
+fn said(row: &Row<'_>) -> rusqlite::Result<Schedule> {
+    let text: String = row.get(2)?;
+    serde_json::from_str(&text).map_err(|reason| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(reason))
+    })
+}
+
+/// Moves a schedule on if it still is what somebody saw.
+pub(super) fn move_on(
+    db: &Connection,
+    tenant: &Tenant,
+    before: &Scheduled,
+    change: &Change,
+) -> Result<Option<Moved>, Fault> {
+    let said = serde_json::to_string(&before.schedule).map_err(unwritable)?;
+    let workflow: Option<i64> = db
+        .prepare_cached(include_str!("queries/find_schedule.sql"))?
+        .query_row(
+            named_params! {
+                ":tenant": tenant.as_str(),
+                ":workflow": before.workflow,
+                ":name": before.name,
+                ":schedule": said,
+                ":due": before.due.map(|due| due.0),
+                ":is_paused": before.is_paused,
+                ":last_run": before.last.as_ref().map(|last| last.run.0),
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(workflow) = workflow else { return Ok(None) };
+    let created = match &change.begun {
+        Some((_, new, step)) => Some(write::create(db, tenant, new, step)?),
+        None => None,
+    };
+    let due_of_run = change.begun.as_ref().map(|(due, ..)| due.0);
+    db.prepare_cached(include_str!("queries/move_schedule.sql"))?.execute(named_params! {
+        ":workflow": workflow,
+        ":name": before.name,
+        ":due": change.due.map(|due| due.0),
+        ":is_paused": change.is_paused,
+        ":run": created.as_ref().map(|created| created.run.0),
+        ":run_due": due_of_run,
+        ":passed_at": change.passed.as_ref().map(|passed| passed.at.0),
+        ":passed_why": change.passed.as_ref().map(|passed| &passed.why),
+    })?;
+    Ok(Some(Moved { created }))
+}
+
+fn undone(reason: serde_json::Error) -> Fault {
+    Fault::Undo(unwritable(reason))
+}

@@ -1,0 +1,160 @@
+//! Runs that begin by themselves: `schedules`, and what other commands know of them.
+
+use expect_test::expect;
+
+use crate::conversation::Conversation;
+
+const REPORT: &str = "
+name: report
+attributes: { day: { type: string }, who: { type: string } }
+schedules:
+  daily: { cron: '0 9 * * MON-FRI', timezone: Europe/Berlin, due_as: day, overlap: queue }
+  leap: { cron: '@yearly', input: { who: ada }, goal: look back, catch_up: all }
+steps:
+  - { name: Collect, task: collect }
+";
+
+#[test]
+fn schedules_are_listed_paused_resumed_and_begun_by_hand() {
+    let mut talk = Conversation::new();
+    talk.file("report.yaml", REPORT);
+    talk.type_("apply report.yaml")
+        .type_("schedules")
+        .type_("schedules pause report")
+        .type_("schedules pause report dialy")
+        .type_("schedules pause report daily")
+        .type_("schedules resume report daily")
+        .type_("schedules run report leap")
+        .type_("schedules run report leap --json")
+        .type_("schedules --workflow reprot")
+        .type_("ls")
+        .type_("history r-1")
+        .type_("show report")
+        .type_("timers")
+        .type_("doctor");
+    talk.expect(&expect![[r#"
+        $ guidepost apply report.yaml
+        saved report@1 (report.yaml)
+
+        $ guidepost schedules
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  cron @yearly in UTC  next [TIME]
+
+        $ guidepost schedules pause report
+        ! error[GP0407]: workflow `report` has 2 schedules
+        ! hint: say which: daily, leap
+        exit 64
+
+        $ guidepost schedules pause report dialy
+        ! error[GP0414]: workflow `report` has no schedule `dialy`
+        ! hint: there is daily, leap
+        exit 4
+
+        $ guidepost schedules pause report daily
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  paused
+
+        $ guidepost schedules resume report daily
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+
+        $ guidepost schedules run report leap
+        report/leap  cron @yearly in UTC  next [TIME]; last r-1 for [TIME], which goes on
+        ! `guidepost run r-1` does its work, if no engine is about
+
+        $ guidepost schedules run report leap --json
+        {"workflow":"report","name":"leap","times":"cron @yearly in UTC","overlap":"skip","catch_up":"all","input":{"who":"ada"},"is_paused":false,"due":[NS],"at":"[TIME]","last":{"run":"r-2","at":"[TIME]","is_live":true}}
+
+        $ guidepost schedules --workflow reprot
+        ! error[GP0401]: there is no workflow `reprot`
+        ! hint: did you mean `report`?
+        exit 4
+
+        $ guidepost ls
+        RUN  WORKFLOW  STATE    STATUS   REV  AGENT  CHANGED
+        r-2  report@1  Collect  running  2           [TIME]
+        r-1  report@1  Collect  running  2           [TIME]
+
+        $ guidepost history r-1
+        e-1 rev 1 schedule:leap: started report
+        e-2 rev 2: began in Collect
+
+        $ guidepost show report
+        report@1 {day?, who?}
+        schedule: report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        schedule: report/leap  cron @yearly in UTC  next [TIME]; last r-2 for [TIME], which goes on
+        Collect (atomic)
+        - done -> Done
+        Done (final)
+
+        $ guidepost timers
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  cron @yearly in UTC  next [TIME]; last r-2 for [TIME], which goes on
+
+        $ guidepost doctor
+        guidepost   0.1.0
+        store       sqlite:[HERE]/.local/share/guidepost/guidepost.db
+        chosen by   the user's data directory
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        2 running
+        schedules   2
+        health      ok: the newest histories are whole, and every run has its tasks
+
+    "#]]);
+}
+
+#[test]
+fn a_check_shows_when_runs_will_begin() {
+    let talk = Conversation::new();
+    talk.file("report.yaml", REPORT);
+    let answer = talk.run(&["check", "report.yaml"]);
+    expect![[r#"
+        report.yaml: ok, workflow `report` with 2 states
+          schedule `daily`: cron 0 9 * * MON-FRI in Europe/Berlin, next [TIME], [TIME], [TIME]
+          schedule `leap`: cron @yearly in UTC, next [TIME], [TIME], [TIME]
+    "#]]
+    .assert_eq(&answer.stdout);
+    talk.file("wrong.yaml", &REPORT.replace("Europe/Berlin", "Europe/Berlim"));
+    let answer = talk.run(&["check", "wrong.yaml"]);
+    expect![[r#"
+        error[GP0128]: there is no time zone `Europe/Berlim`
+          --> wrong.yaml:5:47
+        hint: did you mean `Europe/Berlin`?
+        wrong.yaml: 1 error, 0 warnings
+    "#]]
+    .assert_eq(&answer.stdout);
+}
+
+#[test]
+fn an_empty_store_has_no_schedules() {
+    let mut talk = Conversation::new();
+    talk.file("plain.yaml", "name: plain\nsteps: [{ name: A, wait: 1s }]\n");
+    talk.type_("apply plain.yaml")
+        .type_("schedules")
+        .type_("schedules --json")
+        .type_("schedules pause plain")
+        .type_("run --all plain");
+    talk.expect(&expect![[r#"
+        $ guidepost apply plain.yaml
+        saved plain@1 (plain.yaml)
+
+        $ guidepost schedules
+        no schedules; a workflow has them under `schedules:`
+
+        $ guidepost schedules --json
+        {"items":[],"next":null}
+
+        $ guidepost schedules pause plain
+        ! error[GP0414]: workflow `plain` has no schedule
+        ! hint: write it under `schedules:` of the workflow, and save that
+        exit 4
+
+        $ guidepost run --all plain
+        ! error: the argument '--all' cannot be used with '[FILE|WORKFLOW|RUN]'
+        ! 
+        ! Usage: guidepost run --all [FILE|WORKFLOW|RUN]
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+    "#]]);
+}
