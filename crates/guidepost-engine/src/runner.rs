@@ -422,7 +422,9 @@ impl Runner {
                     }
                     known.budgets.clone_from(&committed.budgets);
                 }
-                if in_flight.has_more {
+                // Where work is bounded, the end of one piece makes room for another, of whichever run.
+                let is_bounded = |known: &LoadedRun| !known.machine.concurrency.is_empty();
+                if in_flight.has_more || tracked.known.as_ref().is_some_and(is_bounded) {
                     self.next_poll = now;
                 }
                 let is_over = is_over(&committed.budgets, now);

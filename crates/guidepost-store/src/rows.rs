@@ -19,6 +19,7 @@ impl NewVersion {
             transitions: transitions(machine),
             steps: steps(machine),
             metadata: machine.state(Machine::ROOT).meta.clone(),
+            concurrency: machine.concurrency.clone(),
             by: by.to_owned(),
             at,
         }

@@ -94,6 +94,7 @@ pub(super) fn read<'t>(
     let events = reader.events();
     let limits = reader.limits();
     let checkpoints = reader.checkpoints();
+    let concurrency = reader.concurrency();
     let agents = reader.agents();
     reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
@@ -109,7 +110,9 @@ pub(super) fn read<'t>(
     machine.events = events;
     machine.limits = limits;
     machine.checkpoints = checkpoints;
+    machine.concurrency = concurrency;
     machine.agents = agents;
+    reader.check_concurrency(&machine);
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;
     machine.unbound_actions = reader.unbound_actions.into_iter().collect();

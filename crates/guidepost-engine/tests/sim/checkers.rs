@@ -18,7 +18,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 13] = [
+pub(crate) const ALL: [(&str, Check); 14] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -32,6 +32,7 @@ pub(crate) const ALL: [(&str, Check); 13] = [
     ("no task is left of an ended run", no_task_is_left_of_an_ended_run),
     ("no more is done at once than there are slots", no_more_than_slots),
     ("nothing starts once a limit is passed", nothing_starts_over_a_limit),
+    ("no more goes on at once than its workflow allows", no_more_than_its_workflow_allows),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -176,6 +177,10 @@ fn nothing_starts_over_a_limit(world: &World) -> Vec<String> {
     let going_on = going_on_over_a_limit(world).into_iter();
     problems.extend(going_on.map(|run| format!("{run} goes on, and a limit is passed")));
     problems
+}
+
+fn no_more_than_its_workflow_allows(world: &World) -> Vec<String> {
+    world.store.state().ledger.over_bounds.clone()
 }
 
 /// Runs that were not paused yet although a limit is passed.

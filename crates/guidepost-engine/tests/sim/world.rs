@@ -22,7 +22,7 @@ use serde_json::{Map, json};
 
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
-use crate::workflows::{KNOWN, LAUNCHING, MACHINES, SPENDING, STARTED, known, queues};
+use crate::workflows::{KNOWN, LAUNCHING, MACHINES, NARROW, SPENDING, STARTED, known, queues};
 
 /// Runners in a world.
 pub(crate) const NODES: usize = 3;
@@ -160,6 +160,14 @@ impl World {
         for _ in 0..runs {
             let at = self.rng.below(3_000);
             self.later(0, at, Event::Start(SPENDING));
+        }
+    }
+
+    /// Starts runs of which only some may go on at once.
+    pub(crate) fn start_narrow(&mut self, runs: usize) {
+        for _ in 0..runs {
+            let at = self.rng.below(3_000);
+            self.later(0, at, Event::Start(NARROW));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The keys each part of a definition may have.
 
 /// Keys of the workflow as a whole, besides those of every state.
-pub(super) const ROOT: [&str; 13] = [
+pub(super) const ROOT: [&str; 14] = [
     "name",
     "version",
     "attributes",
@@ -9,6 +9,7 @@ pub(super) const ROOT: [&str; 13] = [
     "events",
     "limits",
     "checkpoints",
+    "concurrency",
     "agents",
     "guards",
     "actions",

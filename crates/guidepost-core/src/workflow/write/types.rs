@@ -1,8 +1,10 @@
-//! Attributes, events, limits, checkpoints and agents, written back.
+//! Attributes, events, limits, checkpoints, concurrency and agents, written back.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Machine};
+use crate::machine::{
+    Agent, Attribute, Checkpoints, Concurrency, EventType, Every, Field, Limits, Machine,
+};
 use crate::workflow::Dialect;
 
 /// Puts what the machine says about data among the keys of the root.
@@ -23,6 +25,7 @@ pub(super) fn insert(root: &mut Map<String, Json>, machine: &Machine, dialect: D
     put("events", machine.events.iter().map(|(name, it)| (name.to_string(), event(it))).collect());
     put("limits", limits(&machine.limits));
     put("checkpoints", machine.checkpoints.map(checkpoints).unwrap_or_default());
+    put("concurrency", concurrency(&machine.concurrency));
     put("agents", machine.agents.iter().map(|(name, it)| (name.clone(), agent(it))).collect());
 }
 
@@ -48,6 +51,12 @@ fn checkpoints(checkpoints: Checkpoints) -> Map<String, Json> {
         Every::Span(span) => span.to_string(),
     };
     Map::from_iter([("every".to_owned(), json!(every)), ("max".to_owned(), json!(checkpoints.max))])
+}
+
+fn concurrency(concurrency: &Concurrency) -> Map<String, Json> {
+    let runs = concurrency.runs.map(|runs| ("runs".to_owned(), json!(runs)));
+    let work = concurrency.work.iter().map(|(work, most)| (work.clone(), json!(most)));
+    runs.into_iter().chain(work).collect()
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {
