@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
 use crate::plan;
-use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
+use crate::runner::{Config, Effect, LoadedRun, Message, Runner};
 use crate::work::{Handler, Handlers};
 use crate::world::World;
 
@@ -94,7 +94,9 @@ impl Shell {
         tokio::spawn(async move {
             let message = match effect {
                 Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
-                Effect::FindDue { now } => Message::Due(store.due(&tenant, now, DUE_MAX).await),
+                Effect::FindDue { now, limit } => {
+                    Message::Due(store.due(&tenant, now, limit).await)
+                }
                 Effect::Load(run) => {
                     let loaded = load(&*store, &tenant, &machines, run).await;
                     Message::Loaded { run, loaded }

@@ -772,6 +772,9 @@ pub struct RunSummary {
     pub created_at: Timestamp,
     /// When its state last changed.
     pub updated_at: Timestamp,
+    /// What of all this cannot be read, and is left empty, so that one damaged run hides no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// A page of a list.

@@ -72,6 +72,8 @@ pub enum Effect {
     FindDue {
         /// The time now.
         now: Timestamp,
+        /// At most so many.
+        limit: usize,
     },
     /// Load a run.
     Load(RunNo),

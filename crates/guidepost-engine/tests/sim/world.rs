@@ -474,7 +474,7 @@ impl World {
         self.note(|| format!("n{node} -> {}", asked(&effect)));
         let message = match effect {
             Effect::Claim(claim) => Message::Claimed(at_once(store.claim(&tenant, &claim))),
-            Effect::FindDue { now } => Message::Due(at_once(store.due(&tenant, now, 256))),
+            Effect::FindDue { now, limit } => Message::Due(at_once(store.due(&tenant, now, limit))),
             Effect::Load(run) => Message::Loaded { run, loaded: load(&store, run) },
             Effect::Commit { run, expected, batch } => {
                 let outcome = at_once(store.commit(&tenant, run, expected, *batch));

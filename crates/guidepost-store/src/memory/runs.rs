@@ -483,6 +483,7 @@ impl Held {
             rev: self.run.rev,
             created_at: head.created_at,
             updated_at: head.updated_at,
+            damaged: None,
         }
     }
 
