@@ -9,6 +9,8 @@ pub mod schema;
 mod sequence;
 pub mod words;
 
+use std::collections::BTreeMap;
+
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,8 @@ pub struct Machine {
     pub checkpoints: Option<Checkpoints>,
     /// When runs begin by themselves, by name. Like wording no part of the structure.
     pub schedules: IndexMap<String, Schedule>,
+    /// How much of the work of all its runs may go on at once. Like wording no part of the structure.
+    pub concurrency: Concurrency,
     /// Who answers the prompts of steps, by the names steps use. Like wording no part of the structure.
     pub agents: IndexMap<String, Agent>,
     /// Guards by name that have no definition, and the answer each is to give; `None` until somebody binds it.
@@ -536,6 +540,56 @@ pub struct Limits {
     pub warn_at: Option<f64>,
 }
 
+/// How much of the work of all runs of a workflow may go on at once, whoever does it. The default bounds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// Runs that have begun and are not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<u64>,
+    /// Pieces of work, by [`Concurrency::name_of`] or by its kind alone.
+    #[serde(default, flatten)]
+    pub work: BTreeMap<String, u64>,
+}
+
+impl Concurrency {
+    /// The kinds of work of which so many may go on at once. The others take no time of anybody's.
+    pub const KINDS: [WorkKind; 6] = [
+        WorkKind::Agent,
+        WorkKind::Task,
+        WorkKind::Tool,
+        WorkKind::Http,
+        WorkKind::Exec,
+        WorkKind::Invoke,
+    ];
+
+    /// What bounds name a piece of work by: its kind, and who is to do it if that has a name, as in `task:review`.
+    #[must_use]
+    pub fn name_of(kind: WorkKind, name: Option<&str>) -> String {
+        let name = name.filter(|_| {
+            matches!(kind, WorkKind::Agent | WorkKind::Task | WorkKind::Tool | WorkKind::Invoke)
+        });
+        name.map_or_else(|| kind.as_str().to_owned(), |name| format!("{}:{name}", kind.as_str()))
+    }
+
+    /// The names of bounds that a piece of work counts in: its own name, and its kind.
+    pub fn names(work: &str) -> impl Iterator<Item = &str> {
+        let kind = work.split_once(':').map(|(kind, _)| kind);
+        std::iter::once(work).chain(kind)
+    }
+
+    /// Whether it bounds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_none() && self.work.is_empty()
+    }
+
+    /// Whether anything bounds a piece of work of this name.
+    #[must_use]
+    pub fn bounds(&self, work: &str) -> bool {
+        self.runs.is_some() || Self::names(work).any(|name| self.work.contains_key(name))
+    }
+}
+
 /// Which places on a run's way get a name by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoints {
@@ -616,6 +670,7 @@ impl Machine {
             limits: Limits::default(),
             checkpoints: None,
             schedules: IndexMap::new(),
+            concurrency: Concurrency::default(),
             agents: IndexMap::new(),
             unbound_guards: IndexMap::new(),
             unbound_actions: Vec::new(),

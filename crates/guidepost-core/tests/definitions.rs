@@ -759,6 +759,46 @@ fn what_xstate_accepts_is_no_error() {
 }
 
 #[test]
+fn what_all_runs_do_at_once_is_bounded_by_kind_or_by_who_does_it() {
+    let bounded = |bounds: &str| {
+        format!(
+            "concurrency: {bounds}\nstates: {{ A: {{ exec: [a], onDone: B }}, B: {{ task: review, onDone: C }}, C: {{ type: final }} }}"
+        )
+    };
+    let compiled = compile(bounded("{ runs: 3, exec: 2, 'task:review': 1 }").as_bytes(), "t.yaml");
+    let bounds = compiled.machine.expect("a machine").concurrency;
+    let asked = ["exec", "task:review", "task:other", "http"].map(|work| bounds.work.get(work));
+    assert_eq!((bounds.runs, asked), (Some(3), [Some(&2), Some(&1), None, None]));
+    check(
+        &bounded("{ run: 3, exce: 1, 'task:reviw': 2, http: 0, task: 4, ask: 1 }"),
+        expect![[r#"
+            error[GP0103] 1:16: `concurrency` has no key `run`
+              hint: did you mean `runs`?
+            error[GP0103] 1:24: `concurrency` has no key `exce`
+              hint: did you mean `exec`?
+            warning[GP0115] 1:33: no state has work that is `task:reviw`, so nothing is bounded
+              hint: did you mean `task:review`?
+            error[GP0104] 1:56: `http` must be a whole number of at least 1
+            error[GP0103] 1:68: `concurrency` has no key `ask`
+              hint: did you mean `task`?
+        "#]],
+    );
+    check(
+        &bounded("5"),
+        expect![[r#"
+        error[GP0116] 1:1: `concurrency` belongs to a state with work, and this one has none
+          hint: to bound what all runs do at once, name what is bounded: `{ runs: 5, exec: 2 }`
+    "#]],
+    );
+    check(
+        &bounded("[exec]"),
+        expect![[r#"
+        error[GP0104] 1:14: `concurrency` must be an object, but is a list
+    "#]],
+    );
+}
+
+#[test]
 fn what_makes_work_good_is_one_piece_of_work_or_a_text() {
     let undone_by = |how: &str| {
         format!(

@@ -33,6 +33,7 @@ fn a_definition_written_as_yaml_is_the_same_structure() {
         let written = print(&machine_before);
         let machine_after = machine(&written);
         assert_eq!(machine_before.hash, machine_after.hash, "{written}");
+        assert_eq!(machine_before.concurrency, machine_after.concurrency, "{written}");
         assert_eq!(written, print(&machine_after), "writing is stable");
         for (before, after) in machine_before.states.iter().zip(&machine_after.states) {
             assert_eq!(before.wording, after.wording);

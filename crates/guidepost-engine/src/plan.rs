@@ -8,11 +8,15 @@ use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId, Visit};
 use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
-use guidepost_core::machine::{Agent, Limits, Machine, StateIx, StateKind, Work, WorkKind};
+use guidepost_core::machine::{
+    Agent, Concurrency, Limits, Machine, StateIx, StateKind, Work, WorkKind,
+};
 use guidepost_core::record::{Compensation, Paused, Record};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Batch, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges};
+use guidepost_store::{
+    Batch, Bound, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges,
+};
 
 /// The queue of questions, which nobody serves: people answer by events.
 pub const ASK_QUEUE: &str = "ask";
@@ -242,6 +246,7 @@ fn new_task(
     }
     let is_question = work.kind == WorkKind::Ask;
     let queue = queue_of(machine, work);
+    let bound = bound(machine, work.kind, work.name.as_deref()).filter(|_| !is_question);
     Some(NewTask {
         state: state.clone(),
         visit,
@@ -249,8 +254,9 @@ fn new_task(
         kind: work.kind,
         ready_at: if is_question { NEVER } else { now },
         timeout: work.timeout,
-        lease: if is_question { None } else { lease(&queue) },
+        lease: if is_question || bound.is_some() { None } else { lease(&queue) },
         queue,
+        bound,
     })
 }
 
@@ -262,6 +268,7 @@ fn compensating_task(
     lease: &mut impl FnMut(&str) -> Option<Lease>,
 ) -> NewTask {
     let queue = queue_named(machine, work.kind, work.name.as_deref().unwrap_or_default());
+    let bound = bound(machine, work.kind, work.name.as_deref());
     NewTask {
         state: work.state.clone(),
         visit: work.visit,
@@ -269,9 +276,17 @@ fn compensating_task(
         kind: work.kind,
         ready_at: now,
         timeout: work.timeout,
-        lease: lease(&queue),
+        lease: if bound.is_some() { None } else { lease(&queue) },
         queue,
+        bound,
     }
+}
+
+/// What bounds how much of such work goes on at once. Such a task is claimed, not taken by whoever files it: that is where
+/// it is counted, and where those who have waited longer come first.
+fn bound(machine: &Machine, kind: WorkKind, name: Option<&str>) -> Option<Bound> {
+    let work = Concurrency::name_of(kind, name);
+    machine.concurrency.bounds(&work).then(|| Bound { workflow: machine.name.clone(), work })
 }
 
 /// The pause that is due for a run that takes inputs although a limit it spends from is passed.

@@ -66,7 +66,10 @@ pub struct Runner {
     claiming: Option<Claiming>,
     /// The last claim got all it asked for, so there may be more.
     has_backlog: bool,
-    is_finding: bool,
+    /// How many runs with something due are being looked for.
+    finding: Option<usize>,
+    /// The last look found as many as it asked for, so there may be more.
+    has_more_due: bool,
     schedules: Schedules,
     trouble: Trouble,
     aside: Aside,
@@ -159,7 +162,8 @@ impl Runner {
             promised: BTreeMap::new(),
             claiming: None,
             has_backlog: false,
-            is_finding: false,
+            finding: None,
+            has_more_due: false,
             schedules: Schedules::default(),
             trouble: Trouble::default(),
             aside: Aside::default(),
@@ -227,10 +231,9 @@ impl Runner {
         if has_come(self.next_poll, poll) {
             self.next_poll = now.after(poll);
             self.claim(now, effects);
-            if !self.is_finding {
-                self.is_finding = true;
-                effects.push(Effect::FindDue { now });
-            }
+            self.find_due(now, effects);
+        } else if self.has_more_due && self.settling() < DUE_MAX / 2 {
+            self.find_due(now, effects);
         }
         self.look_for_schedules(now, effects);
         let beat = Span(self.config.lease.0 / 3);
@@ -265,6 +268,29 @@ impl Runner {
         for run in rested {
             self.advance(run, now, effects);
         }
+    }
+
+    /// Looks for runs with something due. Those that were set aside come first, being due for longest, and hide no others.
+    fn find_due(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.finding.is_some() {
+            return;
+        }
+        let limit = DUE_MAX + self.aside.len();
+        (self.finding, self.has_more_due) = (Some(limit), false);
+        effects.push(Effect::FindDue { now, limit });
+    }
+
+    /// How many runs are being settled.
+    fn settling(&self) -> usize {
+        let is_due = |todo: &Todo| matches!(todo, Todo::Due);
+        let is_settling = |tracked: &&Tracked| {
+            let committing = match &tracked.stage {
+                Stage::Committing(in_flight) => Some(&in_flight.todo),
+                Stage::Idle | Stage::Loading | Stage::Resting(_) => None,
+            };
+            tracked.todo.iter().chain(committing).any(is_due)
+        };
+        self.runs.values().filter(is_settling).count()
     }
 
     fn claim(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -352,7 +378,7 @@ impl Runner {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        self.is_finding = false;
+        let limit = self.finding.take().unwrap_or(DUE_MAX);
         let due = match due {
             Ok(due) => due,
             Err(error) => {
@@ -364,13 +390,12 @@ impl Runner {
         if self.is_stopping {
             return;
         }
-        if due.len() >= DUE_MAX {
-            self.next_poll = now;
-        }
+        let is_full = due.len() >= limit;
         for run in due {
             if self.aside.has(run, now) {
                 continue;
             }
+            self.has_more_due = is_full;
             let tracked = self.tracked(run);
             if matches!(tracked.stage, Stage::Idle)
                 && tracked.known.as_ref().is_some_and(|known| !has_due(known, now))
@@ -452,7 +477,9 @@ impl Runner {
                     }
                     known.budgets.clone_from(&committed.budgets);
                 }
-                if in_flight.has_more {
+                // Where work is bounded, the end of one piece makes room for another, of whichever run.
+                let is_bounded = |known: &LoadedRun| !known.machine.concurrency.is_empty();
+                if in_flight.has_more || tracked.known.as_ref().is_some_and(is_bounded) {
                     self.next_poll = now;
                 }
                 let is_over = is_over(&committed.budgets, now);

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
 use crate::plan;
-use crate::runner::{Config, DUE_MAX, Effect, LoadedRun, Message, Runner};
+use crate::runner::{Config, Effect, LoadedRun, Message, Runner};
 use crate::schedule;
 use crate::work::{Handler, Handlers};
 use crate::world::World;
@@ -123,7 +123,9 @@ impl Shell {
         let answer = async move {
             Some(match effect {
                 Effect::Claim(claim) => Message::Claimed(store.claim(&tenant, &claim).await),
-                Effect::FindDue { now } => Message::Due(store.due(&tenant, now, DUE_MAX).await),
+                Effect::FindDue { now, limit } => {
+                    Message::Due(store.due(&tenant, now, limit).await)
+                }
                 Effect::FindSchedules { until } => {
                     let filter =
                         ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };

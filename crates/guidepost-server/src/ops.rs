@@ -117,7 +117,7 @@ pub use self::control_run::ControlRun;
 pub use self::define::{Allowed, Define, Definition, leaves};
 pub use self::delete_run::{DeleteRun, Deleted};
 pub use self::diff::RunsDiffer;
-pub use self::error::{Kind, OpError, Problem};
+pub use self::error::{Damage, Kind, OpError, Problem};
 pub use self::fork::{Fork, Forked};
 pub use self::history::{HistoryItem, ReadHistory};
 pub use self::limit::{LimitNow, Limited, SetLimits};

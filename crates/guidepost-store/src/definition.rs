@@ -1,6 +1,7 @@
 //! Workflows as they are kept: what is saved of one, and what is read back.
 
 use guidepost_core::id::Version;
+use guidepost_core::machine::Concurrency;
 use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::OpenWorkflow;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct NewVersion {
     pub steps: Vec<StepRow>,
     /// When runs begin by themselves.
     pub schedules: Vec<NewSchedule>,
+    /// How much of the work of all its runs may go on at once, of whichever version.
+    pub concurrency: Concurrency,
     /// What the author keeps with the workflow; null for nothing.
     pub metadata: Json,
     /// Who saves it.

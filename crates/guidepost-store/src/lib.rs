@@ -10,6 +10,8 @@
 //! `testing::conformance` (feature `testing`) is the definition of this trait; every backend passes it unchanged.
 
 #[cfg(any(feature = "memory", feature = "sqlite"))]
+mod bounds;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 mod chain;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod clock;
@@ -57,7 +59,7 @@ pub use self::schedule::{
     LastRun, Moved, NewSchedule, Passed, ScheduleChange, ScheduleFilter, Scheduled,
 };
 pub use self::task::{
-    CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
+    Bound, CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
     TaskChanges, TaskFilter, TaskId,
 };
 pub use self::thread::{NewTurn, Role, Turn, TurnFilter, thread_name};
@@ -156,7 +158,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// What the step spends is counted in the budgets of the run and of all runs above it. A limit that is reached by that is
     /// told in the history of the run that has it, in the same transaction. Once a limit is passed, tasks are filed without
-    /// their lease, so that nothing begins.
+    /// their lease, so that nothing begins. So are tasks with a [`Bound`]: those who have waited longer come first.
     ///
     /// # Errors
     ///
@@ -245,6 +247,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Hands out tasks that are ready, those longest ready first in each queue, and those whose attempt took too long.
     /// Tasks of a run that is paused, or for which a limit is passed, are not handed out, but for those that took too long.
+    ///
+    /// Of tasks with a [`Bound`], no more are handed out than the workflow's [`NewVersion::concurrency`] allows, whoever
+    /// holds the others. Leases of such tasks that ran out are taken back, so that nobody who comes late is one too many. A run
+    /// counts as begun from its first task with a bound until it is over. One that finds no place is
+    /// handed out all the same if a run above it has one: that run waits for it.
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
 
     /// Extends leases, never beyond a task's deadline. Gives those that are lost: the task ended, or somebody else holds
@@ -615,6 +622,9 @@ pub struct RunSummary {
     pub created_at: Timestamp,
     /// When its state last changed.
     pub updated_at: Timestamp,
+    /// What of all this cannot be read, and is left empty, so that one damaged run hides no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// A page of a list.

@@ -356,7 +356,10 @@ impl Store for Memory {
     }
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        Ok(self.with(tenant, |own| own.tasks.claim(claim, |run| own.runs.of_task(run, claim.now))))
+        Ok(self.with(tenant, |own| {
+            let concurrency = |workflow: &str| own.catalogue.concurrency(workflow);
+            own.tasks.claim(claim, |run| own.runs.of_task(run, claim.now), concurrency)
+        }))
     }
 
     async fn extend(

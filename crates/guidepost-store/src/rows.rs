@@ -20,6 +20,7 @@ impl NewVersion {
             steps: steps(machine),
             schedules: schedules(machine, at),
             metadata: machine.state(Machine::ROOT).meta.clone(),
+            concurrency: machine.concurrency.clone(),
             by: by.to_owned(),
             at,
         }

@@ -144,8 +144,20 @@ pub struct NewTask {
     pub ready_at: Timestamp,
     /// How long one attempt may take.
     pub timeout: Option<Span>,
-    /// Who holds it from the start, so that whoever files a task and does it needs no second transaction.
+    /// Who holds it from the start, so that whoever files a task and does it needs no second transaction. A task with a
+    /// bound is nobody's until it is claimed.
     pub lease: Option<Lease>,
+    /// What bounds how much of such work goes on at once; `None` for nothing.
+    pub bound: Option<Bound>,
+}
+
+/// A task counts in the bounds of a workflow's [`crate::NewVersion::concurrency`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The workflow.
+    pub workflow: String,
+    /// What its bounds call such work, as [`guidepost_core::machine::Concurrency::name_of`] has it.
+    pub work: String,
 }
 
 impl NewTask {
@@ -161,7 +173,14 @@ impl NewTask {
             ready_at: now,
             timeout: None,
             lease: None,
+            bound: None,
         }
+    }
+
+    /// Who holds it from the start.
+    #[cfg(any(feature = "memory", feature = "sqlite"))]
+    pub(crate) fn holder(&self) -> Option<&Lease> {
+        self.lease.as_ref().filter(|_| self.bound.is_none())
     }
 }
 

@@ -33,3 +33,16 @@ async fn storage_grows_with_change() {
     let copies = (many - small) / large as u64;
     assert!(copies <= 4, "{copies} copies of a value that never changed");
 }
+
+/// Looking for runs over a limit reads the budgets that are due: those of runs that are over are none of them.
+#[tokio::test]
+async fn budgets_of_ended_runs_are_not_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("guidepost.db");
+    let store = guidepost_store::open(path.to_str().unwrap()).unwrap();
+    Fixture::new(store).end_runs_over_a_limit(3).await;
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let count = |query: &str| file.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM budget"), 3);
+    assert_eq!(count("SELECT count(*) FROM budget WHERE due_at IS NOT NULL"), 0);
+}

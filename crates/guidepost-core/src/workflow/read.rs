@@ -96,6 +96,7 @@ pub(super) fn read<'t>(
     let limits = reader.limits();
     let checkpoints = reader.checkpoints();
     let schedules = reader.schedules();
+    let concurrency = reader.concurrency();
     let agents = reader.agents();
     reader.check_definitions();
     let mut states = Vec::with_capacity(reader.outline.states.len());
@@ -111,10 +112,12 @@ pub(super) fn read<'t>(
     machine.events = events;
     machine.limits = limits;
     machine.checkpoints = checkpoints;
+    machine.concurrency = concurrency;
     machine.agents = agents;
     reader.check_schedules(&machine, &schedules);
     machine.schedules =
         schedules.into_iter().map(|(name, (schedule, _))| (name, schedule)).collect();
+    reader.check_concurrency(&machine);
     let read = reader.check_mentions(&machine);
     machine.unbound_guards = reader.unbound_guards;
     machine.unbound_actions = reader.unbound_actions.into_iter().collect();

@@ -125,6 +125,15 @@ fn root_keys() -> Json {
             },
             "additionalProperties": false,
         },
+        "concurrency": {
+            "description": "How much of the work of all runs may go on at once: `runs`, kinds of work, or who does it, as in `task:review`.",
+            "type": "object",
+            "patternProperties": {
+                "^(runs|(agent|task|tool|http|exec|invoke)(:.+)?)$": {"type": "integer", "minimum": 1},
+                "^x-": true,
+            },
+            "additionalProperties": false,
+        },
         "checkpoints": {
             "description": "Which places on a run's way get a name by themselves, to go back to.",
             "type": "object",
@@ -418,6 +427,8 @@ mod tests {
             "states: { A: { agent: x, tool: y } }",
             "states: { A: { on: { E: { targt: B } } } }",
             "limits: { max_steps: 0 }",
+            "concurrency: { exec: 0 }",
+            "concurrency: { run: 1 }",
         ] {
             assert_ne!(problems(text), Vec::<String>::new(), "{text}");
         }

@@ -77,6 +77,8 @@ pub enum Effect {
     FindDue {
         /// The time now.
         now: Timestamp,
+        /// At most so many.
+        limit: usize,
     },
     /// Find schedules that are due.
     FindSchedules {

@@ -89,6 +89,11 @@ impl Aside {
         *until = now.after(grown(poll, *times, ASIDE_MAX));
     }
 
+    /// How many runs there are that nothing could be done about.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Something was done about it.
     pub(super) fn take_up(&mut self, run: RunNo) {
         self.0.remove(&run);

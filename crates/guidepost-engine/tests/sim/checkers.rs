@@ -19,7 +19,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 14] = [
+pub(crate) const ALL: [(&str, Check); 15] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -34,6 +34,7 @@ pub(crate) const ALL: [(&str, Check); 14] = [
     ("no more is done at once than there are slots", no_more_than_slots),
     ("nothing starts once a limit is passed", nothing_starts_over_a_limit),
     ("each occurrence begins one run", each_occurrence_begins_one_run),
+    ("no more goes on at once than its workflow allows", no_more_than_its_workflow_allows),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -253,6 +254,10 @@ fn each_occurrence_begins_one_run(world: &World) -> Vec<String> {
         problems.extend(early.map(|run| format!("`{name}`: {} is not due yet", run.run)));
     }
     problems
+}
+
+fn no_more_than_its_workflow_allows(world: &World) -> Vec<String> {
+    world.store.state().ledger.over_bounds.clone()
 }
 
 /// Runs that were not paused yet although a limit is passed.

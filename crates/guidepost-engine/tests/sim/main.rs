@@ -48,6 +48,16 @@ fn spenders(seed: u64, broken: Option<Broken>) -> World {
     world
 }
 
+/// A world in which more is begun than may go on at once.
+fn narrow(seed: u64, broken: Option<Broken>) -> World {
+    let mut world = World::new(seed, broken);
+    let faults = world.swarm();
+    world.start_narrow(7);
+    world.run_with(faults, 12);
+    world.settle();
+    world
+}
+
 fn expect_sound(seed: u64, world: &World) {
     let problems = checkers::problems(world);
     assert!(
@@ -107,6 +117,21 @@ fn b9_a_tree_that_passed_a_limit_rests_until_it_is_raised() {
         assert_eq!(live.collect::<Vec<_>>(), [], "seed {seed}");
     }
     assert!(rested > 60, "limits were passed in {rested} runs only");
+}
+
+/// However many runners there are, no more of a workflow goes on at once than it allows, and in the end all of it is done.
+#[test]
+fn what_a_workflow_bounds_is_bounded_over_all_runners() {
+    let mut ended = 0;
+    for seed in 0..60 {
+        let world = narrow(seed, None);
+        expect_sound(seed, &world);
+        let is_ended = |run: &guidepost_core::id::RunNo| {
+            world.store.run(*run).is_some_and(|loaded| loaded.run.status.is_ended())
+        };
+        ended += world.runs().iter().filter(|run| is_ended(run)).count();
+    }
+    assert!(ended > 300, "only {ended} runs came to an end");
 }
 
 #[test]
@@ -241,6 +266,16 @@ mod teeth {
     #[test]
     fn a_run_that_does_not_wait_for_the_one_before_is_found() {
         expect_found(Broken::OverlapIgnored, "each occurrence begins one run");
+    }
+
+    #[test]
+    fn a_bound_that_is_forgotten_is_found() {
+        let found = (0..60).any(|seed| {
+            let world = narrow(seed, Some(Broken::BoundsForgotten));
+            checkers::problems(&world)
+                .contains_key("no more goes on at once than its workflow allows")
+        });
+        assert!(found, "no world in which it is noticed");
     }
 
     #[test]

@@ -149,7 +149,9 @@ impl Script {
         let tenant = Tenant::default();
         Some(match effect {
             Effect::Claim(claim) => Message::Claimed(answer(self.store.claim(&tenant, &claim))),
-            Effect::FindDue { now } => Message::Due(answer(self.store.due(&tenant, now, 256))),
+            Effect::FindDue { now, limit } => {
+                Message::Due(answer(self.store.due(&tenant, now, limit)))
+            }
             Effect::FindSchedules { .. } => Message::Scheduled(Ok(Vec::new())),
             Effect::Load(run) => {
                 Message::Loaded { run, loaded: Ok(Some(Box::new(self.load(run)))) }
@@ -394,4 +396,55 @@ fn a_timer_that_cannot_be_settled_holds_its_run_and_is_not_tried_for_ever() {
     assert_eq!(paused, Some((PauseReason::Stuck, true)));
     script.later(500);
     assert_eq!(script.all_of(Message::Tick), ["claim 3", "find due"]);
+}
+
+const NAP: &str = "
+name: nap
+initial: Rest
+states:
+  Rest: { after: { 1s: Over } }
+  Over: { type: final }
+";
+
+/// However many runs are due that nothing can be done about, they are looked at now and then, and hide no others.
+#[test]
+fn runs_that_cannot_be_settled_neither_keep_it_busy_nor_hide_others() {
+    let mut script = Script::new(4);
+    let stuck: Vec<RunNo> = (0..300).map(|_| script.start(NAP)).collect();
+    let well = script.start(NAP);
+    script.later(1_000);
+    let mut waiting = script.tell(Message::Wake);
+    let mut looks = 0;
+    while !waiting.is_empty() {
+        let effect = waiting.remove(0);
+        looks += usize::from(matches!(effect, Effect::FindDue { .. }));
+        assert!(looks < 10, "it looks again and again");
+        let answer = match effect {
+            Effect::Load(run) if stuck.contains(&run) => {
+                let what = "it does not fold".to_owned();
+                let loaded = Err(StoreError::Damaged { run, what }.into());
+                Some(Message::Loaded { run, loaded })
+            }
+            other => script.done(other),
+        };
+        if let Some(answer) = answer {
+            waiting.extend(script.tell(answer));
+        }
+    }
+    assert!(script.load(well).run.status.is_ended(), "it was due too");
+    // All of them are set aside: one look is enough.
+    script.later(500);
+    assert_eq!(script.all_of(Message::Tick), ["claim 4", "find due"]);
+}
+
+/// What is due at once is settled at once, however much it is.
+#[test]
+fn all_that_is_due_is_settled_in_one_go() {
+    let mut script = Script::new(4);
+    let due: Vec<RunNo> = (0..700).map(|_| script.start(NAP)).collect();
+    script.later(1_000);
+    let told = script.all_of(Message::Wake);
+    assert!(due.iter().all(|run| script.load(*run).run.status.is_ended()));
+    let looks = told.iter().filter(|told| **told == "find due").count();
+    assert!((3..20).contains(&looks), "{looks} looks for 700 runs");
 }

@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::machine::Concurrency;
 use guidepost_core::recorded::FactBody;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::memory::Memory;
@@ -63,6 +64,8 @@ pub(crate) enum Broken {
     NotBegun,
     /// A run begins although the one before goes on.
     OverlapIgnored,
+    /// Tasks are filed without what bounds how many of them go on at once.
+    BoundsForgotten,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -82,6 +85,8 @@ pub(crate) struct Ledger {
     pub(crate) late_starts: Vec<String>,
     /// Tasks that were handed out after a limit was passed, by what is on record.
     pub(crate) starts_over_limit: Vec<String>,
+    /// Where more of a workflow went on at once than it allows.
+    pub(crate) over_bounds: Vec<String>,
 }
 
 /// What a seed decides about the store.
@@ -314,6 +319,13 @@ impl SimStore {
                 let again: Vec<TaskChange> = said.cloned().collect();
                 given.tasks.changes.extend(again);
             }
+            Some(Broken::BoundsForgotten) => {
+                for change in &mut given.tasks.changes {
+                    if let TaskChange::File(new) = change {
+                        new.bound = None;
+                    }
+                }
+            }
             Some(Broken::TasksNotFiled) => {
                 given.tasks.changes.retain(|change| !matches!(change, TaskChange::File(_)));
             }
@@ -391,7 +403,49 @@ impl SimStore {
                 ledger.handed_out.insert(task.id.clone(), task.attempt);
             }
         }
+        self.note_bounds();
         Ok(claimed)
+    }
+
+    /// Notes which workflows have more going on than they allow.
+    fn note_bounds(&self) {
+        let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
+        let tasks = self.ask(self.real.tasks(&Tenant::default(), &filter)).items;
+        let is_held = |task: &&Task| task.owner.is_some() && task.queue != CANCEL_QUEUE;
+        let held: Vec<&Task> = tasks.iter().filter(is_held).collect();
+        for known in crate::workflows::KNOWN.iter() {
+            let machine = &known.machine;
+            let is_live = |run: &RunNo| {
+                let loaded = self.run(*run);
+                loaded
+                    .is_some_and(|it| it.run.workflow == machine.name && !it.run.status.is_ended())
+            };
+            let name_of = |task: &Task| {
+                let work = machine.state(machine.find(task.id.state.as_str())?).work.as_ref()?;
+                Some(Concurrency::name_of(work.kind, work.name.as_deref()))
+            };
+            let mut over = Vec::new();
+            for (name, most) in &machine.concurrency.work {
+                let of_name = |task: &&&Task| {
+                    is_live(&task.id.run)
+                        && name_of(task)
+                            .is_some_and(|it| Concurrency::names(&it).any(|it| it == name))
+                };
+                let count = held.iter().filter(of_name).count();
+                if count as u64 > *most {
+                    over.push(format!("{count} of `{name}` went on at once, and {most} may"));
+                }
+            }
+            if let Some(most) = machine.concurrency.runs {
+                let begun = self.state().ledger.handed_out.keys().map(|task| task.run).collect();
+                let begun: BTreeSet<RunNo> = begun;
+                let count = begun.iter().filter(|run| is_live(run)).count();
+                if count as u64 > most {
+                    over.push(format!("{count} runs had begun at once, and {most} may"));
+                }
+            }
+            self.state().ledger.over_bounds.extend(over);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use guidepost_store::{NewVersion, Source, Store, Wanted};
 use crate::store::poll_once;
 
 /// Their texts. Those of the first half are started from outside, the others by runs.
-const TEXTS: [&str; 11] = [
+const TEXTS: [&str; 12] = [
     // Steps that are tried again, take too long, and are entered anew.
     "
 name: orders
@@ -149,6 +149,19 @@ steps:
   - { name: A, task: link, output: [a], retry: { max_attempts: 9, delay: 50ms } }
   - { name: B, wait: 700ms }
 ",
+    // Runs of which only some may go on at once, and only so much of what they do.
+    "
+name: narrow
+attributes: { notes: { type: string, is_array: true }, dug: { type: string } }
+concurrency: { runs: 3, task: 2, 'task:dig': 1 }
+initial: Each
+states:
+  Each: { task: link, for_each: [a, b], output: [notes], retry: { max_attempts: 3, delay: 200ms }, onDone: Dig, onError: Dig }
+  Dig: { task: dig, output: [dug], timeout: 2s, onDone: Rest, onError: Rest }
+  Rest: { wait: 300ms, onDone: Again }
+  Again: { task: dig, onDone: Over, onError: Over }
+  Over: { type: final }
+",
 ];
 
 /// How many of them are started from outside.
@@ -165,6 +178,8 @@ pub(crate) const CLOCKWORK: usize = 10;
 
 /// When every world begins.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1_000_000_000_000_000_000);
+/// Which of them bounds how much goes on at once.
+pub(crate) const NARROW: usize = 11;
 
 /// A workflow, compiled and ready to be defined.
 pub(crate) struct Known {

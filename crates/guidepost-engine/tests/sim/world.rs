@@ -23,7 +23,9 @@ use serde_json::{Map, json};
 
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
-use crate::workflows::{CLOCKWORK, KNOWN, LAUNCHING, MACHINES, SPENDING, STARTED, known, queues};
+use crate::workflows::{
+    CLOCKWORK, KNOWN, LAUNCHING, MACHINES, NARROW, SPENDING, STARTED, known, queues,
+};
 
 /// Runners in a world.
 pub(crate) const NODES: usize = 3;
@@ -182,6 +184,14 @@ impl World {
         for _ in 0..runs {
             let at = self.rng.below(3_000);
             self.later(0, at, Event::Start(SPENDING));
+        }
+    }
+
+    /// Starts runs of which only some may go on at once.
+    pub(crate) fn start_narrow(&mut self, runs: usize) {
+        for _ in 0..runs {
+            let at = self.rng.below(3_000);
+            self.later(0, at, Event::Start(NARROW));
         }
     }
 
@@ -489,7 +499,7 @@ impl World {
         self.note(|| format!("n{node} -> {}", asked(&effect)));
         let message = match effect {
             Effect::Claim(claim) => Message::Claimed(at_once(store.claim(&tenant, &claim))),
-            Effect::FindDue { now } => Message::Due(at_once(store.due(&tenant, now, 256))),
+            Effect::FindDue { now, limit } => Message::Due(at_once(store.due(&tenant, now, limit))),
             Effect::FindSchedules { until } => {
                 let filter = ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
                 let found = at_once(store.schedules(&tenant, &filter));

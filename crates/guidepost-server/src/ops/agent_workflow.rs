@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::current::Current;
-use super::{OpError, Ops, sensitive};
+use super::{Damage, OpError, Ops, sensitive};
 
 /// Turns read at a time.
 const PAGE: usize = 1_000;
@@ -48,6 +48,9 @@ pub struct AgentWorkflow {
     /// When it last moved.
     #[serde(serialize_with = "as_text")]
     pub updated_at: Timestamp,
+    /// What is wrong with it, in a list, if it cannot be read: then its steps are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<Damage>,
 }
 
 /// A step of it.
@@ -122,12 +125,17 @@ fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 impl WorkflowStatus {
     /// What a run of a plain list of steps is to those who know it as a workflow.
     pub(super) fn of(run: &Run) -> Self {
-        match run.status {
+        match run.paused {
+            Some((PauseReason::Pending, _)) if run.status == Status::Paused => Self::Pending,
+            _ => Self::of_status(run.status),
+        }
+    }
+
+    /// The same as far as the status alone tells.
+    pub(super) fn of_status(status: Status) -> Self {
+        match status {
             Status::Running | Status::Waiting => Self::Running,
-            Status::Paused => match run.paused {
-                Some((PauseReason::Pending, _)) => Self::Pending,
-                _ => Self::Paused,
-            },
+            Status::Paused => Self::Paused,
             Status::Completed => Self::Completed,
             Status::Failed | Status::Cancelled => Self::Failed,
         }
@@ -247,6 +255,7 @@ impl Ops {
             metadata: machine.state(Machine::ROOT).meta.clone(),
             created_at: current.head.created_at,
             updated_at: current.head.updated_at,
+            damaged: None,
         })
     }
 

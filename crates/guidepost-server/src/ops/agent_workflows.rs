@@ -7,15 +7,15 @@ use guidepost_core::id::{RunRef, Version};
 use guidepost_core::input::Control;
 use guidepost_core::run::Driver;
 use guidepost_engine::Engine;
-use guidepost_store::RunFilter;
+use guidepost_store::{RunFilter, RunSummary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::agent_workflow::expect_steps;
 use super::migrate::Outcome;
 use super::{
-    AddStep, AgentWorkflow, Allowed, ControlRun, Define, OpError, Ops, Place, Rollback, StartRun,
-    WorkflowStatus,
+    AddStep, AgentWorkflow, Allowed, ControlRun, Damage, Define, OpError, Ops, Place, Rollback,
+    StartRun, WorkflowStatus,
 };
 
 /// How many workflows a list has when nobody says otherwise.
@@ -314,7 +314,13 @@ impl Ops {
                 if skipped < offset {
                     skipped += 1;
                 } else if found.len() < limit {
-                    found.push(self.agent_workflow(&run.no.into()).await?);
+                    found.push(match self.agent_workflow(&run.no.into()).await {
+                        Ok(workflow) => workflow,
+                        Err(error) => match Damage::of(&error) {
+                            Some(damage) => damaged(run, damage),
+                            None => return Err(error),
+                        },
+                    });
                 }
             }
             if page.next.is_none() {
@@ -363,6 +369,24 @@ impl super::AgentWorkflowStep {
 
     fn is_called(&self, name: &str) -> bool {
         self.id == name || self.name() == name
+    }
+}
+
+/// A workflow that cannot be read, as far as a list knows it.
+fn damaged(run: RunSummary, damage: Damage) -> AgentWorkflow {
+    AgentWorkflow {
+        id: run.id.to_string(),
+        run: run.no.to_string(),
+        run_no: run.no,
+        name: run.workflow,
+        description: run.goal,
+        steps: Vec::new(),
+        current_step_index: 0,
+        status: WorkflowStatus::of_status(run.status),
+        metadata: Json::Null,
+        created_at: run.created_at,
+        updated_at: run.updated_at,
+        damaged: Some(damage),
     }
 }
 

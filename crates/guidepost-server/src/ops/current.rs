@@ -1,6 +1,6 @@
 //! A run as it is now: loaded, with its machine, and settled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use guidepost_core::time::Timestamp;
 use guidepost_engine::plan;
 use guidepost_store::{Batch, Head, Loaded, RequestDigest, StoreError, is_over};
 
-use super::{OpError, Ops};
+use super::{Damage, OpError, Ops};
 
 /// Inputs one call settles at most: a timer that renews itself every second catches up a quarter of an hour per call.
 const SETTLED_MAX: usize = 1_000;
@@ -44,6 +44,14 @@ pub(super) struct Current {
     pub(super) machine: Arc<Machine>,
     /// The budgets it spends from.
     pub(super) budgets: Vec<Budget>,
+}
+
+/// Runs that are still due after what was due was settled.
+pub(super) struct Overdue {
+    /// All of them.
+    pub(super) runs: BTreeSet<RunNo>,
+    /// Those of them that cannot be read, and why.
+    pub(super) damaged: BTreeMap<RunNo, Damage>,
 }
 
 impl Current {
@@ -107,9 +115,10 @@ impl Ops {
     /// Settles runs that came due, so that a list shows them as they are, and gives those that are still due: what was too
     /// much for one list, or cannot be settled. What a run fails with is told to whoever asks for it, and never hides the
     /// others.
-    pub(super) async fn settle_due(&self) -> Result<BTreeSet<RunNo>, OpError> {
+    pub(super) async fn settle_due(&self) -> Result<Overdue, OpError> {
         let now = self.world.now();
         let mut tried: BTreeSet<RunNo> = BTreeSet::new();
+        let mut damaged = BTreeMap::new();
         while tried.len() < DUE_MAX {
             // What cannot be settled stays due, and comes first.
             let due = self.store.due(&self.tenant, now, tried.len() + DUE_BATCH).await?;
@@ -119,14 +128,16 @@ impl Ops {
                 break;
             }
             for run in fresh {
-                drop(self.current(&run.into()).await);
+                let damage = self.current(&run.into()).await.err().as_ref().and_then(Damage::of);
+                damaged.extend(damage.map(|damage| (run, damage)));
                 tried.insert(run);
             }
         }
-        if tried.is_empty() {
-            return Ok(tried);
-        }
-        Ok(self.store.due(&self.tenant, now, DUE_MARKED_MAX).await?.into_iter().collect())
+        let runs = match tried.is_empty() {
+            true => Vec::new(),
+            false => self.store.due(&self.tenant, now, DUE_MARKED_MAX).await?,
+        };
+        Ok(Overdue { runs: runs.into_iter().collect(), damaged })
     }
 
     /// Makes a decision durable, and the run what it leads to.

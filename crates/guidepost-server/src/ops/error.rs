@@ -1,5 +1,7 @@
 //! Why an operation did not do what it was asked.
 
+use std::fmt;
+
 use guidepost_core::diagnostic::{Diagnostic, Explain};
 use guidepost_core::id::{Rev, StateId, Version};
 use guidepost_core::kernel::Rejected;
@@ -379,4 +381,27 @@ fn stateless(workflow: Option<&str>) -> String {
 /// A count with its noun: `1 problem`, `2 problems`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// What keeps a run from being read. A list tells it in the run's place, so that one damaged run hides no others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The error's code, which has a page in `docs/errors/`.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Damage {
+    /// What an error says about one run; `None` if it says something about the store, or the moment.
+    pub(super) fn of(error: &OpError) -> Option<Self> {
+        (error.kind() == Kind::Damaged)
+            .then(|| Self { code: error.code(), message: error.to_string() })
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "damaged[{}]: {}", self.code, self.message)
+    }
 }

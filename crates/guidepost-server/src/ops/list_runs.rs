@@ -4,11 +4,11 @@ use guidepost_core::diagnostic::closest;
 use guidepost_core::id::{Rev, StateId, Version};
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
-use guidepost_store::{Page, RunFilter, RunSummary, WorkflowFilter};
+use guidepost_store::{Page, RunFilter, RunSummary, StoreError, WorkflowFilter};
 use serde::Serialize;
 
 use super::observed::OBSERVED;
-use super::{OpError, Ops, RunName};
+use super::{Damage, OpError, Ops, RunName};
 
 /// Which runs are wanted. The fields narrow each other down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +69,9 @@ pub struct RunHit {
     /// or the run cannot be settled. It is as soon as somebody asks for it, who is also told what is wrong.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_overdue: bool,
+    /// What is wrong with it, as far as listing it shows: then not all of this is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<Damage>,
     /// When it began.
     pub created_at: Timestamp,
     /// When its state last changed.
@@ -92,7 +95,7 @@ impl Ops {
         if let Some(workflow) = wanted.workflow.as_deref() {
             self.check_workflow(workflow).await?;
         }
-        let overdue = self.settle_due().await?;
+        let mut overdue = self.settle_due().await?;
         let filter = RunFilter {
             query: wanted.query.clone(),
             status: wanted.status.clone(),
@@ -108,7 +111,11 @@ impl Ops {
         if let Some(state) = wanted.state.as_deref().filter(|_| found.items.is_empty()) {
             self.check_state(state, wanted.workflow.as_deref()).await?;
         }
-        let hit = |run: RunSummary| RunHit { is_overdue: overdue.contains(&run.no), ..run.into() };
+        let hit = |run: RunSummary| {
+            let (no, hit) = (run.no, RunHit::from(run));
+            let damaged = hit.damaged.clone().or_else(|| overdue.damaged.remove(&no));
+            RunHit { is_overdue: overdue.runs.contains(&no), damaged, ..hit }
+        };
         Ok(Page { items: found.items.into_iter().map(hit).collect(), next: found.next })
     }
 
@@ -170,7 +177,9 @@ fn check_cursor(cursor: &str) -> Result<(), OpError> {
 
 impl From<RunSummary> for RunHit {
     fn from(run: RunSummary) -> Self {
+        let damaged = run.damaged.map(|what| StoreError::Damaged { run: run.no, what });
         Self {
+            damaged: damaged.and_then(|error| Damage::of(&error.into())),
             name: RunName { run: run.no.to_string(), run_no: run.no, run_id: run.id },
             workflow: run.workflow,
             version: run.version,

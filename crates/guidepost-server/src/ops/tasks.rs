@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::current::{ATTEMPTS_MAX, Current};
-use super::{OpError, Ops, bounds};
+use super::{Damage, OpError, Ops, bounds};
 
 /// How long a worker holds a task unless it says otherwise.
 pub const WORKER_LEASE: Span = Span(60_000_000_000);
@@ -121,7 +121,12 @@ impl Ops {
         };
         let mut claimed = Vec::new();
         for found in self.store.claim(&self.tenant, &claim).await? {
-            let current = self.current(&found.task.id.run.into()).await?;
+            let current = match self.current(&found.task.id.run.into()).await {
+                Ok(current) => current,
+                // What else was claimed is in the worker's hands. This one is nobody's until its lease has run out.
+                Err(error) if Damage::of(&error).is_some() => continue,
+                Err(error) => return Err(error),
+            };
             if found.timed_out {
                 let reason = "it took longer than its timeout".to_owned();
                 self.end(&current, &late(&found.task, reason, &wanted.caller)).await?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::current::Current;
 use super::way::of_timer;
-use super::{OpError, Ops, ScheduleView};
+use super::{Damage, OpError, Ops, ScheduleView};
 
 /// How many runs with timers are looked at when all are meant.
 const RUNS_MAX: usize = 1_000;
@@ -101,7 +101,11 @@ impl Ops {
         loop {
             let page = self.store.tasks(&self.tenant, &filter).await?;
             for task in page.items.iter().filter(|task| is_to_come(task, now)) {
-                let current = self.current(&task.id.run.into()).await?;
+                let current = match self.current(&task.id.run.into()).await {
+                    Ok(current) => current,
+                    Err(error) if run.is_none() && Damage::of(&error).is_some() => continue,
+                    Err(error) => return Err(error),
+                };
                 let what = format!("try {} of {}", task.attempt + 1, task.id.state);
                 found.push(due(&current, Some(task.id.state.clone()), what, task.ready_at));
             }

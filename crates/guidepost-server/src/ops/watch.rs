@@ -9,7 +9,7 @@ use guidepost_store::{HistoryPage, StoreError};
 use serde::Serialize;
 
 use super::current::leaf_ids;
-use super::{HistoryItem, OpError, Ops};
+use super::{Damage, HistoryItem, OpError, Ops};
 
 /// Records taken from the feed at a time.
 const PAGE: usize = 500;
@@ -23,10 +23,15 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 pub struct Seen {
     /// The run's short id.
     pub run: String,
-    /// Its workflow.
+    /// Its workflow; empty if the run cannot be read.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub workflow: String,
-    /// What was recorded.
-    pub record: HistoryItem,
+    /// What was recorded; `None` if the run cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<HistoryItem>,
+    /// What is wrong with it, if it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<Damage>,
     /// How the run stands; only with the newest of its records.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub now: Option<NowAt>,
@@ -104,6 +109,10 @@ impl Watcher<'_> {
             if self.is_over {
                 return Ok(None);
             }
+            if page.items.len() >= PAGE {
+                // Others did so much that there is more to look through.
+                continue;
+            }
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 3 / 2).min(PAUSE_MAX);
             // Timers need no process: whoever looks settles what is due.
@@ -123,7 +132,7 @@ impl Watcher<'_> {
                 self.is_over |= self.run.is_some();
                 return Ok(Vec::new());
             }
-            Err(error) => return Err(error),
+            Err(error) => return self.damaged(run, error),
         };
         let beyond = Some(Seq(first.0.saturating_sub(1)));
         let limit = usize::try_from(last.0 - first.0 + 1).unwrap_or(PAGE);
@@ -136,12 +145,27 @@ impl Watcher<'_> {
         let seen = entries.iter().zip(1..).map(|(entry, n)| Seen {
             run: current.name(),
             workflow: current.run.workflow.clone(),
-            record: current.history_item(entry),
+            record: Some(current.history_item(entry)),
+            damaged: None,
             now: (is_newest && n == count).then(|| NowAt {
                 status: current.run.status,
                 states: leaf_ids(&current.machine, &current.run),
             }),
         });
         Ok(seen.collect())
+    }
+
+    /// What is told of a run that cannot be read. To whoever follows all runs it is one of many.
+    fn damaged(&self, run: RunNo, error: OpError) -> Result<Vec<Seen>, OpError> {
+        let Some(damage) = Damage::of(&error).filter(|_| self.run.is_none()) else {
+            return Err(error);
+        };
+        Ok(vec![Seen {
+            run: run.to_string(),
+            workflow: String::new(),
+            record: None,
+            damaged: Some(damage),
+            now: None,
+        }])
     }
 }

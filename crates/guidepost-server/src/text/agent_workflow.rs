@@ -22,6 +22,9 @@ pub fn agent_workflow(found: &AgentWorkflow) -> String {
 /// A workflow in one line.
 #[must_use]
 pub fn agent_workflow_line(found: &AgentWorkflow) -> String {
+    if let Some(damage) = &found.damaged {
+        return format!("{}  {}  {damage}", found.run, name(&found.name));
+    }
     let steps = found.steps.len();
     let at = match found.status {
         WorkflowStatus::Pending => format!("{steps} steps to do"),

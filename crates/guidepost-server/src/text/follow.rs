@@ -32,7 +32,10 @@ fn whole_seconds(span: Span) -> Span {
 /// A record that was just made, with how its run stands if it is the newest.
 #[must_use]
 pub fn seen(seen: &Seen) -> String {
-    let told = history_item(&seen.record);
+    let told = match (&seen.record, &seen.damaged) {
+        (Some(record), _) => history_item(record),
+        (None, damaged) => damaged.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
     let told = told.trim_end();
     match &seen.now {
         Some(now) => format!("{told}  [{}]", place(now.status, &now.states)),

@@ -90,6 +90,9 @@ fn run(run: &RunHit) -> String {
     if run.is_overdue {
         text.push_str(", overdue");
     }
+    if let Some(damage) = &run.damaged {
+        let _ = write!(text, ", {damage}");
+    }
     if let Some(agent) = &run.agent {
         let _ = write!(text, ", agent {}", word(agent));
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunRef, Tenant};
 use guidepost_core::input::Control;
+use guidepost_core::recorded::{Fact, FactBody, Note};
 use guidepost_core::run::Status;
 use guidepost_server::ops::{ControlRun, DeleteRun, Seen, StartRun};
 use guidepost_server::text;
@@ -160,4 +161,30 @@ async fn all_runs_are_followed() {
         assert!(late[0].contains("after 3d"), "{late:?}");
     })
     .await;
+}
+
+/// However much others did meanwhile, what happened in the run that is followed is told at once.
+#[tokio::test]
+async fn who_watches_one_run_is_not_kept_waiting_by_others() {
+    let fixture = Fixture::memory();
+    fixture.define(BUGFIX).await;
+    let run = fixture.start("bugfix", json!({ "issue": "#1" })).await;
+    let other = fixture.start("bugfix", json!({ "issue": "#2" })).await;
+    let mut watcher = fixture.ops.watch(Some(&RunRef::from(run.as_str()))).await.unwrap();
+    let note = Note { text: "busy".to_owned(), ..Note::default() };
+    let body = FactBody::Note(note);
+    let fact = Fact { at: None, observed: false, by: "ada".to_owned(), body };
+    let others = vec![fact; 1_200];
+    let tenant = Tenant::default();
+    fixture.ops.store().record(&tenant, other.parse().unwrap(), others).await.unwrap();
+    fixture.send(&run, "give_up", json!({}), None).await.unwrap();
+    // A store in memory waits for nothing, so that only a pause would.
+    let mut next = std::pin::pin!(watcher.next());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match next.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(news) => {
+            assert!(told(&news.unwrap().unwrap())[0].contains("give_up"))
+        }
+        std::task::Poll::Pending => panic!("it pauses although there is more"),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use guidepost_core::id::{EventName, RunId, RunNo, StateId, Tenant, Version};
-use guidepost_core::machine::Limits;
+use guidepost_core::machine::{Concurrency, Limits};
 use guidepost_core::record::{Cause, Record, Started, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
@@ -195,6 +195,7 @@ fn version() -> NewVersion {
         steps: vec![],
         schedules: vec![],
         metadata: serde_json::Value::Null,
+        concurrency: Concurrency::default(),
         by: "bench".to_owned(),
         at: Timestamp(0),
     }

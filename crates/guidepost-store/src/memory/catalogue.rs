@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use guidepost_core::id::Version;
+use guidepost_core::machine::Concurrency;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
 use indexmap::IndexMap;
@@ -26,6 +27,7 @@ pub(super) struct Catalogue {
 #[derive(Debug)]
 struct Held {
     description: Option<String>,
+    concurrency: Concurrency,
     created_at: Timestamp,
     versions: Vec<HeldVersion>,
     /// The index of the version new runs get.
@@ -59,12 +61,14 @@ impl Catalogue {
     pub(super) fn define(&mut self, new: NewVersion) -> Defined {
         let held = self.workflows.entry(new.name.clone()).or_insert_with(|| Held {
             description: None,
+            concurrency: Concurrency::default(),
             created_at: new.at,
             versions: Vec::new(),
             current: 0,
             states: IndexMap::new(),
         });
         held.description.clone_from(&new.description);
+        held.concurrency.clone_from(&new.concurrency);
         let reworded = held.reword_states(&new) + held.reword_transitions(&new);
         let known = held.versions.iter().position(|version| version.hash == new.hash);
         held.current = known.unwrap_or(held.versions.len());
@@ -102,6 +106,11 @@ impl Catalogue {
             source: found.source.clone(),
         };
         Some(Workflow { name: name.to_owned(), body })
+    }
+
+    /// How much of a workflow's work may go on at once.
+    pub(super) fn concurrency(&self, name: &str) -> Concurrency {
+        self.workflows.get(name).map(|held| held.concurrency.clone()).unwrap_or_default()
     }
 
     /// How often a version's text was replaced.

@@ -252,7 +252,8 @@ impl Runs {
     pub(super) fn of_task(&self, run: RunNo, now: Timestamp) -> Option<RunOfTask> {
         let held = self.runs.get(&run)?;
         let is_over = self.is_over(held, now);
-        Some(RunOfTask { status: held.run.status, root: held.head.root, is_over })
+        let (root, parent) = (held.head.root, held.head.parent);
+        Some(RunOfTask { status: held.run.status, root, parent, is_over })
     }
 
     /// A run and the runs below it, each with whether it is over: it ended, or was never begun.
@@ -487,6 +488,7 @@ impl Held {
             rev: self.run.rev,
             created_at: head.created_at,
             updated_at: head.updated_at,
+            damaged: None,
         }
     }
 

@@ -1,26 +1,34 @@
 //! Tasks, by run, state, visit and branch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::machine::Concurrency;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
 
+use crate::bounds::Going;
 use crate::filter::{page, page_items};
 use crate::task::{CANCEL_QUEUE, NEVER};
 use crate::{
-    Claim, Claimed, Held, NewTask, Page, StoreError, Task, TaskChange, TaskChanges, TaskFilter,
-    TaskId, refuse,
+    Bound, Claim, Claimed, Held, NewTask, Page, StoreError, Task, TaskChange, TaskChanges,
+    TaskFilter, TaskId, refuse,
 };
 
 /// One tenant's tasks.
 #[derive(Debug, Default)]
-pub(super) struct Tasks(BTreeMap<TaskId, Filed>);
+pub(super) struct Tasks {
+    filed: BTreeMap<TaskId, Filed>,
+    /// Runs that have begun, by the workflow that bounds how many may.
+    begun: BTreeMap<String, BTreeSet<RunNo>>,
+}
 
 #[derive(Debug)]
 struct Filed {
     task: Task,
     timeout: Option<Span>,
+    bound: Option<Bound>,
 }
 
 impl Filed {
@@ -34,6 +42,7 @@ impl Filed {
 pub(super) struct RunOfTask {
     pub(super) status: Status,
     pub(super) root: RunNo,
+    pub(super) parent: Option<RunNo>,
     /// Whether a limit is passed.
     pub(super) is_over: bool,
 }
@@ -44,21 +53,25 @@ impl Tasks {
     }
 
     fn is_held(&self, held: &Held) -> bool {
-        self.0.get(&held.task).is_some_and(|filed| filed.is_held(held.attempt))
+        self.filed.get(&held.task).is_some_and(|filed| filed.is_held(held.attempt))
     }
 
     fn held_mut(&mut self, held: &Held) -> Option<&mut Filed> {
-        self.0.get_mut(&held.task).filter(|filed| filed.is_held(held.attempt))
+        self.filed.get_mut(&held.task).filter(|filed| filed.is_held(held.attempt))
     }
 
     /// The run that waits for the end of another.
     pub(super) fn waiting_for(&self, run: RunNo) -> Option<RunNo> {
-        self.0.values().find(|filed| filed.task.child == Some(run)).map(|filed| filed.task.id.run)
+        self.filed
+            .values()
+            .find(|filed| filed.task.child == Some(run))
+            .map(|filed| filed.task.id.run)
     }
 
     /// Removes the tasks of runs that are deleted.
     pub(super) fn remove(&mut self, runs: &[RunNo]) {
-        self.0.retain(|task, _| !runs.contains(&task.run));
+        self.filed.retain(|task, _| !runs.contains(&task.run));
+        self.begun.values_mut().for_each(|begun| begun.retain(|run| !runs.contains(run)));
     }
 
     pub(super) fn change(&mut self, run: RunNo, changes: TaskChanges, now: Timestamp) {
@@ -67,7 +80,7 @@ impl Tasks {
                 TaskChange::File(task) => self.file(run, task, now),
                 TaskChange::Retry { state, visit, branch, at } => {
                     let task = TaskId { run, state, visit, branch };
-                    if let Some(filed) = self.0.get_mut(&task) {
+                    if let Some(filed) = self.filed.get_mut(&task) {
                         let free = Task {
                             owner: None,
                             ready_at: at,
@@ -84,7 +97,7 @@ impl Tasks {
                 // Threads are kept apart.
                 TaskChange::Say(_) => {}
                 TaskChange::Forgive => {
-                    self.0
+                    self.filed
                         .values_mut()
                         .filter(|filed| filed.task.id.run == run)
                         .for_each(|filed| filed.task.lost = 0);
@@ -94,23 +107,23 @@ impl Tasks {
     }
 
     fn file(&mut self, run: RunNo, new: NewTask, now: Timestamp) {
+        let lease = new.holder().cloned();
         let id = TaskId { run, state: new.state, visit: new.visit, branch: new.branch };
-        let deadline =
-            new.timeout.filter(|_| new.lease.is_some()).map(|timeout| now.after(timeout));
-        let until = new.lease.as_ref().map(|lease| earlier(lease.until, deadline));
+        let deadline = new.timeout.filter(|_| lease.is_some()).map(|timeout| now.after(timeout));
+        let until = lease.as_ref().map(|lease| earlier(lease.until, deadline));
         let task = Task {
             id: id.clone(),
             kind: new.kind,
             queue: new.queue,
             filed_at: now,
             ready_at: until.unwrap_or(new.ready_at),
-            attempt: u32::from(new.lease.is_some()),
-            owner: new.lease.map(|lease| lease.owner),
+            attempt: u32::from(lease.is_some()),
+            owner: lease.map(|lease| lease.owner),
             lost: 0,
             deadline,
             child: None,
         };
-        self.0.insert(id, Filed { task, timeout: new.timeout });
+        self.filed.insert(id, Filed { task, timeout: new.timeout, bound: new.bound });
     }
 
     fn end(
@@ -127,9 +140,9 @@ impl Tasks {
                 && id.visit == visit
                 && branch.is_none_or(|branch| branch == id.branch)
         };
-        self.0.retain(|id, filed| !is_meant(id) || filed.task.child.is_some());
+        self.filed.retain(|id, filed| !is_meant(id) || filed.task.child.is_some());
         // What it launched is told to stop, by whoever serves that queue.
-        for (_, filed) in self.0.iter_mut().filter(|(id, _)| is_meant(id)) {
+        for (_, filed) in self.filed.iter_mut().filter(|(id, _)| is_meant(id)) {
             CANCEL_QUEUE.clone_into(&mut filed.task.queue);
             filed.task.owner = None;
             filed.task.ready_at = now;
@@ -139,8 +152,8 @@ impl Tasks {
 
     /// The run is over: so is all its work, whoever launched it goes on, and what it launched is told to stop.
     pub(super) fn end_all(&mut self, run: RunNo, has_live_children: bool, now: Timestamp) {
-        self.0.retain(|id, _| id.run != run);
-        for filed in self.0.values_mut() {
+        self.filed.retain(|id, _| id.run != run);
+        for filed in self.filed.values_mut() {
             if filed.task.child == Some(run) && filed.task.queue != CANCEL_QUEUE {
                 filed.task.ready_at = now;
             }
@@ -154,6 +167,7 @@ impl Tasks {
         &mut self,
         claim: &Claim,
         run_of: impl Fn(RunNo) -> Option<RunOfTask>,
+        concurrency: impl Fn(&str) -> Concurrency,
     ) -> Vec<Claimed> {
         let is_below = |run: &RunOfTask| claim.root.is_none_or(|root| root == run.root);
         let late = self.ids(|filed| {
@@ -164,12 +178,13 @@ impl Tasks {
         });
         let mut claimed = Vec::new();
         for id in late.into_iter().take(claim.limit) {
-            let Some(filed) = self.0.get_mut(&id) else { continue };
+            let Some(filed) = self.filed.get_mut(&id) else { continue };
             filed.task.owner = Some(claim.owner.clone());
             filed.task.ready_at = claim.until;
             filed.task.deadline = None;
             claimed.push(Claimed { task: filed.task.clone(), timed_out: true });
         }
+        let mut goings: BTreeMap<String, Going> = BTreeMap::new();
         for queue in &claim.queues {
             let ready = self.ids(|filed| {
                 let run = run_of(filed.task.id.run).filter(is_below)?;
@@ -182,7 +197,20 @@ impl Tasks {
                 if claimed.len() >= claim.limit {
                     return claimed;
                 }
-                let Some(filed) = self.0.get_mut(&id) else { continue };
+                if queue != CANCEL_QUEUE
+                    && let Some(bound) = self.filed.get(&id).and_then(|filed| filed.bound.clone())
+                {
+                    let going = goings.entry(bound.workflow.clone()).or_insert_with(|| {
+                        self.going(&bound.workflow, &concurrency, &run_of, claim.now)
+                    });
+                    let Some(begins) = admitted(going, id.run, &bound.work, &run_of) else {
+                        continue;
+                    };
+                    if begins {
+                        self.begun.entry(bound.workflow).or_default().insert(id.run);
+                    }
+                }
+                let Some(filed) = self.filed.get_mut(&id) else { continue };
                 let task = &mut filed.task;
                 // Whoever held it was not heard of again.
                 task.lost += u32::from(task.owner.is_some());
@@ -196,9 +224,34 @@ impl Tasks {
         claimed
     }
 
+    /// What of a workflow's work goes on. Leases that ran out are taken back, and runs that are over forgotten.
+    fn going(
+        &mut self,
+        workflow: &str,
+        concurrency: impl Fn(&str) -> Concurrency,
+        run_of: impl Fn(RunNo) -> Option<RunOfTask>,
+        now: Timestamp,
+    ) -> Going {
+        let mut held = Vec::new();
+        for Filed { task, bound, .. } in self.filed.values_mut() {
+            let bound = bound.as_ref().filter(|bound| bound.workflow == workflow);
+            let Some(bound) = bound.filter(|_| task.owner.is_some()) else { continue };
+            if task.ready_at > now {
+                held.push(bound.work.clone());
+            } else {
+                task.owner = None;
+                task.lost += 1;
+            }
+        }
+        let is_live = |run: &RunNo| run_of(*run).is_some_and(|run| !run.status.is_ended());
+        let begun = self.begun.entry(workflow.to_owned()).or_default();
+        begun.retain(is_live);
+        Going::new(concurrency(workflow), held, begun.clone())
+    }
+
     /// Those for which `rank` gives a time, the earliest first.
     fn ids(&self, rank: impl Fn(&Filed) -> Option<Timestamp>) -> Vec<TaskId> {
-        let ranked = self.0.iter().filter_map(|(id, filed)| Some((rank(filed)?, id.clone())));
+        let ranked = self.filed.iter().filter_map(|(id, filed)| Some((rank(filed)?, id.clone())));
         let mut ranked: Vec<(Timestamp, TaskId)> = ranked.collect();
         ranked.sort();
         ranked.into_iter().map(|(_, id)| id).collect()
@@ -245,19 +298,32 @@ impl Tasks {
 
     pub(super) fn drop_task(&mut self, held: &Held) {
         if self.is_held(held) {
-            self.0.remove(&held.task);
+            self.filed.remove(&held.task);
         }
     }
 
     pub(super) fn list(&self, filter: &TaskFilter) -> Page<Task> {
         let after: Option<TaskId> = filter.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
-        let found = self.0.values().map(|filed| &filed.task).filter(|task| {
+        let found = self.filed.values().map(|filed| &filed.task).filter(|task| {
             after.as_ref().is_none_or(|after| task.id > *after)
                 && filter.run.is_none_or(|run| run == task.id.run)
                 && filter.queue.as_ref().is_none_or(|queue| *queue == task.queue)
         });
         page(found.cloned(), page_items(filter.limit), |last| last.id.to_string())
     }
+}
+
+/// Whether a piece of work may begin, and whether its run begins with it.
+fn admitted(
+    going: &mut Going,
+    run: RunNo,
+    work: &str,
+    run_of: impl Fn(RunNo) -> Option<RunOfTask>,
+) -> Option<bool> {
+    let parent = |run: &RunNo| run_of(*run)?.parent;
+    let above = || Ok::<_, Infallible>(std::iter::successors(parent(&run), parent).collect());
+    let Ok(admitted) = going.admit(run, work, above);
+    admitted
 }
 
 fn earlier(time: Timestamp, deadline: Option<Timestamp>) -> Timestamp {

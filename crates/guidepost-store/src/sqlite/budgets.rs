@@ -81,6 +81,13 @@ pub(super) fn keep(db: &Connection, budget: &Budget) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A run is over: the budgets from which no live run spends any more are passed over when runs beyond a limit are looked for.
+pub(super) fn rest(db: &Connection, run: RunNo) -> Result<(), Fault> {
+    db.prepare_cached(include_str!("queries/rest_budgets.sql"))?
+        .execute(named_params! { ":run": run.0 })?;
+    Ok(())
+}
+
 /// What is reached, as facts that Guidepost itself tells.
 pub(super) fn facts(reached: Vec<LimitReached>, now: Timestamp) -> Vec<Fact> {
     let fact = |reached| {

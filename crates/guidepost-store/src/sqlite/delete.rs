@@ -8,7 +8,7 @@ use super::write::unwritable;
 use crate::{StoreError, refuse};
 
 /// What belongs to a run, a statement for each table. What refers to another comes before it.
-const STATEMENTS: [&str; 15] = [
+const STATEMENTS: [&str; 16] = [
     include_str!("queries/keep_newest_number.sql"),
     include_str!("queries/delete_records.sql"),
     include_str!("queries/delete_snapshots.sql"),
@@ -18,6 +18,7 @@ const STATEMENTS: [&str; 15] = [
     include_str!("queries/delete_artifacts.sql"),
     include_str!("queries/delete_start_keys.sql"),
     include_str!("queries/delete_tasks.sql"),
+    include_str!("queries/delete_begun_runs.sql"),
     include_str!("queries/delete_turns.sql"),
     include_str!("queries/delete_threads.sql"),
     include_str!("queries/delete_budget_runs.sql"),

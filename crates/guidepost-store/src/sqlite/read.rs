@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use guidepost_core::data::Data;
-use guidepost_core::id::{Rev, RunNo, RunRef, Seq, Tenant, Version};
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant, Version};
 use guidepost_core::record::Record;
 use guidepost_core::run::{Run, Status};
 use guidepost_core::time::Timestamp;
@@ -318,20 +318,31 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, Fault> {
     let unreadable = |what: &str| damaged(no, what);
     let id: String = row.get("run_id")?;
     let status: String = row.get("status")?;
-    let leaves: String = row.get("leaf_paths")?;
+    let leaves: Option<String> = row.get("leaf_paths")?;
+    let mut damaged = None;
+    let id = row::run_id(&id).unwrap_or_else(|| {
+        damaged = Some("its run id is no UUID".to_owned());
+        RunId(uuid::Uuid::nil())
+    });
+    let leaves =
+        leaves.and_then(|leaves| serde_json::from_str(&leaves).ok()).unwrap_or_else(|| {
+            damaged = Some("its leaves are no list".to_owned());
+            Vec::new()
+        });
     Ok(RunSummary {
         no,
-        id: row::run_id(&id).ok_or_else(|| unreadable("its run id is no UUID"))?,
+        id,
         workflow: row.get("workflow")?,
         version: version(row)?,
         agent: row.get("agent")?,
         goal: row.get("goal")?,
         status: status.parse().map_err(|_| unreadable("its status is unknown"))?,
         current_state: row.get("current_state")?,
-        leaves: serde_json::from_str(&leaves).map_err(|_| unreadable("its leaves are no list"))?,
+        leaves,
         rev: Rev(number(row, "rev")?),
         created_at: time(row, "started_at")?,
         updated_at: time(row, "changed_at")?,
+        damaged,
     })
 }
 

@@ -1,18 +1,22 @@
 //! Tasks: filed and ended with the steps that begin and end their work, claimed and held in between.
 
+use std::collections::BTreeMap;
+
 use guidepost_core::id::{Branch, RunNo, StateId, Tenant, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::Fault;
 use super::row::int;
 use super::threads;
+use super::write::unwritable;
+use crate::bounds::Going;
 use crate::filter::{page, page_items};
 use crate::{
-    Claim, Claimed, Held, Lease, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId,
-    refuse,
+    Bound, CANCEL_QUEUE, Claim, Claimed, Held, Lease, NewTask, Page, Task, TaskChange, TaskChanges,
+    TaskFilter, TaskId, refuse,
 };
 
 /// Refuses whoever speaks for an attempt that is not the present one any more.
@@ -39,7 +43,7 @@ pub(super) fn change(
     for change in &changes.changes {
         match change {
             TaskChange::File(task) => {
-                let lease = task.lease.as_ref().filter(|_| may_begin);
+                let lease = task.holder().filter(|_| may_begin);
                 file(db, tenant, run, task, lease, now)?;
             }
             TaskChange::Retry { state, visit, branch, at } => {
@@ -85,6 +89,8 @@ fn file(
         ":attempt": u32::from(lease.is_some()),
         ":timeout": task.timeout.map(|timeout| timeout.0),
         ":deadline": deadline.map(|deadline| deadline.0),
+        ":bound_to": task.bound.as_ref().map(|bound| &bound.workflow),
+        ":bound_as": task.bound.as_ref().map(|bound| &bound.work),
     })?;
     Ok(())
 }
@@ -152,21 +158,13 @@ pub(super) fn claim(
         let task = Task { deadline: None, ready_at: claim.until, ..row.task };
         claimed.push(taken(db, claim, task, true)?);
     }
-    let mut ready = db.prepare_cached(include_str!("queries/ready_tasks.sql"))?;
+    let mut bounds = Bounds { db, tenant, now: claim.now, going: BTreeMap::new() };
     for queue in &claim.queues {
         let left = claim.limit.saturating_sub(claimed.len());
         if left == 0 {
             break;
         }
-        let found = ready.query_map(
-            named_params! {
-                ":tenant": tenant.as_str(), ":queue": queue, ":now": claim.now.0,
-                ":root": claim.root.map(|root| root.0),
-                ":limit": i64::try_from(left).unwrap_or(i64::MAX),
-            },
-            read,
-        )?;
-        for row in found.collect::<Result<Vec<_>, _>>()? {
+        for row in ready(&mut bounds, claim, queue, left)? {
             let deadline =
                 row.timeout.map(|timeout| Timestamp(claim.now.0.saturating_add(timeout)));
             let task = Task {
@@ -181,6 +179,93 @@ pub(super) fn claim(
         }
     }
     Ok(claimed)
+}
+
+/// Tasks of a queue that may begin, those longest ready first; at most `limit`.
+fn ready(
+    bounds: &mut Bounds<'_>,
+    claim: &Claim,
+    queue: &str,
+    limit: usize,
+) -> Result<Vec<TaskRow>, Fault> {
+    let mut statement = bounds.db.prepare_cached(include_str!("queries/ready_tasks.sql"))?;
+    let mut rows = statement.query(named_params! {
+        ":tenant": bounds.tenant.as_str(), ":queue": queue, ":now": claim.now.0,
+        ":root": claim.root.map(|root| root.0),
+    })?;
+    let mut ready = Vec::new();
+    while ready.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let row = read(row)?;
+        if queue == CANCEL_QUEUE || bounds.admit(&row)? {
+            ready.push(row);
+        }
+    }
+    Ok(ready)
+}
+
+/// The bounds that the tasks of one claim meet, by workflow.
+struct Bounds<'a> {
+    db: &'a Connection,
+    tenant: &'a Tenant,
+    now: Timestamp,
+    going: BTreeMap<String, Going>,
+}
+
+impl Bounds<'_> {
+    /// Whether a task may begin. If so, it counts from then on, and so does its run.
+    fn admit(&mut self, row: &TaskRow) -> Result<bool, Fault> {
+        let Some(Bound { workflow, work }) = &row.bound else { return Ok(true) };
+        if !self.going.contains_key(workflow) {
+            let going = self.going(workflow)?;
+            self.going.insert(workflow.clone(), going);
+        }
+        let Some(going) = self.going.get_mut(workflow) else { return Ok(true) };
+        let run = row.task.id.run;
+        let begins = going.admit(run, work, || runs_above(self.db, run))?;
+        if begins == Some(true) {
+            let this = named_params! { ":tenant": self.tenant.as_str(), ":workflow": workflow };
+            self.db.prepare_cached(include_str!("queries/forget_begun_runs.sql"))?.execute(this)?;
+            self.db.prepare_cached(include_str!("queries/begin_run.sql"))?.execute(
+                named_params! {
+                    ":tenant": self.tenant.as_str(), ":workflow": workflow, ":run": run.0,
+                },
+            )?;
+        }
+        Ok(begins.is_some())
+    }
+
+    /// What of a workflow's work goes on. Leases that ran out are taken back.
+    fn going(&self, workflow: &str) -> Result<Going, Fault> {
+        let this = named_params! { ":tenant": self.tenant.as_str(), ":workflow": workflow };
+        let most: Option<String> = self
+            .db
+            .prepare_cached(include_str!("queries/concurrency.sql"))?
+            .query_row(this, |row| row.get(0))
+            .optional()?
+            .flatten();
+        let most = most.map(|most| serde_json::from_str(&most).map_err(unwritable)).transpose()?;
+        self.db.prepare_cached(include_str!("queries/take_back_bound_work.sql"))?.execute(
+            named_params! {
+                ":tenant": self.tenant.as_str(), ":workflow": workflow, ":now": self.now.0,
+            },
+        )?;
+        let mut held = self.db.prepare_cached(include_str!("queries/bound_work.sql"))?;
+        let held = held.query_map(this, |row| row.get(0))?;
+        let held = held.collect::<Result<Vec<String>, _>>()?;
+        let mut begun = self.db.prepare_cached(include_str!("queries/begun_runs.sql"))?;
+        let begun = begun.query_map(this, |row| Ok(RunNo(row.get(0)?)))?;
+        Ok(Going::new(most.unwrap_or_default(), held, begun.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The runs a run was launched by, directly or not.
+fn runs_above(db: &Connection, run: RunNo) -> Result<Vec<RunNo>, Fault> {
+    let mut statement = db.prepare_cached(include_str!("queries/runs_above.sql"))?;
+    let above =
+        statement.query_map(named_params! { ":run": run.0 }, |row| Ok(RunNo(row.get(0)?)))?;
+    Ok(above.collect::<Result<_, _>>()?)
 }
 
 fn taken(db: &Connection, claim: &Claim, task: Task, timed_out: bool) -> Result<Claimed, Fault> {
@@ -294,6 +379,7 @@ struct TaskRow {
     task: Task,
     /// How long one attempt may take, in nanoseconds.
     timeout: Option<i64>,
+    bound: Option<Bound>,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
@@ -319,7 +405,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         deadline: row.get::<_, Option<i64>>("deadline")?.map(Timestamp),
         child: row.get::<_, Option<i64>>("child_no")?.map(RunNo),
     };
-    Ok(TaskRow { task, timeout: row.get("timeout_ns")? })
+    let bound_to: Option<String> = row.get("bound_to")?;
+    let bound = match bound_to {
+        Some(workflow) => Some(Bound { workflow, work: row.get("bound_as")? }),
+        None => None,
+    };
+    Ok(TaskRow { task, timeout: row.get("timeout_ns")?, bound })
 }
 
 #[cfg(test)]

@@ -245,6 +245,9 @@ pub(super) fn create(
     advance_seq(db, &head)?;
     let may_begin = !is_over(&budgets, step.recorded_at);
     tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
+    if !budgets.is_empty() && step.status.is_ended() {
+        budgets::rest(db, run)?;
+    }
     if let Some((key, digest)) = &new.key {
         db.prepare_cached(include_str!("queries/insert_key.sql"))?.execute(named_params! {
             ":tenant": tenant.as_str(), ":key": key, ":digest": digest.0.as_slice(), ":run": run.0,
@@ -381,6 +384,12 @@ pub(super) fn commit(
     }
     let may_begin = !is_over(&budgets, step.recorded_at);
     tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
+    if step.status.is_ended() && !budgets.is_empty() {
+        budgets::rest(db, run)?;
+    } else if head.status.is_some_and(Status::is_ended) {
+        // The run goes on after its end, and so do the limits it has.
+        budgets.iter().try_for_each(|budget| budgets::keep(db, budget))?;
+    }
     let snapshot = step.snapshot.is_some();
     Ok(Committed { seq: head.seq, rev: head.rev, snapshot, budgets })
 }
@@ -453,6 +462,10 @@ pub(super) fn record(
     if observed.spent != Spent::default() {
         // Facts may be told late, so they say nothing about how long a run has lived.
         spend(db, tenant, &mut head, observed.spent, Timestamp(0))?;
+    }
+    let has_changed = observed.spent != Spent::default() || !observed.set.is_empty();
+    if has_changed && head.spends && head.status.is_none_or(Status::is_ended) {
+        budgets::rest(db, run)?;
     }
     head.keep_seq(db, is_deleted)?;
     Ok(Recorded { first, last, rev: head.rev })

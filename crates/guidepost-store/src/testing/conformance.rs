@@ -4,6 +4,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a case panics exactly if the backend fails it")]
 
+mod bounds;
 mod budgets;
 mod catalogue;
 mod fixture;
@@ -14,6 +15,7 @@ mod tasks;
 mod threads;
 mod writes;
 
+pub use self::bounds::*;
 pub use self::budgets::*;
 pub use self::catalogue::*;
 pub use self::fixture::Fixture;
@@ -96,6 +98,12 @@ macro_rules! conformance {
             a_limit_is_told_once_in_the_history_of_its_run
             nothing_begins_once_a_limit_is_passed
             a_run_lives_as_long_as_it_may
+            a_limit_holds_as_long_as_somebody_lives
+            no_more_goes_on_at_once_than_a_workflow_allows
+            what_is_held_no_more_makes_room
+            no_more_runs_begin_than_a_workflow_allows
+            a_run_waits_for_no_place_that_waits_for_it
+            the_bounds_that_were_saved_last_count
         );
     };
     (@each $open:expr; $($case:ident)*) => {

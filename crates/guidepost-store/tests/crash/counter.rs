@@ -2,7 +2,7 @@
 
 use guidepost_core::data::{Change, Pointer};
 use guidepost_core::id::{EventName, RunId, RunNo, RunRef, StateId, Tenant, Version};
-use guidepost_core::machine::Limits;
+use guidepost_core::machine::{Concurrency, Limits};
 use guidepost_core::record::{Cause, Record, Started, Transitioned};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
@@ -46,6 +46,7 @@ pub(crate) async fn define(store: &dyn Store) {
         steps: vec![],
         schedules: vec![],
         metadata: serde_json::Value::Null,
+        concurrency: Concurrency::default(),
         by: String::new(),
         at: Timestamp(0),
     };

@@ -109,6 +109,7 @@ fn nested() -> NewVersion {
         steps: vec![],
         schedules: vec![],
         metadata: serde_json::Value::Null,
+        concurrency: guidepost_core::machine::Concurrency::default(),
         by: "tester".to_owned(),
         at: Timestamp(0),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
 use guidepost_engine::work::tool::Tools;
-use guidepost_server::ops::{FindRuns, FindSchedules, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_server::ops::{self, FindRuns, FindSchedules, FindWorkflows, Stranded, WorkflowHit};
 use guidepost_server::text;
 use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json, json};
@@ -58,9 +58,11 @@ pub(crate) async fn run(
         .collect();
     let mut damaged = Vec::new();
     for hit in runs.items.iter().take(CHECKED_MAX) {
-        let found = door.ops.verify_run(&RunRef::from(hit.name.run_no)).await?;
-        if !found.verified.problems.is_empty() {
-            damaged.push(found.run);
+        match door.ops.verify_run(&RunRef::from(hit.name.run_no)).await {
+            Ok(found) if found.verified.problems.is_empty() => {}
+            Ok(found) => damaged.push(found.run),
+            Err(error) if error.kind() == ops::Kind::Damaged => damaged.push(hit.name.run.clone()),
+            Err(error) => return Err(error.into()),
         }
     }
     let stranded = door.ops.stranded(COUNTED_MAX).await?;

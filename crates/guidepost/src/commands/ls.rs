@@ -87,7 +87,10 @@ fn runs(found: &Page<RunHit>, is_all: bool, out: &mut Output) {
             run.name.run.clone(),
             format!("{}{version}", run.workflow),
             states.join(", "),
-            run.status.to_string(),
+            match &run.damaged {
+                Some(damage) => format!("damaged[{}]", damage.code),
+                None => run.status.to_string(),
+            },
             run.rev.to_string(),
             run.agent.clone().unwrap_or_default(),
             to_the_second(&run.updated_at.to_string()),

@@ -4,6 +4,7 @@
 
 mod back;
 mod conversation;
+mod damaged;
 mod define;
 mod demo;
 mod errors;

@@ -33,6 +33,37 @@ fn a_workflow_of_several_agents_is_run_to_its_end() {
     assert_eq!(last.lines().filter(|line| line.starts_with("{\"record\":")).count(), 11, "{last}");
 }
 
+/// Engines in processes of their own do no more at once than the workflow allows, and all of it in the end.
+#[cfg(unix)]
+#[test]
+fn what_a_workflow_bounds_is_bounded_over_all_processes() {
+    const ENGINES: usize = 5;
+    let talk = Conversation::new();
+    // Two at once would fail to make the directory.
+    talk.file("alone.sh", "mkdir here || exit 1\nsleep 0.1\nrmdir here\n");
+    talk.file(
+        "alone.yaml",
+        "
+name: alone
+concurrency: { exec: 1 }
+states:
+  One: { exec: [sh, alone.sh], onDone: Two }
+  Two: { exec: [sh, alone.sh], onDone: END }
+  END: { type: final }
+",
+    );
+    talk.run(&["define", "alone.yaml"]);
+    let words = ["run", "alone.yaml", "--allow-exec", "sh"];
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let engines: Vec<_> = (0..ENGINES).map(|_| scope.spawn(|| talk.run(&words))).collect();
+        engines.into_iter().map(|engine| engine.join().unwrap()).collect()
+    });
+    for answer in answers {
+        assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+        assert!(answer.stdout.contains("alone@1 rev 5 completed"), "{}", answer.stdout);
+    }
+}
+
 /// S4.3: what a person and a worker outside are needed for.
 #[test]
 fn a_run_waits_for_people_and_workers() {

@@ -1,4 +1,6 @@
-//! What runs hold, events carry and who does the work: attributes, events, limits, checkpoints, agents.
+//! What runs hold, events carry and who does the work: attributes, events, limits, checkpoints, concurrency, agents.
+
+use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +12,10 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::id::{AttributeName, EventName};
 use crate::limits::CHECKPOINTS_MAX;
 use crate::machine::schema::Schema;
-use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Scripted};
+use crate::machine::{
+    Agent, Attribute, Checkpoints, Concurrency, EventType, Every, Field, Limits, Machine, Scripted,
+    Work,
+};
 use crate::name::NameOf;
 
 /// The types a value may have.
@@ -223,6 +228,65 @@ impl<'t> Reader<'t, '_> {
             Some(max) => self.count(max, "max", 1)?,
         };
         Some(Checkpoints { every, max })
+    }
+
+    /// `concurrency` of the whole: how much of the work of all runs may go on at once.
+    pub(super) fn concurrency(&mut self) -> Concurrency {
+        let mut concurrency = Concurrency::default();
+        for entry in self.bounds() {
+            let Entry { key, value, .. } = entry;
+            if **key == *"runs" {
+                concurrency.runs = self.count(value, key, 1);
+            } else if self.is_bounded(entry)
+                && let Some(most) = self.count(value, key, 1)
+            {
+                concurrency.work.insert(key.to_string(), most);
+            }
+        }
+        concurrency
+    }
+
+    /// The entries of `concurrency` of the whole. A number would be that of a root with work.
+    fn bounds(&mut self) -> &'t [Entry] {
+        match self.root.get("concurrency").map(|tree| &tree.kind) {
+            None | Some(Kind::Number(_)) => &[],
+            Some(_) => self.section("concurrency"),
+        }
+    }
+
+    /// Whether a key of `concurrency` is a kind of work, or somebody who does work of such a kind.
+    fn is_bounded(&mut self, entry: &Entry) -> bool {
+        let kind = entry.key.split_once(':').map_or(&*entry.key, |(kind, _)| kind);
+        let is_known = Concurrency::KINDS.iter().any(|known| known.as_str() == kind);
+        if !is_known && !entry.key.starts_with("x-") {
+            let message = format!("`concurrency` has no key `{}`", entry.key);
+            let problem = Diagnostic::error(code::UNKNOWN_KEY, entry.at, message);
+            let kinds = Concurrency::KINDS.iter().map(|known| known.as_str());
+            self.problems.add_unknown(problem, kind, kinds.chain(["runs"]), || {
+                Some(
+                    "bound `runs`, a kind of work such as `exec`, or who does it, as in `task:review`"
+                        .to_owned(),
+                )
+            });
+        }
+        is_known
+    }
+
+    /// A bound on work that no state has is a mistake in its name.
+    pub(super) fn check_concurrency(&mut self, machine: &Machine) {
+        let name_of = |work: &Work| Concurrency::name_of(work.kind, work.name.as_deref());
+        let states = machine.states.iter().filter_map(|state| state.work.as_deref());
+        let works = states.flat_map(|work| [Some(work), work.compensate.as_deref()]).flatten();
+        let names: BTreeSet<String> = works.map(name_of).collect();
+        for entry in self.bounds() {
+            let key = &*entry.key;
+            let is_bound = machine.concurrency.work.contains_key(key);
+            if is_bound && !names.iter().any(|name| Concurrency::names(name).any(|it| it == key)) {
+                let message = format!("no state has work that is `{key}`, so nothing is bounded");
+                let problem = Diagnostic::warning(code::UNKNOWN_NAME, entry.at, message);
+                self.problems.add_unknown(problem, key, names.iter().map(String::as_str), || None);
+            }
+        }
     }
 
     /// A part of a whole.

@@ -1,7 +1,7 @@
 //! The keys each part of a definition may have.
 
 /// Keys of the workflow as a whole, besides those of every state.
-pub(super) const ROOT: [&str; 15] = [
+pub(super) const ROOT: [&str; 16] = [
     "name",
     "version",
     "attributes",
@@ -11,6 +11,7 @@ pub(super) const ROOT: [&str; 15] = [
     "checkpoints",
     "schedule",
     "schedules",
+    "concurrency",
     "agents",
     "guards",
     "actions",

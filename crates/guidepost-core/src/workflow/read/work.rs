@@ -94,7 +94,7 @@ impl<'t> Reader<'t, '_> {
 
     fn check_workless(&mut self, tree: &'t Tree) {
         for entry in tree.as_object().unwrap_or_default() {
-            if keys::WORK.contains(&&*entry.key) {
+            if keys::WORK.contains(&&*entry.key) && !self.is_of_all_runs(tree, entry) {
                 let message =
                     format!("`{}` belongs to a state with work, and this one has none", entry.key);
                 let problem = Diagnostic::error(code::WORK, entry.at, message);
@@ -103,11 +103,21 @@ impl<'t> Reader<'t, '_> {
                     "prompt" => {
                         problem.with_hint("add `agent`, or tell an agent what to do by `guideline`")
                     }
+                    "concurrency" if std::ptr::eq(tree, self.root) => problem.with_hint(
+                        "to bound what all runs do at once, name what is bounded: `{ runs: 5, exec: 2 }`",
+                    ),
                     _ => problem,
                 };
                 self.problems.add(problem);
             }
         }
+    }
+
+    /// Whether a key of the whole says something about all of its runs, not about the work of one state.
+    fn is_of_all_runs(&self, tree: &'t Tree, entry: &Entry) -> bool {
+        &*entry.key == "concurrency"
+            && std::ptr::eq(tree, self.root)
+            && !matches!(entry.value.kind, Kind::Number(_))
     }
 
     fn invoke_transitions(&mut self, ix: StateIx, invoke: &'t Tree, read: &mut Read) {
@@ -143,8 +153,9 @@ impl<'t> Reader<'t, '_> {
         };
         let mut spec = Map::new();
         self.read_work_value(value, &mut work, &mut spec, sight);
-        for key in SPEC {
-            if let Some(given) = tree.get(key) {
+        for entry in tree.as_object().unwrap_or_default() {
+            let (key, given) = (&*entry.key, &entry.value);
+            if SPEC.contains(&key) && !self.is_of_all_runs(tree, entry) {
                 match key {
                     "expires" => self.expires(given, kind, &mut spec),
                     "compensate" => {

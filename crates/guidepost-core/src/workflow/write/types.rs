@@ -1,8 +1,10 @@
-//! Attributes, events, limits, checkpoints, schedules and agents, written back.
+//! Attributes, events, limits, checkpoints, concurrency, schedules and agents, written back.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::machine::{Agent, Attribute, Checkpoints, EventType, Every, Field, Limits, Machine};
+use crate::machine::{
+    Agent, Attribute, Checkpoints, Concurrency, EventType, Every, Field, Limits, Machine,
+};
 use crate::schedule::{Schedule, Times};
 use crate::workflow::Dialect;
 
@@ -28,6 +30,7 @@ pub(super) fn insert(root: &mut Map<String, Json>, machine: &Machine, dialect: D
         "schedules",
         machine.schedules.iter().map(|(name, it)| (name.clone(), schedule(it))).collect(),
     );
+    put("concurrency", concurrency(&machine.concurrency));
     put("agents", machine.agents.iter().map(|(name, it)| (name.clone(), agent(it))).collect());
 }
 
@@ -61,6 +64,12 @@ fn schedule(schedule: &Schedule) -> Json {
         keys.insert("every".to_owned(), json!(every.to_string()));
     }
     Json::Object(keys)
+}
+
+fn concurrency(concurrency: &Concurrency) -> Map<String, Json> {
+    let runs = concurrency.runs.map(|runs| ("runs".to_owned(), json!(runs)));
+    let work = concurrency.work.iter().map(|(work, most)| (work.clone(), json!(most)));
+    runs.into_iter().chain(work).collect()
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {

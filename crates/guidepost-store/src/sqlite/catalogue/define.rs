@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use guidepost_core::id::{Tenant, Version};
+use guidepost_core::machine::Concurrency;
 use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -59,6 +60,7 @@ pub(in crate::sqlite) fn define(
         saving.save_states(version)? + saving.save_transitions(version, known.is_none())?;
     db.prepare_cached(include_str!("../queries/end_defining.sql"))?.execute(named_params! {
         ":workflow": workflow, ":version": version, ":description": new.description,
+        ":concurrency": concurrency(&new.concurrency)?,
     })?;
     let version = Version(u64::try_from(version).map_err(|_| {
         Fault::Undo(refused(format!("the store has a version {version} of `{}`", new.name), None))
@@ -106,6 +108,15 @@ fn refused(what: String, hint: Option<String>) -> StoreError {
 /// A JSON list, as rows keep it.
 fn list<T: serde::Serialize>(items: &[T]) -> Result<String, Fault> {
     serde_json::to_string(items).map_err(|reason| Fault::Undo(unwritable(reason)))
+}
+
+/// How much may go on at once, as JSON; nothing if there are no bounds.
+fn concurrency(concurrency: &Concurrency) -> Result<Option<String>, Fault> {
+    if concurrency.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(concurrency);
+    text.map(Some).map_err(|reason| Fault::Undo(unwritable(reason)))
 }
 
 /// What an author keeps, as JSON; nothing for null.

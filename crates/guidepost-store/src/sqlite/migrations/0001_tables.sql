@@ -17,6 +17,8 @@ CREATE TABLE workflow (
     -- 1 only inside the transaction that saves a version, while origin and version do not agree yet.
     is_defining   INTEGER NOT NULL DEFAULT 0,
     defined_at    INTEGER,
+    -- How much of the work of all its runs may go on at once, as JSON: `{"runs": 5, "exec": 2}`.
+    concurrency   TEXT,
     UNIQUE (tenant, name),
     CHECK ((origin = 'file') = (version IS NOT NULL) OR is_defining = 1)
 );
@@ -384,7 +386,7 @@ CREATE TABLE budget (
     spent         TEXT NOT NULL,
     -- What was told already: limits nearly reached, and limits passed.
     told          TEXT NOT NULL DEFAULT '[]',
-    -- From when on a limit is passed; 0 if one is already.
+    -- From when on a limit is passed; 0 if one is already. NULL if no live run spends from it.
     due_at        INTEGER
 );
 
@@ -481,14 +483,27 @@ CREATE TABLE task (
     deadline      INTEGER,
     -- The run it launched and waits for.
     child_no      INTEGER,
+    -- The workflow whose `concurrency` bounds it, and what it counts as there: `exec`, `task:review`.
+    bound_to      TEXT,
+    bound_as      TEXT,
     PRIMARY KEY (run_no, state, visit, branch)
 ) WITHOUT ROWID;
 
 -- Which tasks of a queue may be claimed, the longest ready first?
 CREATE INDEX task_ready ON task (tenant, queue, ready_at);
+-- How much of a workflow's bounded work is somebody doing?
+CREATE INDEX task_bound ON task (tenant, bound_to) WHERE bound_to IS NOT NULL AND owner IS NOT NULL;
 -- Which attempts took too long?
 CREATE INDEX task_deadline ON task (tenant, deadline) WHERE deadline IS NOT NULL;
 -- Which task waits for this run?
 CREATE INDEX task_child ON task (child_no) WHERE child_no IS NOT NULL;
 -- Which runs did this one launch?
 CREATE INDEX agent_instance_parent ON agent_instance (parent_no) WHERE parent_no IS NOT NULL;
+
+-- Which runs have begun in a workflow that bounds how many may? Those that are over do not count.
+CREATE TABLE begun_run (
+    tenant        TEXT NOT NULL DEFAULT 'default',
+    workflow      TEXT NOT NULL,
+    run_no        INTEGER NOT NULL,
+    PRIMARY KEY (tenant, workflow, run_no)
+) WITHOUT ROWID;

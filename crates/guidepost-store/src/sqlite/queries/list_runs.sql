@@ -1,8 +1,10 @@
 SELECT
     a.agent_id AS run_no, a.run_id, w.name AS workflow, a.version, a.agent_name AS agent, a.goal, a.status,
     s.path AS current_state, a.rev, a.started_at, a.changed_at,
-    (SELECT json_group_array(l.path) FROM json_each(a.leaves) AS leaf
-     JOIN workflow_state AS l ON l.state_id = leaf.value) AS leaf_paths
+    -- None if what is kept is no list: one damaged run hides no others.
+    CASE WHEN json_valid(a.leaves) THEN
+        (SELECT json_group_array(l.path) FROM json_each(a.leaves) AS leaf
+         JOIN workflow_state AS l ON l.state_id = leaf.value) END AS leaf_paths
 FROM agent_instance AS a
 JOIN workflow AS w ON w.workflow_id = a.workflow_id
 JOIN workflow_state AS s ON s.state_id = a.current_state_id
@@ -16,7 +18,7 @@ WHERE a.tenant = :tenant
     AND (:state IS NULL
         OR s.path = :state
         OR substr(s.path, -length(:state) - 1) = '.' || :state
-        OR EXISTS (SELECT 1 FROM json_each(a.leaves) AS leaf
+        OR EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(a.leaves) THEN a.leaves END) AS leaf
                    JOIN workflow_state AS l ON l.state_id = leaf.value
                    WHERE l.path = :state OR substr(l.path, -length(:state) - 1) = '.' || :state))
     AND NOT EXISTS (

@@ -6,4 +6,4 @@ WHERE t.tenant = :tenant AND t.queue = :queue AND t.ready_at <= :now
         SELECT 1 FROM budget_run AS r JOIN budget AS b ON b.run_no = r.budget_no
         WHERE r.run_no = t.run_no AND b.due_at <= :now)))
   AND (:root IS NULL OR coalesce(a.root_no, a.agent_id) = :root)
-ORDER BY t.ready_at LIMIT :limit
+ORDER BY t.ready_at

@@ -146,3 +146,39 @@ pub async fn a_run_lives_as_long_as_it_may(on: Fixture) {
     done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
     assert_eq!(on.due(at(61)).await, [root], "what is over does not go on");
 }
+
+/// A limit that an ended run passed holds for what it launched and still lives, and for the run itself if it goes on.
+pub async fn a_limit_holds_as_long_as_somebody_lives(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_steps: Some(3), ..Limits::default() };
+    let root = on.start_with(None, limits).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.step_with(child, "Score", files([score(1)])).await;
+    on.spend(child, 5).await;
+    done(on.step(root, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(on.due(at(20)).await, [child]);
+    assert_eq!(on.claim("a", at(20)).await, []);
+    done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(on.due(at(20)).await, []);
+    on.record(child, vec![call(7, 0.25)]).await;
+    assert_eq!(on.due(at(20)).await, []);
+    done(on.restore(root, "h1").await);
+    assert_eq!(on.due(at(20)).await, [root]);
+}
+
+impl Fixture {
+    /// Ends so many runs that passed a limit, each with a run below it.
+    pub async fn end_runs_over_a_limit(&self, runs: usize) {
+        self.define().await;
+        let limits = Limits { max_steps: Some(1), ..Limits::default() };
+        for _ in 0..runs {
+            let root = self.start_with(None, limits.clone()).await;
+            let child = self.start_with(Some(root), Limits::default()).await;
+            self.spend(child, 5).await;
+            for run in [root, child] {
+                done(self.step(run, Step { ends: true, ..Step::to("Done") }).await);
+            }
+            self.record(child, vec![call(7, 0.25)]).await;
+        }
+    }
+}

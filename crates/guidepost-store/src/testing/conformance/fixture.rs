@@ -6,7 +6,7 @@ use guidepost_core::data::Change;
 use guidepost_core::id::{
     AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version, Visit,
 };
-use guidepost_core::machine::Limits;
+use guidepost_core::machine::{Concurrency, Limits};
 use guidepost_core::record::{
     Cause, Completed, Record, Restoration, Restored, Started, TimerFires, TimerSet, Transitioned,
 };
@@ -176,6 +176,7 @@ pub(super) fn lead(hash: &str) -> NewVersion {
         steps: vec![],
         schedules: vec![],
         metadata: serde_json::Value::Null,
+        concurrency: Concurrency::default(),
         by: "tester".to_owned(),
         at: at(0),
     }

@@ -21,6 +21,7 @@ pub(super) fn score(branch: u32) -> NewTask {
         ready_at: at(10),
         timeout: None,
         lease: None,
+        bound: None,
     }
 }
 

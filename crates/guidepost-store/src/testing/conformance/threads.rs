@@ -195,6 +195,7 @@ pub async fn what_is_not_over_is_not_deleted(on: Fixture) {
         ready_at: at(2),
         timeout: None,
         lease: Some(Lease { owner: "a".to_owned(), until: at(60) }),
+        bound: None,
     };
     done(on.say(waiting, "Score", vec![TaskChange::File(task)]).await);
     let held = {

@@ -1,0 +1,1 @@
+SELECT concurrency FROM workflow WHERE tenant = :tenant AND name = :workflow

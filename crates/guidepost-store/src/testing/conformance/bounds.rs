@@ -1,0 +1,137 @@
+//! Bounds on how much of a workflow's work goes on at once, whoever does it.
+
+use std::collections::BTreeMap;
+
+use guidepost_core::id::{RunNo, StateId, Visit};
+use guidepost_core::machine::Concurrency;
+
+use super::Fixture;
+use super::fixture::{Step, at, begin, done, lead, new_run};
+use super::tasks::{files, score};
+use crate::{Bound, Claimed, Lease, NewRun, NewTask, NewVersion, TaskChange, TaskChanges};
+
+/// A branch of the work `task:score`, which counts in the bounds of `lead`.
+fn bounded(branch: u32) -> NewTask {
+    let bound = Bound { workflow: "lead".to_owned(), work: "task:score".to_owned() };
+    NewTask { bound: Some(bound), ..score(branch) }
+}
+
+fn ends(task: &Claimed) -> TaskChanges {
+    let id = &task.task.id;
+    let end =
+        TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch: Some(id.branch) };
+    TaskChanges { fence: Some(task.task.held()), changes: vec![end] }
+}
+
+/// Which branch of which run each is.
+fn which(claimed: &[Claimed]) -> Vec<(RunNo, u32)> {
+    claimed.iter().map(|claimed| (claimed.task.id.run, claimed.task.id.branch.0)).collect()
+}
+
+impl Fixture {
+    /// Saves `lead` with these bounds.
+    async fn bound(&self, runs: Option<u64>, work: &[(&str, u64)]) {
+        let work = work.iter().map(|(name, most)| ((*name).to_owned(), *most));
+        let concurrency = Concurrency { runs, work: work.collect::<BTreeMap<_, _>>() };
+        done(self.store.define(&self.tenant, NewVersion { concurrency, ..lead("h1") }).await);
+    }
+
+    /// A run that files these tasks.
+    async fn start_with_tasks(
+        &self,
+        agent: &str,
+        tasks: impl IntoIterator<Item = NewTask>,
+    ) -> RunNo {
+        let run = self.start(agent).await;
+        self.step_with(run, "Score", files(tasks)).await;
+        run
+    }
+}
+
+/// Of a kind of work no more is handed out than the workflow allows, whoever asks, and nobody takes it for himself.
+pub async fn no_more_goes_on_at_once_than_a_workflow_allows(on: Fixture) {
+    for work in ["task", "task:score"] {
+        on.bound(None, &[(work, 2), ("task:other", 1)]).await;
+        let lease = Lease { owner: "a".to_owned(), until: at(40) };
+        let first = on.start_with_tasks("a", [NewTask { lease: Some(lease), ..bounded(1) }]).await;
+        assert_eq!(on.tasks().await[0].owner, None, "those who waited longer come first");
+        let others =
+            [bounded(1), bounded(2), score(3)].map(|task| NewTask { ready_at: at(11), ..task });
+        let second = on.start_with_tasks("b", others).await;
+        let held = on.claim("a", at(11)).await;
+        assert_eq!(
+            which(&held),
+            [(first, 1), (second, 1), (second, 3)],
+            "what has no bound goes on"
+        );
+        assert_eq!(on.claim("b", at(12)).await, []);
+        on.step_with(first, "Ingest", ends(&held[0])).await;
+        assert_eq!(which(&on.claim("b", at(12)).await), [(second, 2)]);
+        for run in [first, second] {
+            done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
+        }
+    }
+}
+
+/// What was given back, is to be tried later, or whose holder is not heard of does not count; and whoever comes back late
+/// has lost it.
+pub async fn what_is_held_no_more_makes_room(on: Fixture) {
+    on.bound(None, &[("task", 1)]).await;
+    let run = on.start_with_tasks("a", [bounded(1)]).await;
+    let other = on.start_with_tasks("b", [NewTask { ready_at: at(11), ..bounded(1) }]).await;
+    let first = on.claim("a", at(11)).await.remove(0).task;
+    assert_eq!(first.id.run, run);
+    done(on.store.release(&on.tenant, "a", &[first.held()], at(12)).await);
+    let second = on.claim("b", at(12)).await.remove(0).task;
+    assert_eq!(second.id.run, other);
+    assert_eq!(on.claim("c", at(41)).await, []);
+    assert_eq!(which(&on.claim("c", at(42)).await), [(run, 1)], "the lease ran out");
+    let lost = on.store.extend(&on.tenant, "b", &[second.held()], at(90)).await;
+    assert_eq!(done(lost), [second.held()]);
+    assert_eq!(on.claim("b", at(44)).await, [], "what was handed out since goes on");
+    let again = on.claim("b", at(72)).await.remove(0).task;
+    assert_eq!((again.id.run, again.attempt, again.lost), (other, 2, 1));
+}
+
+/// So many runs have begun and are not over. Between two pieces of work a run keeps its place.
+pub async fn no_more_runs_begin_than_a_workflow_allows(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let first = on.start_with_tasks("a", [bounded(1)]).await;
+    let second = on.start_with_tasks("b", [NewTask { ready_at: at(11), ..bounded(1) }]).await;
+    let held = on.claim("a", at(12)).await;
+    assert_eq!(which(&held), [(first, 1)]);
+    on.step_with(first, "Ingest", ends(&held[0])).await;
+    assert_eq!(on.claim("a", at(13)).await, [], "it is not over");
+    on.step_with(first, "Score", files([NewTask { ready_at: at(13), ..bounded(2) }])).await;
+    assert_eq!(which(&on.claim("a", at(13)).await), [(first, 2)]);
+    done(on.step(first, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(second, 1)]);
+}
+
+/// A run that a run waits for begins although all places are taken, if that one has a place.
+pub async fn a_run_waits_for_no_place_that_waits_for_it(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let root = on.start_with_tasks("a", [bounded(1)]).await;
+    assert_eq!(which(&on.claim("a", at(12)).await), [(root, 1)]);
+    let mut below = root;
+    for agent in ["b", "c"] {
+        let new = NewRun { parent: Some(below), ..new_run(agent) };
+        below = done(on.store.create(&on.tenant, new, begin(at(1), vec![])).await).run;
+    }
+    let other = on.start_with_tasks("d", [bounded(1)]).await;
+    on.step_with(below, "Score", files([bounded(1)])).await;
+    assert_eq!(which(&on.claim("a", at(13)).await), [(below, 1)]);
+    done(on.step(root, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(other, 1)], "it took no place of its own");
+}
+
+/// Bounds are no part of a structure: saving others reaches what was filed before.
+pub async fn the_bounds_that_were_saved_last_count(on: Fixture) {
+    on.bound(None, &[("task", 1)]).await;
+    on.start_with_tasks("a", [bounded(1), bounded(2), bounded(3), bounded(4)]).await;
+    assert_eq!(on.claim("a", at(10)).await.len(), 1);
+    on.bound(None, &[("task", 3)]).await;
+    assert_eq!(on.claim("b", at(10)).await.len(), 2);
+    on.bound(None, &[]).await;
+    assert_eq!(on.claim("c", at(10)).await.len(), 1);
+}

@@ -1,0 +1,122 @@
+//! One damaged run hides no others: every list tells of it, and of them.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use expect_test::expect;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use serde_json::Value as Json;
+
+use crate::conversation::Conversation;
+
+const NAP: &str = "
+name: nap
+initial: Rest
+states:
+  Rest: { after: { 30d: END } }
+  END: { type: final }
+";
+
+/// Three runs of agents' steps and one that naps, with a hand on the file that no trigger holds back.
+fn with_runs() -> (Conversation, Connection) {
+    let talk = Conversation::new();
+    talk.file("guidepost.db", "");
+    talk.file("nap.yaml", NAP);
+    for name in ["one", "two", "three"] {
+        let create = ["steps", "create", "--name", name, "--step", "writer=Write."];
+        assert_eq!(talk.run(&create).exit, 0);
+    }
+    assert_eq!(talk.run(&["apply", "nap.yaml"]).exit, 0);
+    assert_eq!(talk.run(&["start", "nap"]).exit, 0);
+    let shell = Connection::open(talk.path().join("guidepost.db")).unwrap();
+    shell.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+    (talk, shell)
+}
+
+#[test]
+fn a_damaged_run_hides_no_others() {
+    for damage in [
+        "UPDATE agent_instance SET state = '{' WHERE agent_id = 2",
+        "UPDATE agent_instance SET run_id = 'none', leaves = '[' WHERE agent_id = 2",
+        "UPDATE agent_instance SET due_at = 0, state = '{' WHERE agent_id = 2",
+    ] {
+        let (talk, shell) = with_runs();
+        assert_eq!(shell.execute(damage, []).unwrap(), 1);
+        for words in [&["ls"][..], &["find", "--in", "runs"], &["ls", "--json"], &["steps", "list"]]
+        {
+            let answer = talk.run(words);
+            assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{damage}: {words:?}");
+            for run in ["r-1", "r-2", "r-3"] {
+                assert!(answer.stdout.contains(run), "{damage}: {words:?}: {}", answer.stdout);
+            }
+        }
+        let listed = talk.run(&["steps", "list"]).stdout;
+        assert!(listed.contains("r-2  two  damaged[GP0310]: "), "{listed}");
+        let listed = talk.run(&["steps", "list", "--json"]).stdout;
+        let listed: Json = serde_json::from_str(&listed).unwrap();
+        assert_eq!(listed[1]["damaged"]["code"], "GP0310", "{listed}");
+        assert!(listed[0]["damaged"].is_null(), "{listed}");
+        let timers = talk.run(&["timers"]);
+        assert!(timers.exit == 0 && timers.stdout.contains("r-4"), "{}", timers.stdout);
+        assert_eq!(talk.run(&["tasks"]).exit, 0);
+        let doctor = talk.run(&["doctor"]);
+        assert!(doctor.stdout.contains("the history of r-2 is damaged"), "{}", doctor.stderr);
+        assert!(!doctor.stdout.contains("r-1"), "{}", doctor.stdout);
+        assert_eq!(talk.run(&["steps", "get", "r-2"]).exit, 1, "whoever asks for it is told");
+    }
+}
+
+#[test]
+fn what_can_be_seen_of_a_damaged_run_is_listed_as_damaged() {
+    let (mut talk, shell) = with_runs();
+    let damage = "UPDATE agent_instance SET leaves = '[' WHERE agent_id = 2";
+    assert_eq!(shell.execute(damage, []).unwrap(), 1);
+    let status: Vec<String> = talk.run(&["ls"]).stdout.lines().map(str::to_owned).collect();
+    assert!(status.iter().any(|line| line.contains("r-2") && line.contains("damaged[GP0310]")));
+    talk.type_("find --in runs two");
+    talk.expect(&expect![[r#"
+        $ guidepost find --in runs two
+        1 run
+        r-2 two@1 rev 3 in no state, paused, damaged[GP0310]: run `r-2` is damaged: its leaves are no list, agent tester
+
+    "#]]);
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_watches_all_runs_is_told_of_a_damaged_one_and_goes_on() {
+    let (talk, shell) = with_runs();
+    let mut watch = talk.command(&["watch", "--all", "--json"]);
+    let mut watcher = watch.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watcher.stdout.take().unwrap()).lines();
+    let mut line = || -> Json { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    std::thread::scope(|scope| {
+        let (told, stop) = std::sync::mpsc::channel();
+        let talk = &talk;
+        // Until it watches, nothing is its business.
+        scope.spawn(move || {
+            while stop.try_recv().is_err() {
+                assert_eq!(talk.run(&["log", "r-1", "note", "still here"]).exit, 0);
+            }
+        });
+        assert_eq!(line()["run"], "r-1");
+        told.send(()).unwrap();
+    });
+    let damage = "UPDATE agent_instance SET state = '{' WHERE agent_id = 2";
+    assert_eq!(shell.execute(damage, []).unwrap(), 1);
+    let record = "INSERT INTO record (run_no, seq, rev, kind, at, recorded_at, payload)
+                  VALUES (2, 99, 9, 'note', 1, 1, '{}')";
+    assert_eq!(shell.execute(record, []).unwrap(), 1);
+    let damaged = loop {
+        let seen = line();
+        if seen["run"] == "r-2" {
+            break seen;
+        }
+    };
+    assert_eq!((&damaged["damaged"]["code"], &damaged["record"]), (&"GP0310".into(), &Json::Null));
+    assert_eq!(talk.run(&["log", "r-3", "note", "and so on"]).exit, 0);
+    assert_eq!(line()["run"], "r-3");
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+}
