@@ -520,6 +520,28 @@ fn yaml_that_is_no_definition_is_refused_with_its_place() {
               hint: put the value in quotes if it is a text that begins with `!`
         "#]],
     );
+    // Not only of plain values, but also of keys, objects and lists.
+    check(
+        "!x name: a\n",
+        expect![[r#"
+        error[GP0106] 1:1: the tag `!x` means nothing here
+          hint: put the value in quotes if it is a text that begins with `!`
+    "#]],
+    );
+    check(
+        "states: !x { A: {} }\n",
+        expect![[r#"
+        error[GP0106] 1:9: the tag `!x` means nothing here
+          hint: put the value in quotes if it is a text that begins with `!`
+    "#]],
+    );
+    check(
+        "steps: !!map []\n",
+        expect![[r#"
+        error[GP0106] 1:8: the tag `!!map` means nothing here
+          hint: put the value in quotes if it is a text that begins with `!`
+    "#]],
+    );
     check(
         "a: 1\na: 2\n",
         expect![[r#"

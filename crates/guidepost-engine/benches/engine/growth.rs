@@ -72,6 +72,10 @@ impl Gathering {
         let batch = plan::batch(&self.machine, &self.run, decision, after, None, at, |_| None);
         let expected: Rev = self.run.rev;
         self.run = batch.run.clone();
-        self.store.commit(&Tenant::default(), self.no, expected, batch).await.unwrap();
+        let tenant = Tenant::default();
+        let committed = self.store.commit(&tenant, self.no, expected, batch).await.unwrap();
+        if committed.snapshot {
+            self.run.snapshot_taken();
+        }
     }
 }
