@@ -128,8 +128,7 @@ pub(crate) fn quarantine(run: &Run, why: &str, at: Timestamp) -> Option<Batch> {
     if !matches!(run.status, Status::Running | Status::Waiting) {
         return None;
     }
-    let detail =
-        format!("{why}; save the workflow as it was, then resume the run to go on with it");
+    let detail = why.to_owned();
     let paused = Paused { reason: PauseReason::Quarantined, detail, by: String::new(), at };
     let records = vec![Record::from(paused)];
     let mut after = run.clone();

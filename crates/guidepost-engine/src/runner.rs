@@ -23,7 +23,7 @@ use guidepost_store::{
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
 use self::schedules::Schedules;
-use self::trouble::{Aside, Trouble, is_general};
+use self::trouble::{Aside, Trouble, advised, is_general};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
 use crate::plan;
@@ -438,7 +438,9 @@ impl Runner {
                 tracing::error!(%run, %error, "a run cannot be worked on");
                 self.set_aside(run, now, effects);
                 if !matches!(error, NoMachine::Store(_)) {
-                    effects.push(Effect::Quarantine { run, why: error.to_string() });
+                    let advice =
+                        "save the workflow as it was, then resume the run to go on with it";
+                    effects.push(Effect::Quarantine { run, why: format!("{error}; {advice}") });
                 }
                 return;
             }
@@ -519,12 +521,14 @@ impl Runner {
                 tracing::error!(%run, %error, "a commit is refused");
                 match in_flight.todo {
                     Todo::End(task, Ok(_)) => {
-                        let failure =
-                            Failure::lasting(format!("the store refuses the result: {error}"));
+                        let reason = format!("the store refuses the result: {}", advised(&error));
+                        let failure = Failure::lasting(reason);
                         tracked.todo.push_front(Todo::End(task, Err(failure)));
                     }
                     _ => {
                         self.set_aside(run, now, effects);
+                        let why = trouble::refused(&error);
+                        effects.push(Effect::Quarantine { run, why });
                         return;
                     }
                 }

@@ -4,6 +4,7 @@ mod address;
 pub mod agent;
 mod child;
 pub mod exec;
+mod family;
 pub mod http;
 pub mod tool;
 

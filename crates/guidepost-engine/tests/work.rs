@@ -114,6 +114,100 @@ async fn a_command_that_is_not_wanted_any_more_is_killed() {
     panic!("it still runs");
 }
 
+/// Whether a process runs; one that only waits to be asked how it ended does not.
+fn runs(process: &str) -> bool {
+    let told = std::process::Command::new("ps").args(["-o", "stat=", "-p", process]).output();
+    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    !told.trim().is_empty() && !told.trim().starts_with('Z')
+}
+
+/// Waits for something, for a while.
+async fn soon<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..500 {
+        if let Some(found) = look() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}")
+}
+
+/// What a file holds once it is written.
+fn written(file: &std::path::Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    text.ends_with('\n').then(|| text.trim().to_owned())
+}
+
+/// Begins a shell's script, and gives it up once its file is written; gives what stands there.
+async fn given_up(directory: &std::path::Path, script: &str) -> String {
+    let file = directory.join("pid");
+    let spec = json!({ "command": script, "shell": true, "cwd": directory });
+    let command = tokio::spawn(exec(spec));
+    let pid = soon("it does not begin", || written(&file)).await;
+    assert!(runs(&pid));
+    command.abort();
+    pid
+}
+
+#[tokio::test]
+async fn what_a_command_started_ends_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let pid = given_up(directory.path(), "sleep 4321 & echo $! > pid; wait").await;
+    soon("what it started still runs", || (!runs(&pid)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_command_is_asked_to_end_before_it_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let tidies =
+        "trap 'echo tidied > tidied; exit 1' TERM; echo $$ > pid; while :; do sleep 0.05; done";
+    let pid = given_up(directory.path(), tidies).await;
+    soon("it still runs", || (!runs(&pid)).then_some(())).await;
+    assert_eq!(written(&directory.path().join("tidied")).as_deref(), Some("tidied"));
+    let deaf = "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done";
+    std::fs::remove_file(directory.path().join("pid")).unwrap();
+    let pid = given_up(directory.path(), deaf).await;
+    soon("it still runs", || (!runs(&pid)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_command_that_prints_too_much_leaves_nothing_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "sleep 4321 & echo $! > pid; head -c 3000000 /dev/zero";
+    let spec = json!({ "command": script, "shell": true, "cwd": directory.path() });
+    assert!(failed(exec(spec).await).0.contains("printed more than"));
+    let pid = written(&directory.path().join("pid")).unwrap();
+    soon("what it started still runs", || (!runs(&pid)).then_some(())).await;
+}
+
+#[test]
+fn what_runs_when_the_engine_ends_is_killed_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let file = directory.path().join("pid");
+    let script = "trap '' TERM; sleep 4321 & echo $! > pid; while :; do sleep 0.05; done";
+    let spec = json!({ "command": script, "shell": true, "cwd": directory.path() });
+    runtime.spawn(exec(spec));
+    let pid = runtime.block_on(soon("it does not begin", || written(&file)));
+    drop(runtime);
+    let begun = Instant::now();
+    while runs(&pid) && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!runs(&pid), "it outlives the engine");
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_behind_on_purpose_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "sleep 4321 > /dev/null 2>&1 & echo $! > pid; cat pid";
+    let spec = json!({ "command": script, "shell": true, "cwd": directory.path() });
+    let Outcome::Done(pid) = exec(spec).await else { panic!("it fails") };
+    let pid = pid.as_str().unwrap();
+    assert!(runs(pid));
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+}
+
 /// Serves one answer per connection, and gives what was asked.
 async fn server(answers: Vec<&'static str>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -103,11 +103,12 @@ pub enum Effect {
         /// What was decided.
         batch: Box<Batch>,
     },
-    /// Hold back a run whose machine cannot be had, so that whoever finds it reads why. No answer is waited for.
+    /// Hold back a run that cannot be worked on, because its machine cannot be had or the store refuses its next step, so that
+    /// whoever finds it reads why. No answer is waited for.
     Quarantine {
         /// The run.
         run: RunNo,
-        /// What is wrong with its machine.
+        /// What is wrong, and what to do about it.
         why: String,
     },
     /// Do a piece of work.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use guidepost_core::diagnostic::Explain as _;
 use guidepost_core::id::RunNo;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::StoreError;
@@ -74,6 +75,20 @@ pub(super) fn is_general(error: &StoreError) -> bool {
             | StoreError::KeyReused { .. }
             | StoreError::Refused { .. }
             | StoreError::Damaged { .. }
+    )
+}
+
+/// An error, and what to try about it.
+pub(super) fn advised(error: &StoreError) -> String {
+    let hint = error.hint().map(|hint| format!(" ({hint})"));
+    format!("{error}{}", hint.unwrap_or_default())
+}
+
+/// Why a run is held back whose next step the store refuses, however often it is tried.
+pub(super) fn refused(error: &StoreError) -> String {
+    format!(
+        "the store refuses what comes next: {}; mend that, then resume the run to go on with it",
+        advised(error)
     )
 }
 

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use guidepost_core::limits::PAYLOAD_BYTES_MAX;
 use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
+use super::family::Family;
 use super::{COMPLAINT_BYTES_MAX, Handler, expect_kept};
 use crate::call::{Call, Failure, Outcome};
 
@@ -28,7 +29,8 @@ pub enum Allowed {
 ///
 /// The command is `command`, a list of words, or a text that is split as a shell would split it. `shell: true` hands a
 /// text to `sh -c`; what the run's data says reaches it through `env` only, never as part of the text. `cwd`, `env` and
-/// `stdin` are what they are called. What the command prints is the result: JSON if it is, else text.
+/// `stdin` are what they are called. What the command prints is the result: JSON if it is, else text. One that takes too
+/// long, or is not wanted any more, is asked to end and then killed, with everything it started.
 #[derive(Debug, Clone, Default)]
 pub struct Exec {
     /// Which commands may be run.
@@ -59,8 +61,7 @@ impl Exec {
             .stderr(Stdio::piped())
             .env("GUIDEPOST_RUN", call.task.run.to_string())
             .env("GUIDEPOST_KEY", &call.key)
-            .env("GUIDEPOST_ATTEMPT", call.attempt.to_string())
-            .kill_on_drop(true);
+            .env("GUIDEPOST_ATTEMPT", call.attempt.to_string());
         if let Some(directory) = call.spec.get("cwd").and_then(Json::as_str) {
             command.current_dir(directory);
         }
@@ -68,12 +69,11 @@ impl Exec {
         for (name, value) in variables.into_iter().flatten() {
             command.env(name, as_text(value));
         }
-        let mut child = command
-            .spawn()
+        let mut family = Family::spawn(&mut command)
             .map_err(|error| Failure::lasting(format!("`{program}` cannot be run: {error}")))?;
         let stdin = call.spec.get("stdin").map(as_text);
-        let (output, complaint) = communicate(&mut child, stdin).await?;
-        let status = child
+        let (output, complaint) = communicate(&mut family, stdin).await?;
+        let status = family
             .wait()
             .await
             .map_err(|error| Failure::passing(format!("`{program}` was lost: {error}")))?;
@@ -124,16 +124,19 @@ fn as_text(value: &Json) -> String {
 
 /// Feeds the command and reads what it says until it has said everything, or too much.
 async fn communicate(
-    child: &mut Child,
+    family: &mut Family,
     stdin: Option<String>,
 ) -> Result<(String, String), Failure> {
+    let Some(child) = family.child() else { return Ok(Default::default()) };
+    // What it says is read in place: one that is asked to end may still have something to say, and is not to die of that.
     let (input, output, complaints) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        (child.stdin.take(), child.stdout.as_mut(), child.stderr.as_mut());
     let feed = async move {
         if let (Some(mut input), Some(text)) = (input, stdin) {
             // A command that does not read its input is free not to.
             let _ = input.write_all(text.as_bytes()).await;
         }
+        Ok(())
     };
     let read = async move {
         match output {
@@ -143,7 +146,7 @@ async fn communicate(
     };
     let complain = async move {
         let mut last = Vec::new();
-        if let Some(mut complaints) = complaints {
+        if let Some(complaints) = complaints {
             let mut part = [0; 4_096];
             while let Ok(read @ 1..) = complaints.read(&mut part).await {
                 last.extend_from_slice(&part[..read]);
@@ -151,10 +154,11 @@ async fn communicate(
                 last.drain(..surplus);
             }
         }
-        last
+        Ok(last)
     };
-    let ((), output, complaint) = tokio::join!(feed, read, complain);
-    let output = String::from_utf8(output?)
+    // Once its output is refused, nobody waits for the rest: what it started may hold its stderr for hours.
+    let ((), output, complaint) = tokio::try_join!(feed, read, complain)?;
+    let output = String::from_utf8(output)
         .map_err(|_| Failure::lasting("what the command printed is not UTF-8"))?;
     Ok((output, String::from_utf8_lossy(&complaint).into_owned()))
 }

@@ -161,6 +161,70 @@ async fn a_run_whose_workflow_is_damaged_is_held_back_until_it_is_mended() {
     assert_eq!(bench.store.verify(&bench.tenant, run).await.unwrap().problems, []);
 }
 
+/// A rule that somebody gave the file forbids what comes next, however often it is tried.
+#[tokio::test]
+async fn what_the_store_refuses_for_good_ends_in_a_named_state_and_stops_nobody_else() {
+    const CAREFUL: &str = "
+name: careful
+initial: A
+states:
+  A: { task: work, onDone: END, onError: B }
+  B: { task: work, onDone: END, onError: END }
+  END: { type: final }
+";
+    let bench = Bench::new();
+    let (failing, held) =
+        (bench.start(CHAIN, json!({})).await, bench.start(CAREFUL, json!({})).await);
+    let other = bench.start(CHAIN, json!({})).await;
+    let file = rusqlite::Connection::open(bench.keep.path().join("guidepost.db")).unwrap();
+    let sql = |sql: &str| file.execute_batch(sql).unwrap();
+    sql("CREATE UNIQUE INDEX theirs ON record (run_no) WHERE kind = 'transitioned' AND run_no < 3");
+    let begun = Begun::default();
+    let engine = Engine::new(Arc::clone(&bench.store)).with_handlers(counting(&begun));
+    let running = engine.with_lease(LEASE).start();
+    // Its result is refused, which is a failure of the step, and nothing answers that.
+    let failed = bench.until(failing, |run| run.status.is_ended()).await;
+    assert_eq!(failed.status, Status::Failed);
+    let told = failed.output.as_str().unwrap().to_owned();
+    assert!(
+        told.contains("the store refuses the result: a rule of the store forbids it: "),
+        "{told}"
+    );
+    assert!(told.contains("`.schema` in the sqlite3 shell shows"), "{told}");
+    // Here the failure leads on, which is refused, too.
+    let paused = bench.until(held, |run| run.status == Status::Paused).await;
+    let (reason, told) = paused.paused.clone().unwrap();
+    assert_eq!(reason, PauseReason::Quarantined);
+    assert!(told.starts_with("the store refuses what comes next: a rule of the store"), "{told}");
+    assert!(told.ends_with("mend that, then resume the run to go on with it"), "{told}");
+    let ended = bench.until(other, |run| run.status.is_ended()).await;
+    assert_eq!(ended.status, Status::Completed, "it goes on beside them");
+    assert_eq!(*running.trouble().borrow(), None, "the store is fine");
+    sql("DROP INDEX theirs");
+    bench.control(held, Control::Resume).await;
+    let ended = bench.until(held, |run| run.status.is_ended()).await;
+    running.stop().await;
+    assert_eq!(ended.status, Status::Completed);
+    for run in [failing, held, other] {
+        assert_eq!(bench.store.verify(&bench.tenant, run).await.unwrap().problems, []);
+    }
+}
+
+/// A handler within the engine gives more than any run may hold.
+#[tokio::test]
+async fn a_giant_result_fails_its_step_with_a_sentence() {
+    let bench = Bench::new();
+    let run = bench.start(CHAIN, json!({})).await;
+    let handlers = Handlers::new().task("work", |_| async { Ok(json!("x".repeat(20 << 20))) });
+    let running = Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).start();
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    running.stop().await;
+    assert_eq!(ended.status, Status::Failed);
+    let told = ended.output.as_str().unwrap();
+    assert!(told.contains("bytes"), "{told}");
+    assert!(told.len() < 1_000, "{} bytes", told.len());
+}
+
 /// An engine with the tools of a server that has every fault.
 fn with_tools(bench: &Bench) -> Engine {
     let tools = Tools::new(BTreeMap::from([("desk".to_owned(), server::place())]), false);

@@ -337,6 +337,39 @@ async fn a_server_ends_with_whoever_started_it() {
     panic!("it still runs");
 }
 
+/// A server behind a script: what the script started ends with it, also what does not heed that its stdin is closed.
+#[tokio::test]
+async fn what_a_server_started_ends_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pid");
+    let ToolServer::Stdio { command, arguments, env, .. } = server::place() else {
+        panic!("it is a program");
+    };
+    let script = format!("sleep 4321 & echo $! > '{}'; exec \"$@\"", file.display());
+    let arguments =
+        ["-c".to_owned(), script, "sh".to_owned(), command].into_iter().chain(arguments);
+    let tools = tools(ToolServer::Stdio {
+        command: "sh".to_owned(),
+        arguments: arguments.collect(),
+        env,
+        directory: None,
+    });
+    value(&tools, "pid", Json::Null).await;
+    let pid = std::fs::read_to_string(&file).unwrap();
+    let process = format!("/proc/{}/stat", pid.trim());
+    // One that is dead waits to be asked how it ended, if nobody asks.
+    let runs = || std::fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(runs());
+    drop(tools);
+    for _ in 0..500 {
+        if !runs() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("what it started still runs");
+}
+
 #[tokio::test]
 async fn the_tools_of_a_server_are_counted_in_bounded_time() {
     let second = Duration::from_secs(1);

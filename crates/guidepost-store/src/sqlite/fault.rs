@@ -59,7 +59,7 @@ pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> S
             }
             ffi::ErrorCode::DatabaseCorrupt => StoreError::Malformed { url },
             _ => match refusal(failure, message.as_deref()) {
-                Some(what) => StoreError::Refused { what, hint: None },
+                Some((what, hint)) => StoreError::Refused { what, hint: hint.map(str::to_owned) },
                 None => unavailable(url, what, error),
             },
         },
@@ -67,13 +67,27 @@ pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> S
     }
 }
 
-/// What a trigger refused a statement with: a text of its own, or one that it made a JSON path of.
-fn refusal(failure: &ffi::Error, message: Option<&str>) -> Option<String> {
+/// Why a statement would be refused however often it is tried, and what to try instead: a rule of the file is against it, or
+/// it is too large. A trigger says it in a text of its own, or in one that it made a JSON path of.
+fn refusal(failure: &ffi::Error, message: Option<&str>) -> Option<(String, Option<&'static str>)> {
     if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
-        return message.map(str::to_owned);
+        return message.map(|message| (message.to_owned(), None));
+    }
+    match failure.code {
+        ffi::ErrorCode::TooBig => {
+            let hint = "keep large things in files and hand on a reference to them";
+            return Some(("it is larger than the store takes".to_owned(), Some(hint)));
+        }
+        ffi::ErrorCode::ConstraintViolation => {
+            let hint =
+                "`.schema` in the sqlite3 shell shows the index, check or trigger that forbids it";
+            let what = format!("a rule of the store forbids it: {}", message.unwrap_or_default());
+            return Some((what, Some(hint)));
+        }
+        _ => {}
     }
     let quoted = message?.strip_prefix("bad JSON path: '")?.strip_suffix('\'')?;
-    Some(quoted.replace("''", "'"))
+    Some((quoted.replace("''", "'"), None))
 }
 
 fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
@@ -92,4 +106,39 @@ fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
 /// What is stored about a run cannot be what Guidepost wrote.
 pub(super) fn damaged(run: RunNo, what: impl ToString) -> Fault {
     Fault::Clean(StoreError::Damaged { run, what: what.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use rusqlite::limits::Limit;
+
+    use super::*;
+
+    /// What the caller is told about a statement that fails.
+    fn told(connection: &Connection, sql: &str) -> StoreError {
+        let error = connection.execute_batch(sql).unwrap_err();
+        tell(error, &Location::new("x.db"), "a statement failed")
+    }
+
+    #[test]
+    fn what_would_be_refused_however_often_it_is_tried_is_told_as_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (a UNIQUE CHECK (a <> 7))").unwrap();
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 1_000).unwrap();
+        for (sql, expected) in [
+            ("INSERT INTO t VALUES (zeroblob(2000))", "it is larger than the store takes"),
+            ("INSERT INTO t VALUES (1), (1)", "a rule of the store forbids it: UNIQUE constraint"),
+            ("INSERT INTO t VALUES (7)", "a rule of the store forbids it: CHECK constraint"),
+        ] {
+            match told(&connection, sql) {
+                StoreError::Refused { what, hint: Some(_) } => {
+                    assert!(what.starts_with(expected), "{what}");
+                }
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+        let unavailable = told(&connection, "INSERT INTO nowhere VALUES (1)");
+        assert!(matches!(unavailable, StoreError::Unavailable { .. }), "{unavailable:?}");
+    }
 }

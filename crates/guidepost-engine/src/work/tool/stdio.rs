@@ -7,7 +7,6 @@ use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use guidepost_core::exact::expect_exact;
 use guidepost_core::limits::TOOL_MESSAGE_BYTES_MAX;
@@ -18,11 +17,10 @@ use rmcp::transport::Transport;
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
 };
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-/// How long a server that was told to end may take for it.
-const GRACE: Duration = Duration::from_secs(1);
+use crate::work::family::{Family, GRACE};
 
 /// How much of what a server complained about is kept.
 const COMPLAINT_BYTES_MAX: usize = 2_000;
@@ -91,7 +89,8 @@ impl Notes {
     }
 }
 
-/// The transport. Dropping it ends the server: its stdin is closed, and what does not heed that is killed.
+/// The transport. Dropping it ends the server: its stdin is closed, what does not heed that is asked to end, and then killed,
+/// with everything it started.
 pub(super) struct Pipes {
     stdin: Option<Arc<tokio::sync::Mutex<ChildStdin>>>,
     messages: mpsc::Receiver<RxJsonRpcMessage<RoleClient>>,
@@ -106,20 +105,17 @@ impl Pipes {
     ///
     /// If it cannot be started.
     pub(super) fn spawn(mut command: Command, notes: &Arc<Notes>) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut family = Family::spawn(&mut command)?;
         let missing = || io::Error::other("its pipes are missing");
+        let child = family.child().ok_or_else(missing)?;
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
         let asked = Arc::new(AtomicI64::new(-1));
         let heard = Heard { sender, notes: Arc::clone(notes), asked: Arc::clone(&asked) };
-        tokio::spawn(attend(child, stdout, stderr, heard));
+        tokio::spawn(attend(family, stdout, stderr, heard));
         Ok(Self { stdin: Some(Arc::new(tokio::sync::Mutex::new(stdin))), messages, asked })
     }
 }
@@ -167,23 +163,22 @@ struct Heard {
 }
 
 /// Reads what a server says until it ends, breaks the protocol, or nobody listens; and sees it to its end.
-async fn attend(mut child: Child, stdout: ChildStdout, stderr: ChildStderr, heard: Heard) {
+async fn attend(mut family: Family, stdout: ChildStdout, stderr: ChildStderr, heard: Heard) {
     let complaints = tokio::spawn(keep_complaint(stderr, Arc::clone(&heard.notes)));
     let fault = tokio::select! {
         fault = read_all(stdout, &heard) => fault,
         () = heard.sender.closed() => None,
     };
-    if let Some(fault) = fault {
-        heard.notes.end(|| fault);
-        let _ = child.start_kill();
-    }
-    let ended = match tokio::time::timeout(GRACE, child.wait()).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            let _ = child.start_kill();
-            child.wait().await
+    let by_itself = match fault {
+        Some(fault) => {
+            heard.notes.end(|| fault);
+            None
         }
+        // Its stdin is closed, or it closed its stdout: it is to end by itself.
+        None => tokio::time::timeout(GRACE, family.wait()).await.ok(),
     };
+    let rest = family.end().await;
+    let ended = by_itself.unwrap_or(rest);
     let complaints_end = complaints.abort_handle();
     // Something it started may still hold its stderr.
     if tokio::time::timeout(GRACE, complaints).await.is_err() {
