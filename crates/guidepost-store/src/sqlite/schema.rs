@@ -1,6 +1,6 @@
 //! Opening the file: its mode, its pragmas, its migrations.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -29,9 +29,25 @@ const CACHE_KIB: i64 = -16 * 1024;
 /// How many prepared statements a connection keeps: all there are, with room to grow.
 const STATEMENTS_MAX: usize = 200;
 
+/// How long whoever finds a file busy that is being opened waits before it tries again.
+const OPEN_PAUSE: Duration = Duration::from_millis(5);
+
 /// Opens the file for writing, creating it or bringing its schema up to date if need be.
 pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
     create_private(location)?;
+    // To change a new file's journal, SQLite does not wait for others who open it: it says at once that it is busy.
+    let begun = Instant::now();
+    loop {
+        match open_now(location) {
+            Err(StoreError::Busy { .. }) if begun.elapsed() < Duration::from_secs(BUSY_SECONDS) => {
+                std::thread::sleep(OPEN_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn open_now(location: &Location) -> Result<Connection, StoreError> {
     let failed = |error| tell(error, location, "opening the file failed");
     let mut connection = connect(location).map_err(failed)?;
     // Another program's file is left as it is, journal and all.

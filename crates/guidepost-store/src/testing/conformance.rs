@@ -85,6 +85,9 @@ macro_rules! conformance {
             what_a_conflict_would_have_said_is_not_said
             turns_are_read_page_by_page
             what_is_recorded_is_followed_in_order
+            threads_of_like_names_are_kept_apart
+            limits_that_are_reached_are_followed
+            a_pause_for_a_limit_that_was_raised_is_a_conflict
             a_deleted_run_takes_along_what_is_below_it
             what_is_not_over_is_not_deleted
             spending_is_counted_in_every_run_above
