@@ -167,7 +167,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A run that is over, or whose agent was deleted by SQL, takes facts as any other. What SQL wrote is sealed first, and
     /// no facts at all just seal. What facts say was spent is counted as by [`Store::commit`], and limits that a fact sets
-    /// count from then on.
+    /// count from then on. A run that had none has a budget from then on, in which nothing is spent yet.
     ///
     /// # Errors
     ///

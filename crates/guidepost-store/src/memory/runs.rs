@@ -203,16 +203,32 @@ impl Runs {
         let set: Vec<_> = facts.iter().filter_map(limits_set).cloned().collect();
         let before = held.seq();
         let recorded = held.record(facts, now)?;
-        let from = held.spends_from.clone();
         self.note(run, before);
-        if let Some(budget) = self.budgets.get_mut(&run) {
-            set.iter().for_each(|limits| budget.set(limits));
+        for limits in &set {
+            match self.budgets.get_mut(&run) {
+                Some(budget) => budget.set(limits),
+                None => self.begin_late(run, limits)?,
+            }
         }
+        let from = self.get(run)?.spends_from.clone();
         // Facts may be told late, so they say nothing about how long a run has lived.
         if spent != Spent::default() {
             self.spend(&from, spent, Timestamp(0))?;
         }
         Ok(recorded)
+    }
+
+    /// Gives a run that has none a budget of its own, from which it and the runs below it spend from now on.
+    fn begin_late(&mut self, run: RunNo, limits: &Limits) -> Result<(), StoreError> {
+        let began = self.get(run)?.head.created_at;
+        let Some(budget) = Budget::new(run, limits.clone(), began) else { return Ok(()) };
+        self.budgets.insert(run, budget);
+        for (below, _) in self.tree(run)? {
+            let held = self.get_mut(below)?;
+            held.spends_from.push(run);
+            held.spends_from.sort_unstable();
+        }
+        Ok(())
     }
 
     /// Counts what is spent from budgets, and tells what is reached by that in the histories of their runs.

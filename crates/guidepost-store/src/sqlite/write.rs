@@ -460,9 +460,12 @@ pub(super) fn record(
     append_facts(db, tenant, &mut head, observed)?;
     let last = head.seq;
     for limits in &observed.set {
-        if let Some(mut budget) = budgets::own(db, run)? {
-            budget.set(limits);
-            budgets::keep(db, &budget)?;
+        match budgets::own(db, run)? {
+            Some(mut budget) => {
+                budget.set(limits);
+                budgets::keep(db, &budget)?;
+            }
+            None => head.spends |= budgets::begin_late(db, tenant.as_str(), run, limits)?,
         }
     }
     if observed.spent != Spent::default() {

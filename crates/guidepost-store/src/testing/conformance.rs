@@ -95,6 +95,7 @@ macro_rules! conformance {
             nothing_begins_once_a_limit_is_passed
             a_run_lives_as_long_as_it_may
             a_limit_holds_as_long_as_somebody_lives
+            limits_may_be_set_later
             no_more_goes_on_at_once_than_a_workflow_allows
             what_is_held_no_more_makes_room
             no_more_runs_begin_than_a_workflow_allows

@@ -149,6 +149,31 @@ pub async fn a_run_lives_as_long_as_it_may(on: Fixture) {
     assert_eq!(on.due(at(61)).await, [root], "what is over does not go on");
 }
 
+/// A run that began without limits may be given some. What it and the runs below it do from then on counts.
+pub async fn limits_may_be_set_later(on: Fixture) {
+    on.define().await;
+    let root = on.start_with(None, Limits::default()).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.spend(child, 50).await;
+    assert_eq!(on.load(child).await.budgets, []);
+    let set = |limits: Limits| {
+        let body = FactBody::LimitsSet(LimitsSet { limits, note: None });
+        Fact { at: None, observed: true, by: "boss".to_owned(), body }
+    };
+    on.record(root, vec![set(Limits { max_rollback_steps: Some(3), ..Limits::default() })]).await;
+    assert_eq!(on.load(root).await.budgets, [], "nothing to count");
+    on.record(root, vec![set(Limits { max_steps: Some(3), ..Limits::default() })]).await;
+    on.spend(child, 2).await;
+    let grandchild = on.start_with(Some(child), Limits::default()).await;
+    let budgets = on.load(grandchild).await.budgets;
+    assert_eq!(budgets, on.load(root).await.budgets);
+    assert_eq!((budgets.len(), budgets[0].run, budgets[0].spent.steps), (1, root, 3));
+    assert_eq!(budgets[0].since, at(1), "its whole life counts");
+    on.spend(grandchild, 1).await;
+    assert_eq!(on.due(at(20)).await, [root, child, grandchild]);
+    assert_eq!(on.told(root).await.len(), 1);
+}
+
 /// Whoever raises a limit resumes what is paused for it. A pause that was decided before, and comes after, is none.
 pub async fn a_pause_for_a_limit_that_was_raised_is_a_conflict(on: Fixture) {
     on.define().await;
