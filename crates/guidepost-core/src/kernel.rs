@@ -116,7 +116,9 @@ pub enum Rejected {
     NotRunning {
         /// The status.
         status: Status,
-        /// Why, if it is paused.
+        /// Why it is paused, if it is.
+        reason: Option<PauseReason>,
+        /// The same in words.
         detail: String,
     },
     /// A result of work that is not going on: it ended before, or the state was left.
@@ -253,7 +255,7 @@ impl Explain for Rejected {
             Self::BadData { expected: Some(expected), .. } => {
                 format!("expected `{expected}`, for example {}", expected.example())
             }
-            Self::NotRunning { status: Status::Paused, detail } if is_over_limit(detail) => {
+            Self::NotRunning { reason: Some(PauseReason::OverLimit), .. } => {
                 "raise the limit first".to_owned()
             }
             Self::NotRunning { status: Status::Paused, .. } => "resume it first".to_owned(),
@@ -282,12 +284,6 @@ impl Explain for Rejected {
         };
         Some(hint)
     }
-}
-
-/// Whether the detail of a refusal says that a limit is passed.
-#[must_use]
-pub fn is_over_limit(detail: &str) -> bool {
-    detail.starts_with(PauseReason::OverLimit.as_str())
 }
 
 /// Names in backticks, separated by commas.
@@ -489,9 +485,10 @@ fn expect_running(run: &Run) -> Result<(), Rejected> {
 /// The refusal of an input by a run that takes none.
 #[must_use]
 pub fn not_running(run: &Run) -> Rejected {
+    let reason = run.paused.as_ref().map(|(reason, _)| *reason);
     let detail = run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
         "" => reason.as_str().to_owned(),
         detail => format!("{}: {detail}", reason.as_str()),
     });
-    Rejected::NotRunning { status: run.status, detail: detail.unwrap_or_default() }
+    Rejected::NotRunning { status: run.status, reason, detail: detail.unwrap_or_default() }
 }

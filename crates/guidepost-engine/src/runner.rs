@@ -865,6 +865,7 @@ impl Runner {
                         lost: 0,
                         deadline: new.timeout.map(|timeout| now.after(timeout)),
                         child: None,
+                        bound_to: None,
                     }),
                     None => has_more |= self.config.queues.contains(&new.queue),
                 },

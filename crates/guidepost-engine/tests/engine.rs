@@ -49,19 +49,13 @@ impl Bench {
         let start = Input::Start(Start { driver: Driver::Engine, data, by: By::default(), at });
         let (decision, after) = kernel::decide_all(&machine, &Run::default(), &start).unwrap();
         let batch = plan::batch(&machine, &Run::default(), decision, after, None, at, |_| None);
-        let new = NewRun {
-            id: RunId(uuid::Uuid::now_v7()),
-            workflow: machine.name.clone(),
-            version: Some(version),
-            agent: None,
-            goal: None,
-            driver: Driver::Engine,
-            parent: None,
-            launched_by: None,
-            session: None,
-            key: None,
+        let new = NewRun::new(
+            RunId(uuid::Uuid::now_v7()),
+            &machine.name,
+            Some(version),
+            Driver::Engine,
             at,
-        };
+        );
         self.store.create(&self.tenant, new, batch).await.unwrap().run
     }
 

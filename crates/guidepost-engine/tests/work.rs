@@ -97,8 +97,10 @@ async fn only_what_is_allowed_is_run() {
 
 #[tokio::test]
 async fn a_command_that_is_not_wanted_any_more_is_killed() {
-    let mark = format!("guidepost-test-{}", std::process::id());
-    let sleeps = json!({ "command": ["sh", "-c", "exec sleep 60", mark] });
+    // So long sleeps nobody else on this machine.
+    let seconds = 1_000_000 + std::process::id();
+    let sleeps = json!({ "command": ["sh", "-c", format!("exec sleep {seconds}")] });
+    let mark = format!("sleep\u{0}{seconds}");
     let begun = Instant::now();
     assert!(tokio::time::timeout(Duration::from_millis(200), exec(sleeps)).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(30));
@@ -106,7 +108,7 @@ async fn a_command_that_is_not_wanted_any_more_is_killed() {
         let all = std::fs::read_dir("/proc").unwrap();
         let lines =
             all.filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok());
-        if !lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains("sleep\u{0}60")) {
+        if !lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains(&mark)) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -162,7 +162,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again.
+    /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again. So is a pause for a limit that is passed no
+    ///   more: whoever raised it meanwhile looks for paused runs only once.
     /// - [`StoreError::LeaseLost`]: the attempt whose result it takes is not the present one any more. Drop the result.
     /// - [`StoreError::Unavailable`]: the outcome is unknown; the batch may be durable. Reload before trying again.
     async fn commit(
@@ -178,7 +179,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A run that is over, or whose agent was deleted by SQL, takes facts as any other. What SQL wrote is sealed first, and
     /// no facts at all just seal. What facts say was spent is counted as by [`Store::commit`], and limits that a fact sets
-    /// count from then on.
+    /// count from then on. A run that had none has a budget from then on, in which nothing is spent yet.
     ///
     /// # Errors
     ///
@@ -407,6 +408,32 @@ pub struct NewRun {
     pub key: Option<(String, RequestDigest)>,
     /// When.
     pub at: Timestamp,
+}
+
+impl NewRun {
+    /// A run of a workflow that nobody and nothing else belongs to.
+    #[must_use]
+    pub fn new(
+        id: RunId,
+        workflow: &str,
+        version: Option<Version>,
+        driver: Driver,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            workflow: workflow.to_owned(),
+            version,
+            agent: None,
+            goal: None,
+            driver,
+            parent: None,
+            launched_by: None,
+            session: None,
+            key: None,
+            at,
+        }
+    }
 }
 
 /// What the kernel decided, and the state it leads to.

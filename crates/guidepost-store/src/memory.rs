@@ -56,8 +56,6 @@ struct Holdings {
     schedules: Schedules,
     tasks: Tasks,
     threads: Threads,
-    /// All records in the order they were recorded.
-    recorded: Vec<(RunNo, Seq)>,
 }
 
 impl Memory {
@@ -100,7 +98,6 @@ impl Everything {
                 own.catalogue.expect(&new.workflow, new.version)?;
                 let changes = batch.tasks.clone();
                 let created = own.runs.create(no, new, batch)?;
-                own.note(no, Seq(0), own.runs.get(no)?.seq());
                 own.change_tasks(no, changes, now);
                 created
             }
@@ -114,11 +111,6 @@ impl Everything {
 }
 
 impl Holdings {
-    /// Notes that a run has records up to this one.
-    fn note(&mut self, run: RunNo, before: Seq, last: Seq) {
-        self.recorded.extend((before.0 + 1..=last.0).map(|seq| (run, Seq(seq))));
-    }
-
     fn delete(&mut self, run: RunNo) -> Result<Vec<RunNo>, StoreError> {
         let tree = self.runs.tree(run)?;
         for (no, is_over) in &tree {
@@ -271,9 +263,7 @@ impl Store for Memory {
             if batch.records.iter().any(|record| matches!(record, Record::Restored(_))) {
                 held.bind(own.catalogue.version_of(&batch.run)?);
             }
-            let before = held.seq();
             let committed = own.runs.commit(run, expected, batch)?;
-            own.note(run, before, committed.seq);
             own.change_tasks(run, changes, now);
             Ok(committed)
         })
@@ -285,12 +275,7 @@ impl Store for Memory {
         run: RunNo,
         facts: Vec<Fact>,
     ) -> Result<Recorded, StoreError> {
-        self.with(tenant, |own| {
-            let before = own.runs.get(run)?.seq();
-            let recorded = own.runs.record(run, facts, clock::now())?;
-            own.note(run, before, recorded.last);
-            Ok(recorded)
-        })
+        self.with(tenant, |own| own.runs.record(run, facts, clock::now()))
     }
 
     async fn outcome(
@@ -344,15 +329,7 @@ impl Store for Memory {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Changes, StoreError> {
-        Ok(self.with(tenant, |own| {
-            let all = &own.recorded;
-            let from = after.map_or(all.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
-            let from = from.min(all.len());
-            let to = from.saturating_add(limit).min(all.len());
-            let is_there = |(run, _): &&(RunNo, Seq)| own.runs.get(*run).is_ok();
-            let items = all[from..to].iter().filter(is_there).copied().collect();
-            Changes { items, at: to as u64 }
-        }))
+        Ok(self.with(tenant, |own| own.runs.changes(after, limit)))
     }
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {

@@ -1,6 +1,8 @@
 //! Refusals that every backend words alike.
 
 use guidepost_core::id::{RunNo, Version};
+use guidepost_core::record::Record;
+use guidepost_core::run::PauseReason;
 
 use crate::{StoreError, TaskId};
 
@@ -50,4 +52,9 @@ pub(crate) fn waited_for(run: RunNo, by: RunNo) -> StoreError {
         ),
         hint: Some(format!("delete `{by}` once that is over: what it launched goes with it")),
     }
+}
+
+/// Whether a record pauses a run because a limit is passed.
+pub(crate) fn is_for_a_limit(record: &Record) -> bool {
+    matches!(record, Record::Paused(paused) if paused.reason == PauseReason::OverLimit)
 }

@@ -242,6 +242,9 @@ pub struct Task {
     pub deadline: Option<Timestamp>,
     /// The run it launched and waits for.
     pub child: Option<RunNo>,
+    /// The workflow whose bounds say when it may begin, if any do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound_to: Option<String>,
 }
 
 impl Task {

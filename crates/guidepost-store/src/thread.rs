@@ -81,8 +81,17 @@ impl TurnFilter {
 }
 
 /// The name of the thread of a state's work, or of a branch of it: the run's id and the state, `0190…:Write`, with a branch
-/// `0190…:Write[3]`.
+/// `0190…:Write[3]`. A state whose own name looks like that has the whole of its work in `0190…:Write[3][0]`.
 #[must_use]
 pub fn thread_name(run: RunId, state: &StateId, branch: Branch) -> String {
-    if branch.is_whole() { format!("{run}:{state}") } else { format!("{run}:{state}[{branch}]") }
+    format!("{run}:{}", thread_suffix(state, branch))
+}
+
+/// What follows the run's id in the name of a thread.
+pub(crate) fn thread_suffix(state: &StateId, branch: Branch) -> String {
+    if branch.is_whole() && !state.as_str().ends_with(']') {
+        state.to_string()
+    } else {
+        format!("{state}[{branch}]")
+    }
 }

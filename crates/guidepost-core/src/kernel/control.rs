@@ -36,7 +36,11 @@ pub(super) fn resume(
     at: Timestamp,
 ) -> Result<Decision, Rejected> {
     if run.status != Status::Paused {
-        return Err(Rejected::NotRunning { status: run.status, detail: String::new() });
+        return Err(Rejected::NotRunning {
+            status: run.status,
+            reason: None,
+            detail: String::new(),
+        });
     }
     let active = StateSet::of_run(machine, run)?;
     let waiting = run.undoing.is_none()
@@ -67,7 +71,11 @@ pub(super) fn cancel(
     at: Timestamp,
 ) -> Result<Decision, Rejected> {
     if run.status.is_ended() {
-        return Err(Rejected::NotRunning { status: run.status, detail: String::new() });
+        return Err(Rejected::NotRunning {
+            status: run.status,
+            reason: None,
+            detail: String::new(),
+        });
     }
     let cancelled = Cancelled { reason: by.note.clone(), by: by.caller.clone(), at };
     Ok(Decision { records: vec![cancelled.into()], effects: stopped(machine, run) })

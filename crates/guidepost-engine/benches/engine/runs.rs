@@ -48,19 +48,13 @@ pub(crate) async fn start_one(
     let start = Input::Start(Start { driver: Driver::Engine, data, by: By::default(), at });
     let (decision, after) = kernel::decide_all(&machine, &Run::default(), &start).unwrap();
     let batch = plan::batch(&machine, &Run::default(), decision, after, None, at, |_| None);
-    let new = NewRun {
-        id: RunId(uuid::Uuid::now_v7()),
-        workflow: machine.name.clone(),
-        version: Some(Version(1)),
-        agent: None,
-        goal: None,
-        driver: Driver::Engine,
-        parent: None,
-        launched_by: None,
-        session: None,
-        key: None,
+    let new = NewRun::new(
+        RunId(uuid::Uuid::now_v7()),
+        &machine.name,
+        Some(Version(1)),
+        Driver::Engine,
         at,
-    };
+    );
     let run = batch.run.clone();
     (store.create(&Tenant::default(), new, batch).await.unwrap().run, run)
 }

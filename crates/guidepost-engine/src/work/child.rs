@@ -110,17 +110,12 @@ impl Launch {
         let start = Input::Start(Start { driver: Driver::Engine, data, by, at: now });
         let batch = own.decided(&machine, &Run::default(), &start)?;
         let new = NewRun {
-            id: own.world.new_run_id(),
-            workflow: machine.name.clone(),
-            version,
-            agent: None,
             goal: call.prompt.clone(),
-            driver: Driver::Engine,
             parent: Some(call.task.run),
             launched_by: Some(call.held()),
             session: parent.head.session,
             key: Some((format!("launch {}", call.key), RequestDigest::default())),
-            at: now,
+            ..NewRun::new(own.world.new_run_id(), &machine.name, version, Driver::Engine, now)
         };
         match own.store.create(&own.tenant, new, batch).await {
             Ok(_) => Ok(Outcome::Parked),

@@ -96,19 +96,13 @@ impl Script {
         let (decision, after) =
             kernel::decide_all(&machine, &before, &Input::Start(start)).unwrap();
         let batch = plan::batch(&machine, &before, decision, after, None, self.now, |_| None);
-        let new = NewRun {
-            id: RunId(uuid::Uuid::from_u128(7)),
-            workflow: machine.name.clone(),
-            version: Some(version),
-            agent: None,
-            goal: None,
-            driver: Driver::Engine,
-            parent: None,
-            launched_by: None,
-            session: None,
-            key: None,
-            at: self.now,
-        };
+        let new = NewRun::new(
+            RunId(uuid::Uuid::from_u128(7)),
+            &machine.name,
+            Some(version),
+            Driver::Engine,
+            self.now,
+        );
         answer(self.store.create(&Tenant::default(), new, batch)).unwrap().run
     }
 

@@ -461,6 +461,7 @@ fn made_up(id: TaskId, claim: &Claim) -> Task {
         lost: 0,
         deadline: None,
         child: None,
+        bound_to: None,
     }
 }
 

@@ -663,19 +663,13 @@ impl World {
             kernel::decide_all(&known.machine, &Run::default(), &start).unwrap();
         let batch =
             plan::batch(&known.machine, &Run::default(), decision, after, None, at, |_| None);
-        let new = NewRun {
-            id: RunId(uuid::Uuid::from_u64_pair(self.rng.next(), self.rng.next())),
-            workflow: known.machine.name.clone(),
-            version: Some(guidepost_core::id::Version(1)),
-            agent: None,
-            goal: None,
-            driver: Driver::Engine,
-            parent: None,
-            launched_by: None,
-            session: None,
-            key: None,
+        let new = NewRun::new(
+            RunId(uuid::Uuid::from_u64_pair(self.rng.next(), self.rng.next())),
+            &known.machine.name,
+            Some(guidepost_core::id::Version(1)),
+            Driver::Engine,
             at,
-        };
+        );
         let created = self.store.ask(self.store.real.create(&Tenant::default(), new, batch));
         self.note(|| format!("{} of {} begins", created.run, known.machine.name));
         for node in 0..NODES {

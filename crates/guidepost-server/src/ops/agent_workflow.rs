@@ -228,7 +228,7 @@ impl Ops {
             let last = said.last().map_or(created_at, |turn| turn.at);
             let work = state.work.as_ref();
             answer.push(AgentWorkflowStep {
-                id: thread.clone(),
+                id: format!("{id}:{}", state.id),
                 workflow_id: id.to_string(),
                 agent_id: work.and_then(|work| work.name.clone()).unwrap_or_default(),
                 input: work.and_then(|work| Some(work.prompt.as_ref()?.source().to_owned())),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use guidepost_core::id::{RunRef, Version};
+use guidepost_core::id::{RunRef, StateId, Version};
 use guidepost_core::input::Control;
 use guidepost_core::run::Driver;
 use guidepost_engine::Engine;
@@ -267,7 +267,7 @@ impl Ops {
         };
         let rollback = Rollback {
             run: request.run.clone(),
-            to: Place::Named(step.name().to_owned()),
+            to: Place::State(StateId::from(step.name())),
             confirm: false,
             compensate: true,
             note: Some("retried".to_owned()),
@@ -275,7 +275,7 @@ impl Ops {
         };
         let rolled = self.roll_back(&rollback).await?;
         if !rolled.is_done {
-            let hint = format!("`guidepost rollback {} --to {} --yes`", found.run, step.name());
+            let hint = format!("`guidepost rollback {} --to {} --yes`", found.run, rolled.to);
             return Err(OpError::BadArgument {
                 what: "a step to be done again did what cannot be undone".to_owned(),
                 hint: Some(format!("{hint} does it all the same")),

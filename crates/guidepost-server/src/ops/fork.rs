@@ -98,17 +98,11 @@ impl Ops {
         let digest =
             digest::of(&json!({ "fork": current.head.id, "at": from, "set": request.set }));
         let new = NewRun {
-            id: self.world.new_run_id(),
-            workflow,
-            version,
             agent: current.head.agent.clone(),
             goal: current.head.goal.clone(),
-            driver,
-            parent: None,
-            launched_by: None,
             session: current.head.session.clone(),
             key: request.key.clone().map(|key| (key, digest)),
-            at: now,
+            ..NewRun::new(self.world.new_run_id(), &workflow, version, driver, now)
         };
         let created = self.store.create(&self.tenant, new, batch).await?;
         let fork = self.current(&created.run.into()).await?;

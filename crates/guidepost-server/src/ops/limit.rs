@@ -48,11 +48,12 @@ pub struct Limited {
 
 impl Ops {
     /// Sets limits of a run, and lets it and the runs below it go on that were paused by one that is no longer passed. What
-    /// was set is on record. No limit at all only shows them.
+    /// was set is on record. A run that has no limits gets some: what is done from then on counts, and its whole life. No
+    /// limit at all only shows them.
     ///
     /// # Errors
     ///
-    /// [`OpError::BadArgument`] if the run has no limits of its own, and the failures of the store.
+    /// [`OpError::BadArgument`] if only runs above it have limits, and the failures of the store.
     pub async fn limit(&self, request: &SetLimits) -> Result<Limited, OpError> {
         bounds::check_text("the note", request.note.as_deref(), TEXT_BYTES_MAX)?;
         bounds::check_text("the caller's name", Some(&request.caller), NAME_BYTES_MAX)?;
@@ -104,23 +105,17 @@ fn is_held(run: &Run) -> bool {
     run.paused.as_ref().is_some_and(|(reason, _)| *reason == PauseReason::OverLimit)
 }
 
-/// Refuses to set limits where there are none: nothing was counted there.
+/// Refuses to set limits of a run that spends from those of a run above it: whoever set those decides.
 fn expect_own(current: &Current) -> Result<(), OpError> {
     let (run, name) = (current.head.no, current.name());
-    if current.budgets.iter().any(|budget| budget.run == run) {
-        return Ok(());
+    let has_own = current.budgets.iter().any(|budget| budget.run == run);
+    match current.budgets.last().filter(|_| !has_own) {
+        None => Ok(()),
+        Some(above) => Err(OpError::BadArgument {
+            what: format!("{name} has no limits of its own: those of {} hold for it", above.run),
+            hint: Some(format!("set them there: guidepost limit {}", above.run)),
+        }),
     }
-    let (what, hint) = match current.budgets.last() {
-        Some(above) => (
-            format!("{name} has no limits of its own: those of {} hold for it", above.run),
-            format!("set them there: guidepost limit {}", above.run),
-        ),
-        None => (
-            format!("{name} has no limits, and what it spends is not counted"),
-            "give its workflow `limits:`; they hold for runs that begin after that".to_owned(),
-        ),
-    };
-    Err(OpError::BadArgument { what, hint: Some(hint) })
 }
 
 /// How much of the limits in these budgets is spent.

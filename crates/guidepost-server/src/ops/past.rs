@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use guidepost_core::id::Rev;
+use guidepost_core::id::{Rev, StateId};
 use guidepost_core::machine::{Checkpoints, Machine};
 use guidepost_core::record::{Compensation, Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
@@ -23,6 +23,8 @@ pub enum Place {
     Rev(Rev),
     /// As people name it: a rev, a checkpoint, a visit of a state (`Review#2`), a state (its last visit), or a time.
     Named(String),
+    /// The last visit of this state, whatever else has its name.
+    State(StateId),
     /// So many steps before where it is.
     Steps(u64),
 }
@@ -180,6 +182,20 @@ impl Past {
             Place::Rev(rev) => *rev,
             Place::Steps(steps) => return self.back(*steps),
             Place::Named(name) => self.named_rev(name)?,
+            Place::State(state) => {
+                let entered = self
+                    .replay
+                    .steps
+                    .iter()
+                    .rev()
+                    .find(|step| step.entered.iter().any(|(entered, _)| entered == state));
+                entered.map(|step| step.last).ok_or_else(|| {
+                    no_place(
+                        format!("the run has not been in `{state}`"),
+                        "`guidepost checkpoint RUN` lists the places there are",
+                    )
+                })?
+            }
         };
         let step = self.replay.steps.iter().find(|step| step.last >= rev);
         match step {

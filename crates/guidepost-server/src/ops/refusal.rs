@@ -2,8 +2,8 @@
 
 use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::{Rev, StateId};
-use guidepost_core::kernel::{self, Rejected};
-use guidepost_core::run::Status;
+use guidepost_core::kernel::Rejected;
+use guidepost_core::run::{PauseReason, Status};
 use guidepost_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -64,11 +64,11 @@ impl NotDone {
     pub(super) fn advice(&self, words: Words) -> Option<String> {
         match &self.refusal {
             // The reason says what helps.
-            Refusal::Rejected(Rejected::NotRunning { status: Status::Paused, detail })
-                if kernel::is_over_limit(detail) =>
-            {
-                detail.split_once(": ").map(|(_, told)| told.to_owned())
-            }
+            Refusal::Rejected(Rejected::NotRunning {
+                reason: Some(PauseReason::OverLimit),
+                detail,
+                ..
+            }) => detail.split_once(": ").map(|(_, told)| told.to_owned()),
             Refusal::Rejected(Rejected::NotRunning { status: Status::Paused, .. }) => {
                 Some(words.person(&format!("guidepost resume {}", self.run), "resume it"))
             }

@@ -4,7 +4,7 @@ use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit};
 use guidepost_core::kernel;
 use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
-use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::run::{Driver, PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Durability, StateWording};
 use serde::Serialize;
@@ -42,6 +42,9 @@ pub struct Standing {
     /// What it is doing.
     pub status: Status,
     /// Why it is paused.
+    #[serde(skip)]
+    pub paused: Option<PauseReason>,
+    /// The same in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Who does its work.
@@ -123,6 +126,7 @@ impl Ops {
             version: head.version,
             rev: run.rev,
             status: run.status,
+            paused: run.paused.as_ref().map(|(reason, _)| *reason),
             reason: run.paused.as_ref().map(|(reason, detail)| match detail.as_str() {
                 "" => reason.as_str().to_owned(),
                 detail => format!("{}: {detail}", reason.as_str()),

@@ -97,17 +97,18 @@ impl Ops {
         })?;
         let batch = plan::batch(&workflow.machine, &none, decision, run, None, now, |_| None);
         let new = NewRun {
-            id: self.world.new_run_id(),
-            workflow: workflow.machine.name.clone(),
-            version: workflow.version,
             agent: agent_of(request).map(str::to_owned),
             goal: request.goal.clone(),
-            driver: request.driver,
             parent: request.parent,
-            launched_by: None,
             session: request.session.clone(),
             key,
-            at: now,
+            ..NewRun::new(
+                self.world.new_run_id(),
+                &workflow.machine.name,
+                workflow.version,
+                request.driver,
+                now,
+            )
         };
         let created = self.store.create(&self.tenant, new, batch).await?;
         self.answer(&created).await

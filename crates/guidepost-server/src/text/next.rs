@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::kernel::is_over_limit;
-use guidepost_core::run::{Driver, Status};
+use guidepost_core::run::{Driver, PauseReason, Status};
 
 use super::budget::fitting;
 use super::foreign::{line, told};
@@ -41,7 +40,7 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
         Status::Completed => "nothing, the run is completed".to_owned(),
         Status::Failed => "nothing, the run has failed".to_owned(),
         Status::Cancelled => "nothing, the run is cancelled".to_owned(),
-        Status::Paused if standing.reason.as_deref().is_some_and(is_over_limit) => {
+        Status::Paused if standing.paused == Some(PauseReason::OverLimit) => {
             "nothing until the limit is raised".to_owned()
         }
         Status::Paused => {

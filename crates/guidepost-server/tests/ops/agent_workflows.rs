@@ -10,8 +10,8 @@ use guidepost_core::id::Tenant;
 use guidepost_engine::work::agent::Agents;
 use guidepost_engine::{Call, Engine, Failure, Handler, Handlers, Outcome, plan};
 use guidepost_server::ops::{
-    AgentWorkflow, CreateAgentWorkflow, DeleteRun, NewStep, OpError, Ops, ReplayRun,
-    RetryAgentWorkflow, StepStatus, WORKFLOWS_LISTED, WorkflowStatus,
+    AgentWorkflow, Checkpoint, CreateAgentWorkflow, DeleteRun, NewStep, OpError, Ops, Place,
+    ReplayRun, RetryAgentWorkflow, StepStatus, WORKFLOWS_LISTED, WorkflowStatus,
 };
 use guidepost_store::{Store, TurnFilter};
 use serde_json::{Value as Json, json};
@@ -394,6 +394,14 @@ async fn s4_18_what_failed_or_is_completed_can_be_retried() {
         );
         assert_eq!(from_first.steps[0].result, None, "it is being done again");
         assert_eq!(execute().await.unwrap().status, WorkflowStatus::Completed);
+        // A checkpoint may be called like a step; who wants the step gets the step.
+        let checkpoint = Checkpoint {
+            run: id(&mine),
+            name: Some("step-2".to_owned()),
+            at: Some(Place::Named("step-1".to_owned())),
+            caller: "ada".to_owned(),
+        };
+        desk.ops.checkpoint(&checkpoint).await.unwrap();
         let from_second = retry(Some("step-2")).await.unwrap();
         assert_eq!(from_second.current_step_index, 1);
         assert_eq!(

@@ -130,15 +130,27 @@ async fn a_run_that_lived_long_enough_is_paused_when_it_is_looked_at() {
     .await;
 }
 
+/// B9: a run that began without limits may be given some; what was done before is not held against it.
 #[tokio::test]
-async fn limits_are_set_only_where_there_are_some() {
-    let fixture = Fixture::memory();
-    fixture
-        .define("{ name: free, initial: A, states: { A: { on: { e: B } }, B: { type: final } } }")
-        .await;
-    let run = fixture.start("free", json!({})).await;
-    let error = set(&fixture, &run, Limits { max_steps: Some(1), ..Limits::default() }).await;
-    let told = text::error(&error.unwrap_err(), Words::Commands);
-    assert!(told.contains("r-1 has no limits, and what it spends is not counted"), "{told}");
-    assert_eq!(set(&fixture, &run, Limits::default()).await.unwrap().standing.limits, []);
+async fn b9_limits_may_be_set_later() {
+    on_every_store(async |fixture| {
+        let free = LIMITED.replace("name: limited", "name: free");
+        let free = free.replace(free.lines().find(|line| line.starts_with("limits:")).unwrap(), "");
+        fixture.define(&free).await;
+        let run = fixture.start("free", json!({})).await;
+        fixture.send(&run, "next", json!({}), None).await.unwrap();
+        let shown = set(&fixture, &run, Limits::default()).await.unwrap();
+        assert_eq!(shown.standing.limits, []);
+        let most = Limits { max_steps: Some(1), ..Limits::default() };
+        let given = set(&fixture, &run, most).await.unwrap().standing.limits;
+        let told: Vec<_> = given.iter().map(|it| (it.amount.spent, it.amount.max)).collect();
+        assert_eq!(told, [(0.0, 1.0)]);
+        for _ in 0..2 {
+            fixture.send(&run, "next", json!({}), None).await.unwrap();
+        }
+        let error = fixture.send(&run, "next", json!({}), None).await.unwrap_err();
+        let told = text::error(&error, Words::Commands);
+        assert!(told.contains("`max_steps` of r-1 is passed: 2 of 1"), "{told}");
+    })
+    .await;
 }

@@ -152,17 +152,15 @@ fn transitioned(cause: Cause, from: Option<&str>, to: &str) -> Record {
 
 fn new_run(agent: u32) -> NewRun {
     NewRun {
-        id: RunId(uuid::Uuid::now_v7()),
-        workflow: "bench".to_owned(),
-        version: Some(Version(1)),
         agent: Some(format!("writer-{agent}")),
         goal: Some("Write a report.".to_owned()),
-        driver: Driver::Agent,
-        parent: None,
-        launched_by: None,
-        session: None,
-        key: None,
-        at: Timestamp(1),
+        ..NewRun::new(
+            RunId(uuid::Uuid::now_v7()),
+            "bench",
+            Some(Version(1)),
+            Driver::Agent,
+            Timestamp(1),
+        )
     }
 }
 

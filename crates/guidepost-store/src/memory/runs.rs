@@ -15,11 +15,11 @@ use super::tasks::RunOfTask;
 use crate::chain::{self, Hash, Link, Payload};
 use crate::filter::{page, page_items, words};
 use crate::fold::{Check, Seal, Stored};
-use crate::payload;
 use crate::{
-    Batch, Committed, Created, Entry, EntryBody, Head, HistoryPage, Loaded, NewRun, Outcome, Page,
-    Recorded, RequestDigest, RunFilter, RunSummary, StoreError, Verified,
+    Batch, Changes, Committed, Created, Entry, EntryBody, Head, HistoryPage, Loaded, NewRun,
+    Outcome, Page, Recorded, RequestDigest, RunFilter, RunSummary, StoreError, Verified,
 };
+use crate::{payload, refuse};
 
 /// One tenant's runs, by number.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub(super) struct Runs {
     keys: BTreeMap<String, (RequestDigest, RunNo)>,
     /// Those of runs with limits.
     budgets: BTreeMap<RunNo, Budget>,
+    /// All records in the order they were recorded.
+    recorded: Vec<(RunNo, Seq)>,
 }
 
 /// A run and its history.
@@ -113,6 +115,7 @@ impl Runs {
         }
         let created = Created { run: no, id: held.head.id, is_new: true };
         self.runs.insert(no, held);
+        self.note(no, Seq(0));
         self.spend(&spends_from, Spent::launch(), now)?;
         if let Some(budget) = Budget::new(no, limits, new.at) {
             self.budgets.insert(no, budget);
@@ -170,9 +173,16 @@ impl Runs {
         batch: Batch,
     ) -> Result<Committed, StoreError> {
         let (steps, now) = (Spent::steps(batch.steps), batch.recorded_at);
+        let held = self.get(run)?;
+        let is_hold = batch.records.iter().any(refuse::is_for_a_limit);
+        if is_hold && !self.is_over(held, now) {
+            return Err(StoreError::Conflict { expected, present: held.run.rev });
+        }
+        let before = held.seq();
         let held = self.get_mut(run)?;
         let mut committed = held.commit(expected, batch)?;
         let from = held.spends_from.clone();
+        self.note(run, before);
         self.spend(&from, steps, now)?;
         let held = self.get(run)?;
         committed.seq = held.head.seq;
@@ -191,16 +201,34 @@ impl Runs {
         let spent = facts.iter().map(|fact| Spent::of_fact(&fact.body));
         let spent = spent.fold(Spent::default(), Spent::plus);
         let set: Vec<_> = facts.iter().filter_map(limits_set).cloned().collect();
+        let before = held.seq();
         let recorded = held.record(facts, now)?;
-        let from = held.spends_from.clone();
-        if let Some(budget) = self.budgets.get_mut(&run) {
-            set.iter().for_each(|limits| budget.set(limits));
+        self.note(run, before);
+        for limits in &set {
+            match self.budgets.get_mut(&run) {
+                Some(budget) => budget.set(limits),
+                None => self.begin_late(run, limits)?,
+            }
         }
+        let from = self.get(run)?.spends_from.clone();
         // Facts may be told late, so they say nothing about how long a run has lived.
         if spent != Spent::default() {
             self.spend(&from, spent, Timestamp(0))?;
         }
         Ok(recorded)
+    }
+
+    /// Gives a run that has none a budget of its own, from which it and the runs below it spend from now on.
+    fn begin_late(&mut self, run: RunNo, limits: &Limits) -> Result<(), StoreError> {
+        let began = self.get(run)?.head.created_at;
+        let Some(budget) = Budget::new(run, limits.clone(), began) else { return Ok(()) };
+        self.budgets.insert(run, budget);
+        for (below, _) in self.tree(run)? {
+            let held = self.get_mut(below)?;
+            held.spends_from.push(run);
+            held.spends_from.sort_unstable();
+        }
+        Ok(())
     }
 
     /// Counts what is spent from budgets, and tells what is reached by that in the histories of their runs.
@@ -209,10 +237,29 @@ impl Runs {
             let Some(budget) = self.budgets.get_mut(run) else { continue };
             let reached = budget.spend(spent, now);
             if !reached.is_empty() {
-                self.get_mut(*run)?.record(reached.into_iter().map(observed).collect(), now)?;
+                let told = self.get_mut(*run)?;
+                let before = told.seq();
+                told.record(reached.into_iter().map(observed).collect(), now)?;
+                self.note(*run, before);
             }
         }
         Ok(())
+    }
+
+    /// Notes what was recorded in a run after this record.
+    fn note(&mut self, run: RunNo, before: Seq) {
+        let last = self.runs.get(&run).map_or(before, Held::seq);
+        self.recorded.extend((before.0 + 1..=last.0).map(|seq| (run, Seq(seq))));
+    }
+
+    /// What was recorded after a place.
+    pub(super) fn changes(&self, after: Option<u64>, limit: usize) -> Changes {
+        let all = &self.recorded;
+        let from = after.map_or(all.len(), |at| usize::try_from(at).unwrap_or(usize::MAX));
+        let from = from.min(all.len());
+        let to = from.saturating_add(limit).min(all.len());
+        let is_there = |(run, _): &&(RunNo, Seq)| self.runs.contains_key(run);
+        Changes { items: all[from..to].iter().filter(is_there).copied().collect(), at: to as u64 }
     }
 
     /// Whether a limit is passed for a run.

@@ -122,6 +122,7 @@ impl Tasks {
             lost: 0,
             deadline,
             child: None,
+            bound_to: new.bound.as_ref().map(|bound| bound.workflow.clone()),
         };
         self.filed.insert(id, Filed { task, timeout: new.timeout, bound: new.bound });
     }

@@ -2,6 +2,7 @@
 
 use guidepost_core::budget::{Budget, Spent};
 use guidepost_core::id::RunNo;
+use guidepost_core::machine::Limits;
 use guidepost_core::recorded::{Fact, FactBody, LimitReached};
 use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -38,20 +39,45 @@ pub(super) fn begin(
     above: &[Budget],
 ) -> Result<(), Fault> {
     if let Some(budget) = budget {
-        db.prepare_cached(include_str!("queries/insert_budget.sql"))?.execute(named_params! {
-            ":run": run.0,
-            ":tenant": tenant,
-            ":since": budget.since.0,
-            ":limits": json(&budget.limits)?,
-            ":spent": json(&budget.spent)?,
-            ":told": json(&budget.told)?,
-            ":due": budget.passed_from().map(|due| due.0),
-        })?;
+        insert(db, tenant, budget)?;
     }
     let mut member = db.prepare_cached(include_str!("queries/insert_budget_run.sql"))?;
     for budget in above.iter().chain(budget) {
         member.execute(named_params! { ":run": run.0, ":budget": budget.run.0 })?;
     }
+    Ok(())
+}
+
+/// Gives a run that has none a budget of its own, from which it and the runs below it spend from now on. Says whether it has
+/// one: without a limit there is none.
+pub(super) fn begin_late(
+    db: &Connection,
+    tenant: &str,
+    run: RunNo,
+    limits: &Limits,
+) -> Result<bool, Fault> {
+    let this = named_params! { ":run": run.0 };
+    let began: Option<Option<i64>> = db
+        .prepare_cached(include_str!("queries/run_began.sql"))?
+        .query_row(this, |row| row.get(0))
+        .optional()?;
+    let budget = began.flatten().and_then(|at| Budget::new(run, limits.clone(), Timestamp(at)));
+    let Some(budget) = budget else { return Ok(false) };
+    insert(db, tenant, &budget)?;
+    db.prepare_cached(include_str!("queries/join_budget.sql"))?.execute(this)?;
+    Ok(true)
+}
+
+fn insert(db: &Connection, tenant: &str, budget: &Budget) -> Result<(), Fault> {
+    db.prepare_cached(include_str!("queries/insert_budget.sql"))?.execute(named_params! {
+        ":run": budget.run.0,
+        ":tenant": tenant,
+        ":since": budget.since.0,
+        ":limits": json(&budget.limits)?,
+        ":spent": json(&budget.spent)?,
+        ":told": json(&budget.told)?,
+        ":due": budget.passed_from().map(|due| due.0),
+    })?;
     Ok(())
 }
 

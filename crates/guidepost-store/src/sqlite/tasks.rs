@@ -390,6 +390,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         visit: Visit(u64::try_from(row.get::<_, i64>("visit")?).unwrap_or(0)),
         branch: Branch(row.get("branch")?),
     };
+    let bound_to: Option<String> = row.get("bound_to")?;
     let task = Task {
         id,
         kind: WorkKind::ALL
@@ -404,8 +405,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         lost: row.get("lost")?,
         deadline: row.get::<_, Option<i64>>("deadline")?.map(Timestamp),
         child: row.get::<_, Option<i64>>("child_no")?.map(RunNo),
+        bound_to: bound_to.clone(),
     };
-    let bound_to: Option<String> = row.get("bound_to")?;
     let bound = match bound_to {
         Some(workflow) => Some(Bound { workflow, work: row.get("bound_as")? }),
         None => None,

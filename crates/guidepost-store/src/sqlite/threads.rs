@@ -9,6 +9,7 @@ use super::read::expect_run;
 use super::row;
 use super::write::unwritable;
 use crate::filter::{page, page_items};
+use crate::thread::thread_suffix;
 use crate::{NewTurn, Page, Role, Turn, TurnFilter};
 
 /// Says something in a thread of a run, which is made if it is not there.
@@ -18,7 +19,7 @@ pub(super) fn say(
     turn: &NewTurn,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let suffix = suffix(&turn.state, turn.branch);
+    let suffix = thread_suffix(&turn.state, turn.branch);
     db.prepare_cached(include_str!("queries/insert_thread.sql"))?.execute(named_params! {
         ":run": run.0, ":suffix": suffix, ":state": turn.state.as_str(), ":branch": turn.branch.0,
         ":now": now.0,
@@ -29,11 +30,6 @@ pub(super) fn say(
         ":payload": payload,
     })?;
     Ok(())
-}
-
-/// What follows the run's id in the thread's name.
-fn suffix(state: &StateId, branch: Branch) -> String {
-    if branch.is_whole() { state.to_string() } else { format!("{state}[{branch}]") }
 }
 
 /// A page of what was said.

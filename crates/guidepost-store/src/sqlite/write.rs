@@ -40,6 +40,8 @@ pub(super) struct Step {
     limits: Limits,
     /// The hash of the machine the run is bound to from now on, if the step may change it.
     machine: Option<String>,
+    /// Whether it pauses the run because a limit is passed.
+    is_hold: bool,
 }
 
 /// Observed facts, ready to be stored.
@@ -105,6 +107,7 @@ impl Step {
         let is_restored = records.iter().any(|record| matches!(record, Record::Restored(_)));
         let snapshot = run.snapshot_due().then(|| json(&run.data)).transpose()?;
         Ok(Self {
+            is_hold: records.iter().any(refuse::is_for_a_limit),
             records: records.iter().map(Sealable::of_record).collect::<Result<_, _>>()?,
             request,
             recorded_at,
@@ -357,6 +360,9 @@ pub(super) fn commit(
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
     append_step(db, tenant, &mut head, step)?;
     let budgets = spend(db, tenant, &mut head, step.spent, step.recorded_at)?;
+    if step.is_hold && !is_over(&budgets, step.recorded_at) {
+        return Err(Fault::Undo(StoreError::Conflict { expected, present: expected }));
+    }
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
         ":run": run.0,
         ":expected": int(expected.0),
@@ -454,9 +460,12 @@ pub(super) fn record(
     append_facts(db, tenant, &mut head, observed)?;
     let last = head.seq;
     for limits in &observed.set {
-        if let Some(mut budget) = budgets::own(db, run)? {
-            budget.set(limits);
-            budgets::keep(db, &budget)?;
+        match budgets::own(db, run)? {
+            Some(mut budget) => {
+                budget.set(limits);
+                budgets::keep(db, &budget)?;
+            }
+            None => head.spends |= budgets::begin_late(db, tenant.as_str(), run, limits)?,
         }
     }
     if observed.spent != Spent::default() {

@@ -87,6 +87,9 @@ macro_rules! conformance {
             what_a_conflict_would_have_said_is_not_said
             turns_are_read_page_by_page
             what_is_recorded_is_followed_in_order
+            threads_of_like_names_are_kept_apart
+            limits_that_are_reached_are_followed
+            a_pause_for_a_limit_that_was_raised_is_a_conflict
             a_deleted_run_takes_along_what_is_below_it
             what_is_not_over_is_not_deleted
             schedules_are_kept_with_their_workflow
@@ -99,6 +102,7 @@ macro_rules! conformance {
             nothing_begins_once_a_limit_is_passed
             a_run_lives_as_long_as_it_may
             a_limit_holds_as_long_as_somebody_lives
+            limits_may_be_set_later
             no_more_goes_on_at_once_than_a_workflow_allows
             what_is_held_no_more_makes_room
             no_more_runs_begin_than_a_workflow_allows

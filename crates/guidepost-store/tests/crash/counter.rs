@@ -64,19 +64,13 @@ pub(crate) async fn create(store: &dyn Store) -> RunNo {
         at: Timestamp(1),
     };
     let entered = Transitioned { cause: Cause::Initial, exited: vec![], ..transitioned() };
-    let new = NewRun {
-        id: RunId(uuid::Uuid::now_v7()),
-        workflow: "count".to_owned(),
-        version: Some(Version(1)),
-        agent: None,
-        goal: None,
-        driver: Driver::Agent,
-        parent: None,
-        launched_by: None,
-        session: None,
-        key: None,
-        at: Timestamp(1),
-    };
+    let new = NewRun::new(
+        RunId(uuid::Uuid::now_v7()),
+        "count",
+        Some(Version(1)),
+        Driver::Agent,
+        Timestamp(1),
+    );
     let batch = batch(Run::default(), vec![started.into(), entered.into()]);
     store.create(&Tenant::default(), new, batch).await.unwrap().run
 }

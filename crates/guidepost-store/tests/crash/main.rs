@@ -216,6 +216,49 @@ fn a_file_that_stays_busy_is_a_clear_error() {
     block_on(counter::step(store.as_ref(), run, present)).unwrap();
 }
 
+/// The variable that tells a child which file to open.
+const TO_OPEN: &str = "GUIDEPOST_TEST_OPEN";
+
+/// Opens the file it is told to as soon as all are there who are to open it; without its environment it does nothing.
+#[test]
+fn opener() {
+    let Ok(url) = std::env::var(TO_OPEN) else { return };
+    let directory = std::path::Path::new(&url).parent().unwrap();
+    std::fs::write(directory.join(format!("{}.there", std::process::id())), "").unwrap();
+    while !directory.join("go").exists() {
+        std::thread::yield_now();
+    }
+    guidepost_store::open(&url).unwrap();
+}
+
+/// Whoever comes first makes the file, the others wait for it: none is told that it is busy.
+#[test]
+fn twelve_processes_open_a_new_file_at_once() {
+    const PROCESSES: usize = 12;
+    for _ in 0..25 {
+        let (keep, url) = new_file();
+        let openers: Vec<_> = (0..PROCESSES)
+            .map(|_| {
+                std::process::Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "opener", "--nocapture"])
+                    .env(TO_OPEN, &url)
+                    .stdout(std::process::Stdio::null())
+                    .stderr(std::process::Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        while std::fs::read_dir(keep.path()).unwrap().count() < PROCESSES {
+            std::thread::yield_now();
+        }
+        std::fs::write(keep.path().join("go"), "").unwrap();
+        for opener in openers {
+            let output = opener.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
 #[test]
 fn of_two_stores_at_one_rev_exactly_one_wins() {
     let (_keep, url) = new_file();

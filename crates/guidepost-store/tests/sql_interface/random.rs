@@ -189,19 +189,13 @@ pub(crate) async fn put(store: &dyn Store, tenant: &Tenant, simulator: &Simulato
         steps: 0,
         limits: Limits::default(),
     };
-    let new = NewRun {
-        id: RunId(uuid::Uuid::now_v7()),
-        workflow: simulator.machine.name.clone(),
-        version: Some(Version(1)),
-        agent: None,
-        goal: None,
-        driver: Driver::Agent,
-        parent: None,
-        launched_by: None,
-        session: None,
-        key: None,
-        at: Timestamp(0),
-    };
+    let new = NewRun::new(
+        RunId(uuid::Uuid::now_v7()),
+        &simulator.machine.name,
+        Some(Version(1)),
+        Driver::Agent,
+        Timestamp(0),
+    );
     store.create(tenant, new, batch).await.unwrap().run.0
 }
 

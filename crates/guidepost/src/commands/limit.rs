@@ -14,7 +14,7 @@ use crate::output::Output;
 ///
 /// # Errors
 ///
-/// If there is no such run, it has no limits of its own, or the store fails.
+/// If there is no such run, only runs above it have limits, or the store fails.
 pub(crate) async fn run(
     args: &args::Limit,
     door: &Door,

@@ -20,7 +20,7 @@ use guidepost_server::text::{self, Words};
 use guidepost_store::Task;
 use serde_json::json;
 
-use super::{start, steps, watch};
+use super::{start, steps, tasks, watch};
 use crate::args;
 use crate::config::tools;
 use crate::door::Door;
@@ -32,6 +32,9 @@ const PATIENCE: Span = Span(60_000_000_000);
 
 /// How long what is waited for is given to show before the command says that it waits.
 const GRACE: Duration = Duration::from_millis(600);
+
+/// How long nothing happens before somebody who waits is told why, where others have to finish first.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Records shown at a time.
 const PAGE: usize = 100;
@@ -140,6 +143,8 @@ pub(super) async fn drive(
     let mut commits = running.commits();
     let mut trouble = running.trouble();
     let mut idle_since: Option<tokio::time::Instant> = None;
+    let mut silent_since = tokio::time::Instant::now();
+    let mut is_told = false;
     let why = loop {
         if let Some(show) = &mut show {
             show.news(door, out).await?;
@@ -159,8 +164,20 @@ pub(super) async fn drive(
         } else {
             idle_since = None;
         }
+        if silent_since.elapsed() >= SILENCE && !is_told {
+            silent_since = tokio::time::Instant::now();
+            if let Some(told) = tasks_of(door, no).await?.iter().find_map(tasks::waits_its_turn) {
+                is_told = true;
+                out.note(told);
+            }
+        }
         tokio::select! {
-            changed = commits.changed() => if changed.is_err() { break Why::Interrupted },
+            changed = commits.changed() => {
+                if changed.is_err() {
+                    break Why::Interrupted;
+                }
+                (silent_since, is_told) = (tokio::time::Instant::now(), false);
+            }
             Ok(()) = trouble.changed() => {
                 if let Some(what) = trouble.borrow_and_update().as_deref() {
                     out.aside_failure(&held_up(what));

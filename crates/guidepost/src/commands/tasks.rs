@@ -1,6 +1,7 @@
 //! `guidepost tasks`: what is to be done, and the doing of it by workers outside.
 
 use guidepost_core::id::RunRef;
+use guidepost_engine::world::{System, World as _};
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
 use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Value as Json, json};
@@ -79,7 +80,11 @@ fn told(task: &Task) -> String {
         (Some(owner), _) => format!("held by {owner} until {}", task.ready_at),
         (None, Some(child)) => format!("waits for {child}"),
         (None, None) if task.ready_at == guidepost_store::NEVER => "waits for an answer".to_owned(),
-        (None, None) => format!("ready since {}", task.ready_at),
+        (None, None) => {
+            let bounds = task.bound_to.as_ref();
+            let bounds = bounds.map(|name| format!(", begins as `concurrency` of {name} allows"));
+            format!("ready since {}{}", task.ready_at, bounds.unwrap_or_default())
+        }
     };
     format!("{}  {}  attempt {}  {how}", task.id, task.queue, task.attempt)
 }
@@ -111,11 +116,36 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
     }
     if claimed.is_empty() {
         if !out.is_json() {
-            out.aside("nothing is ready in these queues");
+            let waiting = waiting_their_turn(claim, door).await?;
+            if waiting.is_empty() {
+                out.aside("nothing is ready in these queues");
+            }
+            waiting.iter().for_each(|told| out.aside(told));
         }
         return Ok(Exit::Waiting);
     }
     Ok(Exit::Ok)
+}
+
+/// What is told of tasks in the queues of a claim that may not begin before others are done: one for each queue.
+async fn waiting_their_turn(claim: &args::ClaimTask, door: &Door) -> Result<Vec<String>, Failure> {
+    let mut told = Vec::new();
+    for queue in &claim.queues {
+        let wanted = FindTasks { queue: Some(queue.clone()), ..FindTasks::default() };
+        let found = door.ops.find_tasks(&wanted).await?.items;
+        told.extend(found.iter().find_map(waits_its_turn));
+    }
+    Ok(told)
+}
+
+/// What is told of a task that is ready, and may not begin before other runs of its workflow have done theirs.
+pub(super) fn waits_its_turn(task: &Task) -> Option<String> {
+    let is_ready = task.owner.is_none() && task.child.is_none() && task.ready_at <= System.now();
+    let workflow = task.bound_to.as_ref().filter(|_| is_ready)?;
+    Some(format!(
+        "{} waits its turn: `concurrency` of `{workflow}` allows no more at once; `guidepost ls --workflow {workflow}` lists its runs",
+        task.id
+    ))
 }
 
 async fn end(

@@ -1,5 +1,8 @@
 //! The engine at work: `run`, `tasks`, and the picture of what it did.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use expect_test::expect;
 
 use crate::conversation::Conversation;
@@ -59,9 +62,42 @@ states:
         engines.into_iter().map(|engine| engine.join().unwrap()).collect()
     });
     for answer in answers {
-        assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+        assert_eq!(answer.exit, 0, "{}{}", answer.stdout, answer.stderr);
         assert!(answer.stdout.contains("alone@1 rev 5 completed"), "{}", answer.stdout);
     }
+}
+
+/// Who waits for other runs is told so, and goes on when they are done.
+#[test]
+fn who_waits_its_turn_is_told_why() {
+    let talk = Conversation::new();
+    talk.file(
+        "one.yaml",
+        "
+name: one
+concurrency: { runs: 1 }
+states:
+  Go: { exec: [echo, hi], onDone: Ask }
+  Ask: { ask: Done?, on: { Yes: END } }
+  END: { type: final }
+",
+    );
+    let words = ["run", "one.yaml", "--allow-exec", "echo"];
+    assert_eq!(talk.run(&words).exit, 5, "it waits for a person, and has begun");
+    let mut second =
+        talk.command(&words).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(second.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.starts_with("r-2:Go#1 waits its turn: `concurrency` of `one` allows"), "{told}");
+    let claimed = talk.run(&["tasks", "claim", "exec"]);
+    assert_eq!((claimed.exit, claimed.stdout.starts_with("r-2:Go#1 waits its turn")), (5, true));
+    let tasks = talk.run(&["tasks"]).stdout;
+    assert!(tasks.contains("r-2:Go#1  exec  attempt 0  ready since"), "{tasks}");
+    assert!(tasks.contains(", begins as `concurrency` of one allows"), "{tasks}");
+    assert_eq!(talk.run(&["do", "r-1", "Yes"]).exit, 0);
+    let output = second.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("state: Ask"));
 }
 
 /// S4.3: what a person and a worker outside are needed for.

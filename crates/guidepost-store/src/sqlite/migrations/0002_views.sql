@@ -146,7 +146,7 @@ SELECT
     CASE WHEN s.position = at.position AND a.status = 'failed' THEN json_extract(a.state, '$.output')
          WHEN s.position = at.position AND a.status = 'cancelled' THEN 'cancelled' END AS error,
     (SELECT t.thread_id FROM thread AS t
-     WHERE t.tenant = a.tenant AND t.name = a.run_id || ':' || s.path) AS thread,
+     WHERE t.run_no = a.agent_id AND t.state = s.path AND t.branch = 0) AS thread,
     max(a.started_at, (SELECT v.created_at FROM workflow_version AS v
                        WHERE v.workflow_id = a.workflow_id AND v.version = (
                            SELECT min(f.version) FROM workflow_step AS f
@@ -188,7 +188,7 @@ WHERE EXISTS (SELECT 1 FROM workflow_step AS s
 CREATE VIEW agent_workflow_steps AS
 SELECT
     s.run_id || ':' || s.path AS id, s.run_id AS workflow_id, s.agent AS agent_id, s.input,
-    s.run_id || ':' || s.path AS thread_id, s.status,
+    s.run_id || ':' || s.path || CASE WHEN s.path LIKE '%]' THEN '[0]' ELSE '' END AS thread_id, s.status,
     CASE s.status WHEN 'completed' THEN (
         SELECT CASE json_type(t.payload) WHEN 'text' THEN json_extract(t.payload, '$') ELSE t.payload END
         FROM turn AS t WHERE t.thread_id = s.thread AND t.role = 'assistant'

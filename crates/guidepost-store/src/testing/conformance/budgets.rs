@@ -2,13 +2,15 @@
 
 use guidepost_core::id::RunNo;
 use guidepost_core::machine::Limits;
+use guidepost_core::record::Paused;
 use guidepost_core::recorded::{Action, Fact, FactBody, LimitReached, LimitsSet};
+use guidepost_core::run::PauseReason;
 use guidepost_core::time::{Span, Timestamp};
 
 use super::Fixture;
-use super::fixture::{Step, at, begin, done, new_run};
+use super::fixture::{Step, at, batch, begin, done, new_run};
 use super::tasks::{files, score};
-use crate::{Batch, EntryBody, HistoryPage, Lease, NewRun, is_over};
+use crate::{Batch, EntryBody, HistoryPage, Lease, NewRun, StoreError, is_over};
 
 impl Fixture {
     /// A run with limits; below one that launched it, if any.
@@ -145,6 +147,61 @@ pub async fn a_run_lives_as_long_as_it_may(on: Fixture) {
     assert_eq!(on.claim("a", at(60)).await.len(), 1);
     done(on.step(child, Step { ends: true, ..Step::to("Done") }).await);
     assert_eq!(on.due(at(61)).await, [root], "what is over does not go on");
+}
+
+/// A run that began without limits may be given some. What it and the runs below it do from then on counts.
+pub async fn limits_may_be_set_later(on: Fixture) {
+    on.define().await;
+    let root = on.start_with(None, Limits::default()).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.spend(child, 50).await;
+    assert_eq!(on.load(child).await.budgets, []);
+    let set = |limits: Limits| {
+        let body = FactBody::LimitsSet(LimitsSet { limits, note: None });
+        Fact { at: None, observed: true, by: "boss".to_owned(), body }
+    };
+    on.record(root, vec![set(Limits { max_rollback_steps: Some(3), ..Limits::default() })]).await;
+    assert_eq!(on.load(root).await.budgets, [], "nothing to count");
+    on.record(root, vec![set(Limits { max_steps: Some(3), ..Limits::default() })]).await;
+    on.spend(child, 2).await;
+    let grandchild = on.start_with(Some(child), Limits::default()).await;
+    let budgets = on.load(grandchild).await.budgets;
+    assert_eq!(budgets, on.load(root).await.budgets);
+    assert_eq!((budgets.len(), budgets[0].run, budgets[0].spent.steps), (1, root, 3));
+    assert_eq!(budgets[0].since, at(1), "its whole life counts");
+    on.spend(grandchild, 1).await;
+    assert_eq!(on.due(at(20)).await, [root, child, grandchild]);
+    assert_eq!(on.told(root).await.len(), 1);
+}
+
+/// Whoever raises a limit resumes what is paused for it. A pause that was decided before, and comes after, is none.
+pub async fn a_pause_for_a_limit_that_was_raised_is_a_conflict(on: Fixture) {
+    on.define().await;
+    let limits = Limits { max_steps: Some(3), ..Limits::default() };
+    let root = on.start_with(None, limits).await;
+    let child = on.start_with(Some(root), Limits::default()).await;
+    on.spend(child, 5).await;
+    let pause = async |run: RunNo| {
+        let before = on.load(run).await.run;
+        let rev = before.rev;
+        let (reason, at) = (PauseReason::OverLimit, at(3));
+        let paused = Paused { reason, detail: "max_steps".to_owned(), by: String::new(), at };
+        let batch = batch(before, vec![paused.into()], "Score", at);
+        on.store.commit(&on.tenant, run, rev, batch).await
+    };
+    done(pause(root).await);
+    let body = FactBody::LimitsSet(LimitsSet {
+        limits: Limits { max_steps: Some(30), ..Limits::default() },
+        note: None,
+    });
+    on.record(root, vec![Fact { at: None, observed: true, by: "boss".to_owned(), body }]).await;
+    let before = on.load(child).await;
+    match pause(child).await {
+        Err(StoreError::Conflict { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(on.load(child).await, before, "nothing is written");
+    assert_eq!(done(on.store.verify(&on.tenant, child).await).problems, []);
 }
 
 /// A limit that an ended run passed holds for what it launched and still lives, and for the run itself if it goes on.

@@ -209,17 +209,9 @@ fn transition(name: &str, from: &str, to: &str) -> TransitionRow {
 /// A run in `lead`.
 pub(super) fn new_run(agent: &str) -> NewRun {
     NewRun {
-        id: RunId(uuid::Uuid::now_v7()),
-        workflow: "lead".to_owned(),
-        version: Some(Version(1)),
         agent: Some(agent.to_owned()),
         goal: Some(format!("goal of {agent}")),
-        driver: Driver::Agent,
-        parent: None,
-        launched_by: None,
-        session: None,
-        key: None,
-        at: at(1),
+        ..NewRun::new(RunId(uuid::Uuid::now_v7()), "lead", Some(Version(1)), Driver::Agent, at(1))
     }
 }
 
@@ -264,7 +256,7 @@ fn transitioned(now: Timestamp) -> Transitioned {
 
 /// The records applied to the run, as a batch.
 #[track_caller]
-fn batch(mut run: Run, records: Vec<Record>, state: &str, now: Timestamp) -> Batch {
+pub(super) fn batch(mut run: Run, records: Vec<Record>, state: &str, now: Timestamp) -> Batch {
     if let Err(reason) = run.apply_all(&records) {
         panic!("the records do not fold: {reason}");
     }

@@ -1,7 +1,7 @@
 //! What is said in the threads of runs, and what goes when a run is deleted.
 
 use guidepost_core::id::{Branch, Rev, RunNo, RunRef, Seq, StateId, Visit};
-use guidepost_core::machine::WorkKind;
+use guidepost_core::machine::{Limits, WorkKind};
 use guidepost_core::record::{Paused, Record};
 use guidepost_core::run::PauseReason;
 use guidepost_core::time::Timestamp;
@@ -48,6 +48,48 @@ impl Fixture {
             if self.load(run).await.run.active.contains_key("Score") { "Done" } else { "Score" };
         done(self.step(run, Step { ends: true, ..Step::to(to) }).await);
     }
+}
+
+/// A state may be named like a branch of another, and has a thread of its own all the same.
+pub async fn threads_of_like_names_are_kept_apart(on: Fixture) {
+    let run = on.define_and_start().await;
+    let all = vec![
+        said("Write", 3, Role::User, json!("the third branch")),
+        said("Write[3]", 0, Role::User, json!("the state")),
+        said("Write", 3, Role::Assistant, json!("done")),
+        said("Write[3]", 3, Role::User, json!("its third branch")),
+    ];
+    done(on.say(run, "Score", all).await);
+    let turns = on.turns(run).await;
+    let told: Vec<(String, u64)> =
+        turns.iter().map(|turn| (turn.state.to_string(), turn.position)).collect();
+    let expected = [("Write", 1), ("Write", 2), ("Write[3]", 1), ("Write[3]", 1)];
+    assert_eq!(told, expected.map(|(state, position)| (state.to_owned(), position)));
+    let mut names: Vec<&String> = turns.iter().map(|turn| &turn.thread).collect();
+    names.dedup();
+    assert_eq!(names.len(), 3, "{names:?}");
+}
+
+/// What a run tells in the history of another is followed too, in the order in which it was recorded.
+pub async fn limits_that_are_reached_are_followed(on: Fixture) {
+    on.define().await;
+    let limits = |most: u64| Limits { max_steps: Some(most), ..Limits::default() };
+    let start = async |parent: Option<RunNo>, limits: Limits| {
+        let new = NewRun { parent, ..new_run("spender") };
+        let batch = crate::Batch { limits, ..begin(at(1), vec![]) };
+        done(on.store.create(&on.tenant, new, batch).await).run
+    };
+    let root = start(None, limits(4)).await;
+    let child = start(Some(root), limits(4)).await;
+    let from = done(on.store.changes(&on.tenant, None, 10).await).at;
+    let loaded = on.load(child).await;
+    let expected = loaded.run.rev;
+    let batch = crate::Batch { steps: 9, ..Step::to("Score").batch(loaded.run) };
+    done(on.store.commit(&on.tenant, child, expected, batch).await);
+    on.record(root, vec![note("and so on")]).await;
+    let followed = done(on.store.changes(&on.tenant, Some(from), 10).await).items;
+    let expected = [(child, 3), (root, 3), (child, 4), (root, 4)];
+    assert_eq!(followed, expected.map(|(run, seq)| (run, Seq(seq))));
 }
 
 /// Each thread counts its turns for itself; texts and other values come back as they were said.

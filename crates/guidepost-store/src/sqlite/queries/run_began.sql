@@ -1,0 +1,1 @@
+SELECT started_at FROM agent_instance WHERE agent_id = :run
