@@ -338,6 +338,8 @@ impl Runner {
         }
         if due.len() >= DUE_MAX {
             self.next_poll = now;
+        } else {
+            self.aside.keep(&due);
         }
         for run in due {
             if self.aside.has(run, now) {
@@ -795,6 +797,7 @@ impl Runner {
                             state: new.state.clone(),
                             visit: new.visit,
                             branch: new.branch,
+                            purpose: new.purpose,
                         },
                         kind: new.kind,
                         queue: new.queue.clone(),

@@ -505,7 +505,7 @@ pub(crate) struct CompleteTask {
     /// The attempt, as `tasks claim` named it
     #[arg(long, value_name = "N")]
     pub(crate) attempt: u32,
-    /// What it gives: an object by names, or any value where it gives one thing
+    /// What it gives: an object by names, or any value where it gives one thing or makes work good
     #[arg(long, value_name = "JSON", value_parser = value)]
     pub(crate) output: Option<serde_json::Value>,
 }

@@ -1,8 +1,8 @@
-//! Tasks, by run, state, visit and branch.
+//! Tasks, by run, state, visit, branch and purpose.
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::id::RunNo;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
 
@@ -65,8 +65,8 @@ impl Tasks {
         for change in changes.changes {
             match change {
                 TaskChange::File(task) => self.file(run, task, now),
-                TaskChange::Retry { state, visit, branch, at } => {
-                    let task = TaskId { run, state, visit, branch };
+                TaskChange::Retry { state, visit, branch, purpose, at } => {
+                    let task = TaskId { run, state, visit, branch, purpose };
                     if let Some(filed) = self.0.get_mut(&task) {
                         let free = Task {
                             owner: None,
@@ -78,8 +78,12 @@ impl Tasks {
                         filed.task = free;
                     }
                 }
-                TaskChange::End { state, visit, branch } => {
-                    self.end(run, &state, visit, branch, now)
+                TaskChange::End { state, visit, branch, purpose } => {
+                    let is_meant = |id: &TaskId| {
+                        (id.run, &id.state, id.visit, id.purpose) == (run, &state, visit, purpose)
+                            && branch.is_none_or(|branch| branch == id.branch)
+                    };
+                    self.end(is_meant, now);
                 }
                 // Threads are kept apart.
                 TaskChange::Say(_) => {}
@@ -94,7 +98,8 @@ impl Tasks {
     }
 
     fn file(&mut self, run: RunNo, new: NewTask, now: Timestamp) {
-        let id = TaskId { run, state: new.state, visit: new.visit, branch: new.branch };
+        let NewTask { state, visit, branch, purpose, .. } = new;
+        let id = TaskId { run, state, visit, branch, purpose };
         let deadline =
             new.timeout.filter(|_| new.lease.is_some()).map(|timeout| now.after(timeout));
         let until = new.lease.as_ref().map(|lease| earlier(lease.until, deadline));
@@ -113,20 +118,7 @@ impl Tasks {
         self.0.insert(id, Filed { task, timeout: new.timeout });
     }
 
-    fn end(
-        &mut self,
-        run: RunNo,
-        state: &StateId,
-        visit: Visit,
-        branch: Option<Branch>,
-        now: Timestamp,
-    ) {
-        let is_meant = |id: &TaskId| {
-            id.run == run
-                && id.state == *state
-                && id.visit == visit
-                && branch.is_none_or(|branch| branch == id.branch)
-        };
+    fn end(&mut self, is_meant: impl Fn(&TaskId) -> bool, now: Timestamp) {
         self.0.retain(|id, filed| !is_meant(id) || filed.task.child.is_some());
         // What it launched is told to stop, by whoever serves that queue.
         for (_, filed) in self.0.iter_mut().filter(|(id, _)| is_meant(id)) {

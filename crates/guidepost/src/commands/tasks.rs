@@ -2,7 +2,7 @@
 
 use guidepost_core::id::RunRef;
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
-use guidepost_store::{Held, Task};
+use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Value as Json, json};
 
 use crate::args;
@@ -80,7 +80,13 @@ fn told(task: &Task) -> String {
         (None, None) if task.ready_at == guidepost_store::NEVER => "waits for an answer".to_owned(),
         (None, None) => format!("ready since {}", task.ready_at),
     };
-    format!("{}  {}  attempt {}  {how}", task.id, task.queue, task.attempt)
+    let what = makes_good(&task.id).map_or(String::new(), |what| format!("  {what}"));
+    format!("{}  {}  attempt {}  {how}{what}", task.id, task.queue, task.attempt)
+}
+
+/// Of what a task makes good, that it does.
+fn makes_good(task: &TaskId) -> Option<String> {
+    task.purpose.is_compensation().then(|| format!("makes {} good", task.piece()))
 }
 
 async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
@@ -97,6 +103,9 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
             continue;
         }
         out.heading(format!("{} --attempt {}", task.task, task.attempt));
+        if let Some(what) = makes_good(&task.task) {
+            out.line(format!("  {what}"));
+        }
         if let Some(prompt) = &task.prompt {
             out.line(format!("  {prompt}"));
         }
@@ -118,7 +127,7 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
 }
 
 async fn end(
-    task: &guidepost_store::TaskId,
+    task: &TaskId,
     attempt: u32,
     outcome: Result<Json, (String, bool)>,
     door: &Door,
