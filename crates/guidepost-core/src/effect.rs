@@ -26,6 +26,26 @@ pub enum Effect {
         /// Which branch.
         branch: Branch,
     },
+    /// Try again to make a piece of work good.
+    RetryCompensation {
+        /// The state whose work it was.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch.
+        branch: Branch,
+        /// Not before this time.
+        at: Timestamp,
+    },
+    /// Stop making a piece of work good.
+    CancelCompensation {
+        /// The state whose work it was.
+        state: StateId,
+        /// Which visit.
+        visit: Visit,
+        /// Which branch.
+        branch: Branch,
+    },
     /// Try a piece of work again.
     RetryWork {
         /// The state.

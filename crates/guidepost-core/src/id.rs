@@ -277,9 +277,37 @@ impl Branch {
     }
 }
 
+/// A piece of work as people read it: the visit of its state, and the branch if there are several, `Review#2[3]`.
+#[must_use]
+pub fn piece(state: &StateId, visit: Visit, branch: Branch) -> String {
+    let piece = format!("{state}#{visit}");
+    if branch.is_whole() { piece } else { format!("{piece}[{branch}]") }
+}
+
 impl fmt::Display for Branch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+/// What a piece of work is for. The two are told apart wherever work is named: an answer to one is none to the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Purpose {
+    /// The work of the state itself.
+    #[default]
+    Work,
+    /// Making good what that work did, as the record at this rev asks for.
+    Compensation(Rev),
+}
+
+impl Purpose {
+    /// Whether it makes work good.
+    #[must_use]
+    pub fn is_compensation(self) -> bool {
+        match self {
+            Self::Work => false,
+            Self::Compensation(_) => true,
+        }
     }
 }
 

@@ -49,6 +49,10 @@ pub enum Input {
     Restore(Restore),
     /// The run is to be cancelled after what was done is made good.
     Compensate(Compensate),
+    /// What the run did is made good, as far as one piece.
+    CompensationDone(CompensationDone),
+    /// One try at making a piece good failed. Whether it is tried again is for what makes it good to say.
+    CompensationFailed(AttemptFailed),
     /// A person or an operator intervenes.
     Control {
         /// What is wanted.
@@ -69,7 +73,8 @@ impl Input {
             Self::Event(event) => event.at,
             Self::WorkDone(done) => done.at,
             Self::WorkFailed(failed) => failed.at,
-            Self::AttemptFailed(failed) => failed.at,
+            Self::AttemptFailed(failed) | Self::CompensationFailed(failed) => failed.at,
+            Self::CompensationDone(done) => done.at,
             Self::FanOut(fan_out) => fan_out.at,
             Self::Restore(restore) => restore.at,
             Self::Compensate(compensate) => compensate.at,
@@ -216,6 +221,21 @@ pub struct Compensate {
     /// What makes it good, in this order.
     pub work: Vec<Compensation>,
     /// Who wants it, and why.
+    pub by: By,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The end of making a piece of work good. Whatever that gave, nothing of it is kept.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CompensationDone {
+    /// The state whose work was made good.
+    pub state: StateId,
+    /// Which visit.
+    pub visit: Visit,
+    /// Which branch.
+    pub branch: Branch,
+    /// Who reports it.
     pub by: By,
     /// When.
     pub at: Timestamp,

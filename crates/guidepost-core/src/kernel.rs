@@ -26,7 +26,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::Explain;
 use crate::effect::Effect;
-use crate::id::{Branch, EventName, Rev, StateId, TimerId, Visit};
+use crate::id::{EventName, Rev, StateId, TimerId};
 use crate::input::{Control, Event, Input};
 use crate::limits::{DATA_BYTES_MAX, MICROSTEPS_MAX};
 use crate::machine::schema::Mismatch;
@@ -305,14 +305,8 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
         Input::Start(start) => start::decide(machine, start),
         Input::Event(event) => decide_event(machine, run, event),
         Input::Compensate(compensate) => compensate::decide(machine, run, compensate),
-        Input::WorkDone(done) if makes_good(run, &done.state, done.visit, done.branch) => {
-            compensate::done(machine, run, done)
-        }
-        Input::AttemptFailed(failed)
-            if makes_good(run, &failed.state, Some(failed.visit), failed.branch) =>
-        {
-            Ok(compensate::failed(run, failed))
-        }
+        Input::CompensationDone(done) => compensate::done(machine, run, done),
+        Input::CompensationFailed(failed) => compensate::failed(run, failed),
         Input::WorkDone(done) => work::done(machine, run, done, Livelock::Pause),
         Input::WorkFailed(failed) => work::failed(machine, run, failed, Livelock::Pause),
         Input::AttemptFailed(failed) => work::attempt_failed(machine, run, failed),
@@ -327,11 +321,6 @@ pub fn decide(machine: &Machine, run: &Run, input: &Input) -> Result<Decision, R
             Control::Cancel => control::cancel(machine, run, by, *at),
         },
     }
-}
-
-/// Whether a result is that of making a piece of work good.
-fn makes_good(run: &Run, state: &StateId, visit: Option<Visit>, branch: Branch) -> bool {
-    visit.is_some_and(|visit| run.compensation(state, visit, branch).is_some())
 }
 
 /// Why [`decide_all`] decided nothing.
@@ -465,15 +454,14 @@ fn decide_timer(
 
 /// A result is a fact that nobody can take back, so a paused run takes it too; what follows waits until it is resumed.
 fn expect_alive(run: &Run) -> Result<(), Rejected> {
-    if run.status == Status::Paused { Ok(()) } else { expect_running(run) }
+    let takes_results = run.status == Status::Paused && run.undoing.is_none();
+    if takes_results { Ok(()) } else { expect_running(run) }
 }
 
 fn expect_running(run: &Run) -> Result<(), Rejected> {
     match run.status {
         Status::Running | Status::Waiting if run.undoing.is_some() => {
-            let undoing = run.undoing.iter().flat_map(|undoing| &undoing.left);
-            let left = undoing.map(|work| format!("`{}#{}`", work.state, work.visit)).collect();
-            Err(Rejected::MakingGood { left })
+            Err(Rejected::MakingGood { left: compensate::named_left(run) })
         }
         Status::Running | Status::Waiting => Ok(()),
         Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::data::Change;
-use crate::id::{Branch, EventName, Rev, RunId, StateId, TimerId, Visit};
+use crate::id::{Branch, EventName, Rev, RunId, RunNo, StateId, TimerId, Visit};
 use crate::machine::{Retry, WorkKind};
 use crate::run::{Active, Driver, Ordered, PauseReason};
 use crate::time::{Span, Timestamp};
@@ -668,6 +668,9 @@ pub struct Renamed {
 /// Work with an effect on the world that no rollback undoes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Lasting {
+    /// The run below that did it, at whatever depth; `None` if the run itself did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_no: Option<RunNo>,
     /// The state whose work it was.
     pub state: StateId,
     /// Which visit.

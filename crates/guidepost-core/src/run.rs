@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::data::{Change, Data, Misfit};
-use crate::id::{Branch, Rev, StateId, TimerId, Visit};
+use crate::id::{Branch, Purpose, Rev, StateId, TimerId, Visit};
 use crate::limits::SNAPSHOT_BYTES_MIN;
 use crate::record::{
     AttemptFailed, BranchEnded, Cause, Compensated, Compensating, Compensation, Placed, Record,
@@ -247,8 +248,14 @@ pub struct Timer {
 /// What is being made good, piece by piece.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Undoing {
-    /// What is left to do; the first is going on, and there is always one.
-    pub left: Vec<Compensation>,
+    /// The rev of the record that says what is to be made good.
+    pub rev: Rev,
+    /// All of that, in its order. Stored in that record alone, however much it is, and not with the rest.
+    #[serde(skip)]
+    pub work: Arc<[Compensation]>,
+    /// How many pieces are made good: fewer than there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub done: u32,
     /// How often the first was tried in vain.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -258,6 +265,26 @@ pub struct Undoing {
     /// Whether the run is cancelled after that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancels: bool,
+}
+
+impl Undoing {
+    /// What is left to do; the first is going on.
+    #[must_use]
+    pub fn left(&self) -> &[Compensation] {
+        self.work.get(self.done as usize..).unwrap_or_default()
+    }
+
+    /// What the tasks are for that do it.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        Purpose::Compensation(self.rev)
+    }
+
+    /// The piece that is going on, or failed and waits for somebody to resume the run.
+    #[must_use]
+    pub fn first(&self) -> Option<&Compensation> {
+        self.left().first()
+    }
 }
 
 /// A run's state of execution.
@@ -439,7 +466,7 @@ impl Run {
             }
             Record::Cancelled(_) => self.end(Status::Cancelled),
             Record::Restored(restored) => self.restore(restored, rev)?,
-            Record::Compensating(compensating) => self.compensate(compensating),
+            Record::Compensating(compensating) => self.compensate(compensating, rev),
             Record::Compensated(compensated) => self.compensated(compensated, rev)?,
         }
         self.rev = rev;
@@ -466,8 +493,7 @@ impl Run {
         visit: Visit,
         branch: Branch,
     ) -> Option<&Compensation> {
-        let undoing = self.undoing.as_ref().filter(|undoing| !undoing.has_failed)?;
-        let first = undoing.left.first()?;
+        let first = self.undoing.as_ref().filter(|undoing| !undoing.has_failed)?.first()?;
         (first.state == *state && first.visit == visit && first.branch == branch).then_some(first)
     }
 
@@ -643,10 +669,10 @@ impl Run {
         self.change(&restored.changes, rev)
     }
 
-    fn compensate(&mut self, compensating: &Compensating) {
-        let (left, cancels) = (compensating.work.clone(), compensating.cancels);
-        let undoing = Undoing { left, failures: 0, has_failed: false, cancels };
-        self.undoing = (!undoing.left.is_empty()).then(|| Box::new(undoing));
+    fn compensate(&mut self, compensating: &Compensating, rev: Rev) {
+        let (work, cancels) = (Arc::from(compensating.work.as_slice()), compensating.cancels);
+        let undoing = Undoing { rev, work, done: 0, failures: 0, has_failed: false, cancels };
+        self.undoing = undoing.first().is_some().then(|| Box::new(undoing));
         self.rest(false);
     }
 
@@ -658,12 +684,12 @@ impl Run {
         };
         undoing.failures += 1;
         if compensated.ok {
-            undoing.left.remove(0);
+            undoing.done += 1;
             undoing.failures = 0;
         } else {
             undoing.has_failed = compensated.retry_at.is_none();
         }
-        if undoing.left.is_empty() {
+        if undoing.first().is_none() {
             self.undoing = None;
         }
         Ok(())

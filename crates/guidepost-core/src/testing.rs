@@ -164,6 +164,13 @@ fn told(simulator: &Simulator, step: &Step) -> String {
             Effect::Compensate { state, visit, branch } => {
                 format!("make good {state}#{visit}{}", in_brackets(*branch))
             }
+            Effect::RetryCompensation { state, visit, branch, at } => {
+                let at = crate::time::Span(at.0);
+                format!("make good {state}#{visit}{} again at {at}", in_brackets(*branch))
+            }
+            Effect::CancelCompensation { state, visit, branch } => {
+                format!("cancel making good {state}#{visit}{}", in_brackets(*branch))
+            }
             Effect::CancelWork { state, visit } => format!("cancel work {state}#{visit}"),
             Effect::Log { message } => format!("log {message:?}"),
         });

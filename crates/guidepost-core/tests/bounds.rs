@@ -1,9 +1,11 @@
 //! A run's data stays within its bound, whatever would make it grow.
 
+use guidepost_core::id::{Branch, Visit};
 use guidepost_core::input::{By, Event, Input, Start, WorkDone};
 use guidepost_core::kernel::{Decision, Rejected, decide};
 use guidepost_core::limits::DATA_BYTES_MAX;
-use guidepost_core::machine::Machine;
+use guidepost_core::machine::{Machine, WorkKind};
+use guidepost_core::record::{Compensating, Compensation};
 use guidepost_core::run::{Driver, Run};
 use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::compile;
@@ -53,7 +55,7 @@ fn inputs(bytes: usize) -> [Input; 4] {
     let done = WorkDone {
         state: "a".into(),
         visit: None,
-        branch: guidepost_core::id::Branch::WHOLE,
+        branch: Branch::WHOLE,
         output: text("new", bytes),
         rev: None,
         evidence: vec![],
@@ -84,4 +86,29 @@ fn nothing_makes_a_run_outgrow_its_bound() {
         assert!(run.data.weight() <= DATA_BYTES_MAX as u64);
         assert!(run.data.get("new").is_some(), "{input:?}");
     }
+}
+
+/// What is to be made good stands in one record; the state that is stored at each step does not hold it again.
+#[test]
+fn however_much_is_made_good_the_state_stays_small() {
+    let row = |pieces: u64| {
+        let piece = |visit: u64| Compensation {
+            state: "a".into(),
+            visit: Visit(visit),
+            branch: Branch::WHOLE,
+            kind: WorkKind::Task,
+            name: Some("undo".to_owned()),
+            prompt: Some("x".repeat(100)),
+            spec: Json::Null,
+            retry: None,
+            timeout: None,
+        };
+        let work = (1..=pieces).map(piece).collect();
+        let (by, at) = (String::new(), Timestamp(2));
+        let mut run = Run::default();
+        run.apply(&Compensating { work, cancels: true, by, note: None, at }.into()).unwrap();
+        assert_eq!(run.undoing.as_ref().unwrap().left().len() as u64, pieces);
+        serde_json::to_string(&run).unwrap().len()
+    };
+    assert_eq!(row(1_000), row(1));
 }

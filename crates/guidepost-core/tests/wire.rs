@@ -7,12 +7,13 @@ use guidepost_core::record::{Record, Unreadable};
 use guidepost_core::run::{Run, Status};
 use serde_json::{Value as Json, json};
 
-const HISTORIES: [(&str, &str); 5] = [
+const HISTORIES: [(&str, &str); 6] = [
     ("0.1.0, completed", include_str!("wire/0.1.0-completed.jsonl")),
     ("0.1.0, failed", include_str!("wire/0.1.0-failed.jsonl")),
     ("0.1.0, cancelled", include_str!("wire/0.1.0-cancelled.jsonl")),
     ("0.1.0, restored", include_str!("wire/0.1.0-restored.jsonl")),
     ("0.1.0, compensated", include_str!("wire/0.1.0-compensated.jsonl")),
+    ("0.1.0, restored past runs", include_str!("wire/0.1.0-restored-past-runs.jsonl")),
 ];
 
 fn records(history: &str) -> Vec<(Json, Record)> {
@@ -77,7 +78,7 @@ fn what_is_made_good_is_told_piece_by_piece() {
     let mut left: Vec<usize> = Vec::new();
     for (line, record) in records(history) {
         run.apply(&record).unwrap_or_else(|error| panic!("{line}: {error}"));
-        left.push(run.undoing.as_ref().map_or(0, |undoing| undoing.left.len()));
+        left.push(run.undoing.as_ref().map_or(0, |undoing| undoing.left().len()));
     }
     assert_eq!(left, [0, 2, 2, 1, 0, 0]);
     assert_eq!((run.rev, run.status), (Rev(6), Status::Cancelled));

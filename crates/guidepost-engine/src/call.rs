@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use guidepost_core::id::{RunId, RunNo, StateId};
+use guidepost_core::id::{Purpose, RunId, RunNo};
+use guidepost_core::input::{AttemptFailed, By, CompensationDone, Input, WorkDone};
 use guidepost_core::kernel;
 use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Agent, Machine, Work, WorkKind};
 use guidepost_core::run::Run;
-use guidepost_store::{Task, TaskId};
+use guidepost_core::time::Timestamp;
+use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Map, Value as Json};
 
 use crate::work::exec;
@@ -87,8 +89,8 @@ impl Call {
     ///
     /// Why it cannot be said: a text of it has no value.
     pub fn of(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Result<Self, Failure> {
-        if let Some(call) = Self::compensating(id, machine, run, task) {
-            return Ok(call);
+        if task.id.purpose.is_compensation() {
+            return Self::compensating(id, machine, run, task);
         }
         let ix = machine.find(task.id.state.as_str());
         let work = ix.and_then(|ix| Some((machine.state(ix), machine.state(ix).work.as_ref()?)));
@@ -117,11 +119,15 @@ impl Call {
         })
     }
 
-    /// What makes a piece of work good, if that is what a task asks for.
-    fn compensating(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Option<Self> {
-        let work = run.compensation(&task.id.state, task.id.visit, task.id.branch)?;
-        let state = StateId::from(format!("compensate:{}", task.id.state));
-        Some(Self {
+    /// What makes a piece of work good.
+    fn compensating(id: RunId, machine: &Machine, run: &Run, task: &Task) -> Result<Self, Failure> {
+        let is_asked =
+            run.undoing.as_ref().is_some_and(|undoing| undoing.purpose() == task.id.purpose);
+        let work =
+            run.compensation(&task.id.state, task.id.visit, task.id.branch).filter(|_| is_asked);
+        let over = || Failure::lasting(format!("`{}` is not being made good", task.id.piece()));
+        let work = work.ok_or_else(over)?;
+        Ok(Self {
             task: task.id.clone(),
             workflow: machine.name.clone(),
             kind: work.kind,
@@ -130,8 +136,7 @@ impl Call {
             prompt: work.prompt.clone(),
             spec: work.spec.clone(),
             output: Vec::new(),
-            // Other work than the one it makes good, so whoever does it is to do it.
-            key: idempotency_key(id, &TaskId { state, ..task.id.clone() }),
+            key: idempotency_key(id, &task.id),
             attempt: task.attempt,
             timeout: work
                 .timeout
@@ -182,10 +187,18 @@ pub(crate) fn rendered(work: &Work, scope: &Scope) -> Result<(Option<String>, Js
     Ok((prompt, Json::Object(spec)))
 }
 
-/// Hash of run, step, visit and branch: 32 hexadecimal digits.
+/// Hash of run, step, visit and branch, and of whether it is the step's work or makes that good: 32 hexadecimal digits.
 #[must_use]
 pub fn idempotency_key(run: RunId, task: &TaskId) -> String {
     hash_of(run, task, 0).to_hex().as_str()[..32].to_owned()
+}
+
+/// The key under which the child workflow of a piece of work is launched, so that there is one for it at most.
+///
+/// - `key`: the [`idempotency_key`] of the work.
+#[must_use]
+pub fn launch_key(key: &str) -> String {
+    format!("launch {key}")
 }
 
 /// A number that looks like chance and is the same whenever this attempt is decided.
@@ -204,7 +217,55 @@ fn hash_of(run: RunId, task: &TaskId, attempt: u32) -> blake3::Hash {
     hasher.update(&task.branch.0.to_le_bytes());
     hasher.update(&attempt.to_le_bytes());
     hasher.update(task.state.as_str().as_bytes());
+    match task.purpose {
+        Purpose::Work => {}
+        // Other work than the one it makes good, so whoever does it is to do it. No name ends so.
+        // However often it is asked for, it is the same deed.
+        Purpose::Compensation(_) => drop(hasher.update(b"\0compensate")),
+    }
     hasher.finalize()
+}
+
+/// The good end of a task, as its run hears of it. Of one that makes work good, nothing it gave is kept.
+#[must_use]
+pub fn done(task: &TaskId, output: Map<String, Json>, by: By, at: Timestamp) -> Input {
+    let TaskId { state, visit, branch, purpose, .. } = task.clone();
+    match purpose {
+        Purpose::Work => Input::WorkDone(WorkDone {
+            state,
+            visit: Some(visit),
+            branch,
+            output,
+            rev: None,
+            evidence: Vec::new(),
+            by,
+            at,
+        }),
+        Purpose::Compensation(_) => {
+            Input::CompensationDone(CompensationDone { state, visit, branch, by, at })
+        }
+    }
+}
+
+/// The failure of an attempt, as its run hears of it.
+#[must_use]
+pub fn failed(run: RunId, held: &Held, failure: &Failure, by: By, at: Timestamp) -> Input {
+    let TaskId { state, visit, branch, purpose, .. } = held.task.clone();
+    let failed = AttemptFailed {
+        state,
+        visit,
+        branch,
+        attempt: held.attempt,
+        reason: failure.reason.clone(),
+        may_retry: failure.may_retry,
+        chance: chance(run, &held.task, held.attempt),
+        by,
+        at,
+    };
+    match purpose {
+        Purpose::Work => Input::AttemptFailed(failed),
+        Purpose::Compensation(_) => Input::CompensationFailed(failed),
+    }
 }
 
 /// A value as the outputs a step declares.

@@ -18,7 +18,9 @@ use guidepost_core::time::Timestamp;
 use guidepost_store::{Entry, EntryBody, HistoryPage, Store, StoreError};
 
 pub use self::diff::{Difference, Differing, Ending, Part, diff};
-pub use self::lasting::{Compensations, compensations, is_irreversible, lasting};
+pub use self::lasting::{
+    Compensations, TaskOf, compensations, is_irreversible, lasting, launched, pending,
+};
 pub use self::migrate::{Migration, Obstacle, migration};
 pub use self::replay::{Divergence, Played, Replay, replay};
 pub use self::steps::{Milestone, automatic, lineage};

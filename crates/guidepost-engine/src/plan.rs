@@ -5,7 +5,7 @@ mod said;
 
 use guidepost_core::budget::Budget;
 use guidepost_core::effect::Effect;
-use guidepost_core::id::{Branch, StateId, Visit};
+use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
 use guidepost_core::input::Input;
 use guidepost_core::kernel::{self, Decision};
 use guidepost_core::machine::{
@@ -15,7 +15,7 @@ use guidepost_core::record::{Compensation, Paused, Record};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{
-    Batch, Bound, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges,
+    Batch, Bound, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges, TaskId,
 };
 
 /// The queue of questions, which nobody serves: people answer by events.
@@ -65,7 +65,7 @@ pub fn batch(
         changes.extend(said::answer(record, machine, before, &after).map(TaskChange::Say));
     }
     for effect in &decision.effects {
-        let asked = asked_by(effect, machine, &after, recorded_at, &mut lease);
+        let asked = asked_by(effect, machine, before, &after, recorded_at, &mut lease);
         let begins = matches!(asked, Some(TaskChange::File(_)));
         changes.extend(asked);
         if begins {
@@ -87,20 +87,24 @@ pub fn batch(
     }
 }
 
-/// The tasks that are filed for a run as long as its work goes on: one for a state's work, or for each branch of it that
-/// has begun, in no order.
+/// The tasks that are filed for a run, of this number, as long as its work goes on: one for a state's work, or for each
+/// branch of it that has begun, in no order.
 #[must_use]
-pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
+pub fn tasks_of(machine: &Machine, run: &Run, no: RunNo) -> Vec<TaskId> {
     if run.status.is_ended() {
         return Vec::new();
     }
+    let task = |state: &StateId, visit: Visit, branch: Branch, purpose: Purpose| TaskId {
+        run: no,
+        state: state.clone(),
+        visit,
+        branch,
+        purpose,
+    };
     if let Some(undoing) = &run.undoing {
         // Until what was done is made good no other work begins.
-        let first = undoing.left.first().filter(|_| !undoing.has_failed);
-        return first
-            .map(|work| (work.state.clone(), work.visit, work.branch))
-            .into_iter()
-            .collect();
+        let (first, purpose) = (undoing.first().into_iter(), undoing.purpose());
+        return first.map(|work| task(&work.state, work.visit, work.branch, purpose)).collect();
     }
     let mut tasks = Vec::new();
     for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
@@ -113,7 +117,8 @@ pub fn tasks_of(machine: &Machine, run: &Run) -> Vec<(StateId, Visit, Branch)> {
             None => vec![Branch::WHOLE],
             Some(fan) => fan.open.keys().copied().collect(),
         };
-        tasks.extend(branches.into_iter().map(|branch| (state.clone(), active.visit, branch)));
+        let branches = branches.into_iter();
+        tasks.extend(branches.map(|branch| task(state, active.visit, branch, Purpose::Work)));
     }
     tasks
 }
@@ -183,6 +188,7 @@ fn steps_of(machine: &Machine, record: &Record) -> u64 {
 
 /// The end of a task that a record is.
 fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
+    let mut purpose = Purpose::Work;
     let (state, visit, branch) = match record {
         Record::WorkEnded(ended) => (ended.state.clone(), ended.visit, None),
         Record::BranchEnded(ended) => (ended.state.clone(), ended.visit, Some(ended.branch)),
@@ -192,17 +198,24 @@ fn ended_by(record: &Record, before: &Run) -> Option<TaskChange> {
             (state, visit, None)
         }
         Record::Compensated(made_good) if made_good.ok => {
+            purpose = compensation(before);
             (made_good.state.clone(), made_good.visit, Some(made_good.branch))
         }
         Record::Resumed(_) => return Some(TaskChange::Forgive),
         _ => return None,
     };
-    Some(TaskChange::End { state, visit, branch })
+    Some(TaskChange::End { state, visit, branch, purpose })
+}
+
+/// What the tasks of a run are for that make its work good.
+fn compensation(run: &Run) -> Purpose {
+    run.undoing.as_ref().map_or(Purpose::Work, |undoing| undoing.purpose())
 }
 
 fn asked_by(
     effect: &Effect,
     machine: &Machine,
+    before: &Run,
     run: &Run,
     now: Timestamp,
     lease: &mut impl FnMut(&str) -> Option<Lease>,
@@ -213,14 +226,23 @@ fn asked_by(
         }
         Effect::Compensate { state, visit, branch } => {
             let work = run.compensation(state, *visit, *branch)?;
-            Some(TaskChange::File(compensating_task(machine, work, now, lease)))
+            Some(TaskChange::File(compensating_task(machine, work, compensation(run), now, lease)))
+        }
+        Effect::RetryCompensation { state, visit, branch, at } => {
+            let (state, visit, branch) = (state.clone(), *visit, *branch);
+            Some(TaskChange::Retry { state, visit, branch, purpose: compensation(run), at: *at })
+        }
+        Effect::CancelCompensation { state, visit, branch } => {
+            let (state, visit, branch) = (state.clone(), *visit, Some(*branch));
+            Some(TaskChange::End { state, visit, branch, purpose: compensation(before) })
         }
         Effect::RetryWork { state, visit, branch, at } => {
-            let (visit, branch) = (*visit, *branch);
-            Some(TaskChange::Retry { state: state.clone(), visit, branch, at: *at })
+            let (state, visit, branch) = (state.clone(), *visit, *branch);
+            Some(TaskChange::Retry { state, visit, branch, purpose: Purpose::Work, at: *at })
         }
         Effect::CancelWork { state, visit } => {
-            Some(TaskChange::End { state: state.clone(), visit: *visit, branch: None })
+            let (state, visit, branch) = (state.clone(), *visit, None);
+            Some(TaskChange::End { state, visit, branch, purpose: Purpose::Work })
         }
         Effect::Log { message } => {
             tracing::info!(workflow = run.workflow, "{message}");
@@ -250,6 +272,7 @@ fn new_task(
         state: state.clone(),
         visit,
         branch,
+        purpose: Purpose::Work,
         kind: work.kind,
         ready_at: if is_question { NEVER } else { now },
         timeout: work.timeout,
@@ -263,6 +286,7 @@ fn new_task(
 fn compensating_task(
     machine: &Machine,
     work: &Compensation,
+    purpose: Purpose,
     now: Timestamp,
     lease: &mut impl FnMut(&str) -> Option<Lease>,
 ) -> NewTask {
@@ -272,6 +296,7 @@ fn compensating_task(
         state: work.state.clone(),
         visit: work.visit,
         branch: work.branch,
+        purpose,
         kind: work.kind,
         ready_at: now,
         timeout: work.timeout,

@@ -11,7 +11,7 @@ mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
 use guidepost_core::kernel::Decision;
 use guidepost_core::run::{Run, Status};
 use guidepost_core::time::{Span, Timestamp};
@@ -391,6 +391,9 @@ impl Runner {
             return;
         }
         let is_full = due.len() >= limit;
+        if !is_full {
+            self.aside.keep(&due);
+        }
         for run in due {
             if self.aside.has(run, now) {
                 continue;
@@ -855,6 +858,7 @@ impl Runner {
                             state: new.state.clone(),
                             visit: new.visit,
                             branch: new.branch,
+                            purpose: new.purpose,
                         },
                         kind: new.kind,
                         queue: new.queue.clone(),
@@ -881,7 +885,8 @@ impl Runner {
 
 /// The tasks of one run among those that are held.
 fn in_hand_of(in_hand: &BTreeMap<TaskId, InHand>, run: RunNo) -> impl Iterator<Item = &InHand> {
-    let first = TaskId { run, state: StateId::root(), visit: Visit(0), branch: Branch::WHOLE };
+    let (visit, branch, purpose) = (Visit(0), Branch::WHOLE, Purpose::Work);
+    let first = TaskId { run, state: StateId::root(), visit, branch, purpose };
     in_hand.range(first..).take_while(move |(id, _)| id.run == run).map(|(_, own)| own)
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
 use guidepost_core::machine::{Agent, Scripted, WorkKind};
 use guidepost_core::time::Span;
 use guidepost_engine::work::agent::Agents;
@@ -23,6 +23,7 @@ fn call(kind: WorkKind, spec: Json) -> Call {
             state: StateId::from("Do"),
             visit: Visit(1),
             branch: Branch::WHOLE,
+            purpose: Purpose::Work,
         },
         workflow: "t".to_owned(),
         kind,

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use guidepost_core::id::{Branch, NotARun, RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, NotARun, Purpose, Rev, RunNo, StateId, Visit, piece};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::time::{Span, Timestamp};
 use serde::{Serialize, Serializer};
@@ -20,7 +20,8 @@ pub const CANCEL_QUEUE: &str = "cancel";
 /// A task that is not to be claimed before something happens.
 pub const NEVER: Timestamp = Timestamp(i64::MAX);
 
-/// Which piece of work of which run. People read and type it as `r-7:Review#2`, a branch of it as `r-7:Review#2[3]`.
+/// Which piece of work of which run. People read and type it as `r-7:Review#2`, a branch of it as `r-7:Review#2[3]`, and
+/// what makes it good as `r-7:Review#2:compensate@9`, where 9 is the rev at which that was decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
     /// The run.
@@ -31,19 +32,35 @@ pub struct TaskId {
     pub visit: Visit,
     /// Which branch.
     pub branch: Branch,
+    /// Whether it is that work, or makes it good.
+    pub purpose: Purpose,
 }
+
+impl TaskId {
+    /// What of its run it is about: `Review#2[3]`.
+    #[must_use]
+    pub fn piece(&self) -> String {
+        piece(&self.state, self.visit, self.branch)
+    }
+}
+
+/// What a task is called that makes work good, after the name of that work.
+const COMPENSATE: &str = ":compensate@";
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}#{}", self.run, self.state, self.visit)?;
-        if self.branch.is_whole() { Ok(()) } else { write!(f, "[{}]", self.branch) }
+        write!(f, "{}:{}", self.run, self.piece())?;
+        match self.purpose {
+            Purpose::Work => Ok(()),
+            Purpose::Compensation(rev) => write!(f, "{COMPENSATE}{rev}"),
+        }
     }
 }
 
 /// The text names no task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a task: expected a run, a state and its visit, as in `r-7:Review#2` or `r-7:Review#2[3]`"
+    "not a task: expected a run, a state and its visit, as in `r-7:Review#2`, `r-7:Review#2[3]` or `r-7:Review#2:compensate@9`"
 )]
 pub struct NotATask;
 
@@ -59,13 +76,19 @@ impl FromStr for TaskId {
     fn from_str(text: &str) -> Result<Self, NotATask> {
         let (run, rest) = text.split_once(':').ok_or(NotATask)?;
         let (state, rest) = rest.rsplit_once('#').ok_or(NotATask)?;
+        let (rest, purpose) = match rest.split_once(COMPENSATE) {
+            Some((rest, rev)) => {
+                (rest, Purpose::Compensation(rev.parse().map(Rev).map_err(|_| NotATask)?))
+            }
+            None => (rest, Purpose::Work),
+        };
         let (visit, branch) = match rest.strip_suffix(']') {
             Some(rest) => rest.split_once('[').ok_or(NotATask)?,
             None => (rest, "0"),
         };
         let visit = visit.parse().map(Visit).map_err(|_| NotATask)?;
         let branch = branch.parse().map(Branch).map_err(|_| NotATask)?;
-        Ok(Self { run: run.parse()?, state: StateId::from(state), visit, branch })
+        Ok(Self { run: run.parse()?, state: StateId::from(state), visit, branch, purpose })
     }
 }
 
@@ -109,6 +132,8 @@ pub enum TaskChange {
         visit: Visit,
         /// Which branch.
         branch: Branch,
+        /// Whether it is that work, or makes it good.
+        purpose: Purpose,
         /// From when on.
         at: Timestamp,
     },
@@ -120,6 +145,8 @@ pub enum TaskChange {
         visit: Visit,
         /// Which branch; `None` for all of them.
         branch: Option<Branch>,
+        /// Whether it is that work, or makes it good.
+        purpose: Purpose,
     },
     /// What was lost so far does not count any more: the run was resumed.
     Forgive,
@@ -136,6 +163,8 @@ pub struct NewTask {
     pub visit: Visit,
     /// Which branch.
     pub branch: Branch,
+    /// Whether it is that work, or makes it good.
+    pub purpose: Purpose,
     /// What sort of work.
     pub kind: WorkKind,
     /// Who may claim it: those who serve this queue.
@@ -168,6 +197,7 @@ impl NewTask {
             state: StateId::root(),
             visit: Visit(0),
             branch: Branch::WHOLE,
+            purpose: Purpose::Work,
             kind: WorkKind::Run,
             queue: CANCEL_QUEUE.to_owned(),
             ready_at: now,
@@ -283,12 +313,28 @@ mod tests {
 
     #[test]
     fn a_task_id_reads_back() {
-        for text in ["r-7:Review#2", "r-7:Review.Deep#1[3]", "r-1:a:b#c#9"] {
+        for text in [
+            "r-7:Review#2",
+            "r-7:Review.Deep#1[3]",
+            "r-1:a:b#c#9",
+            "r-7:Review#2:compensate@9",
+            "r-7:Review#2[3]:compensate@9",
+            "r-7:Review:compensate@1#2",
+        ] {
             assert_eq!(text.parse::<TaskId>().unwrap().to_string(), text);
         }
-        for text in
-            ["", "r-7", "r-7:Review", "7:Review#1", "r-7:Review#x", "r-7:Review#1[", "r-7:R#1[]"]
-        {
+        for text in [
+            "",
+            "r-7",
+            "r-7:Review",
+            "7:Review#1",
+            "r-7:Review#x",
+            "r-7:Review#1[",
+            "r-7:R#1[]",
+            "r-7:R#:compensate@9",
+            "r-7:R#1:compensate",
+            "r-7:R#1:compensate@x",
+        ] {
             assert_eq!(text.parse::<TaskId>(), Err(NotATask), "{text}");
         }
     }

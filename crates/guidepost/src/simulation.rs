@@ -63,7 +63,9 @@ impl Step {
             Effect::StartWork { .. }
             | Effect::RetryWork { .. }
             | Effect::CancelWork { .. }
-            | Effect::Compensate { .. } => None,
+            | Effect::Compensate { .. }
+            | Effect::RetryCompensation { .. }
+            | Effect::CancelCompensation { .. } => None,
         }));
         true
     }

@@ -4,7 +4,7 @@ use crate::effect::Effect;
 use crate::input::By;
 use crate::kernel::configuration::StateSet;
 use crate::kernel::legal::waits;
-use crate::kernel::{Decision, Rejected, compensate, not_running};
+use crate::kernel::{Decision, Rejected, not_running};
 use crate::machine::Machine;
 use crate::record::{Cancelled, Paused, Resumed};
 use crate::run::{PauseReason, Run, Status};
@@ -48,10 +48,7 @@ pub(super) fn resume(
             run.active.get(&machine.state(ix).id).is_some_and(|active| active.work_ended)
         });
     let resumed = Resumed { waiting, by: by.caller.clone(), at };
-    // What could not be made good is tried again.
-    let again = run.undoing.iter().filter(|undoing| undoing.has_failed);
-    let effects = again.filter_map(|undoing| undoing.left.first()).map(compensate::begin);
-    Ok(Decision { records: vec![resumed.into()], effects: effects.collect() })
+    Ok(Decision { records: vec![resumed.into()], effects: Vec::new() })
 }
 
 /// A run that is paused already, or over, is not paused.

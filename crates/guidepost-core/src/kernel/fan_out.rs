@@ -42,6 +42,8 @@ pub(super) fn called_for(
         | Effect::RetryWork { .. }
         | Effect::CancelWork { .. }
         | Effect::Compensate { .. }
+        | Effect::RetryCompensation { .. }
+        | Effect::CancelCompensation { .. }
         | Effect::Log { .. } => return None,
     };
     let ix = machine.find(state.as_str()).filter(|ix| is_engines(machine, run, *ix))?;

@@ -195,11 +195,8 @@ fn cancelled(machine: &Machine, run: &Run, restored: &Restored) -> Vec<Effect> {
         state: state.clone(),
         visit: active.visit,
     };
-    let made_good = run.undoing.iter().filter(|undoing| !undoing.has_failed);
-    let made_good = made_good
-        .filter_map(|undoing| undoing.left.first())
-        .map(|work| Effect::CancelWork { state: work.state.clone(), visit: work.visit });
-    stopped.map(stop).chain(made_good).collect()
+    let made_good = run.undoing.iter().filter_map(|undoing| undoing.first());
+    stopped.map(stop).chain(made_good.map(compensate::cancel)).collect()
 }
 
 /// Begins the work of states, of those that fanned out the branches that had not ended.

@@ -15,12 +15,16 @@ use crate::call::rendered;
 use crate::work::http;
 
 /// Whether doing a piece of work has an effect on the world that going back does not undo. What the step says with
-/// `irreversible` counts; if it says nothing, commands do, requests but for `GET` and `HEAD` do, and tools do.
+/// `irreversible` counts; if it says nothing, what has something that makes it good does, and else commands do, requests but
+/// for `GET` and `HEAD` do, and tools do. Of a child workflow, see [`launched`].
 #[must_use]
 pub fn is_irreversible(work: &Work) -> bool {
     let said = |key: &str| work.spec.get(key);
     if let Some(answer) = said("irreversible").and_then(Json::as_bool) {
         return answer;
+    }
+    if said("compensate").is_some() {
+        return true;
     }
     match work.kind {
         WorkKind::Exec | WorkKind::Tool => true,
@@ -38,7 +42,8 @@ pub fn is_irreversible(work: &Work) -> bool {
 }
 
 /// Work after a rev that can be made good: what makes it good, latest first, and the pieces for which that cannot be said,
-/// with the reason. What was made good already is left out, and so is what did not end well.
+/// with the reason. What was made good already is left out, and so is what did not end well. What is left of an earlier decision
+/// is told too, last, for it was done before.
 ///
 /// # Errors
 ///
@@ -64,11 +69,7 @@ pub fn compensations(
         if let (Some((state, visit, branch, Done::Ended)), Some(machine)) = (done, machine)
             && let Some(work) = compensating(&machine, &state)
         {
-            let mut scope = kernel::scope_of_work(&run, &state, branch);
-            if let Some((_, next)) = records.peek().filter(|_| !branch.is_whole()) {
-                // What the last branch gave stands in the record of what the whole led to.
-                scope.data = with_outputs_of(next, &state, scope.data);
-            }
+            let scope = scope_after(&run, &state, branch, records.peek().map(|(_, next)| *next));
             let task = (state, visit, branch);
             found.retain(|one| task_of(one) != task);
             found.push(worked_out(work, task, &scope));
@@ -82,8 +83,19 @@ pub fn compensations(
             Err(((state, visit, branch), why)) => all.unsayable.push((state, visit, branch, why)),
         }
     }
+    all.work.extend(pending(&run, after).iter().cloned());
     Ok(all)
 }
+
+/// What a run that was making good at a rev has left of that: it was done before that rev.
+#[must_use]
+pub fn pending(run: &Run, at: Rev) -> &[Compensation] {
+    let undoing = run.undoing.as_ref().filter(|undoing| undoing.rev <= at.next());
+    undoing.map_or(&[], |undoing| undoing.left())
+}
+
+/// A piece of work: its state, the visit and the branch.
+pub type TaskOf = (StateId, Visit, Branch);
 
 /// What makes work good.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -92,6 +104,16 @@ pub struct Compensations {
     pub work: Vec<Compensation>,
     /// The pieces of work for which it cannot be said, and why.
     pub unsayable: Vec<(StateId, Visit, Branch, String)>,
+}
+
+/// What texts about a piece of work see when it has ended.
+fn scope_after(run: &Run, state: &StateId, branch: Branch, next: Option<&Record>) -> Scope {
+    let mut scope = kernel::scope_of_work(run, state, branch);
+    if let Some(next) = next.filter(|_| !branch.is_whole()) {
+        // What the last branch gave stands in the record of what the whole led to.
+        scope.data = with_outputs_of(next, state, scope.data);
+    }
+    scope
 }
 
 /// The data with what a record of the end of a whole fan-out changes.
@@ -105,8 +127,6 @@ fn with_outputs_of(record: &Record, state: &StateId, data: Data) -> Data {
     let fits = |with: &mut Data| record.changes().iter().try_for_each(|change| with.apply(change));
     if is_end && fits(&mut with).is_ok() { with } else { data }
 }
-
-type TaskOf = (StateId, Visit, Branch);
 
 fn task_of(one: &Result<Compensation, (TaskOf, String)>) -> TaskOf {
     match one {
@@ -147,35 +167,97 @@ pub fn lasting(
     after: Rev,
     machine_of: &MachineOf<'_>,
 ) -> Result<Vec<Lasting>, Unfoldable> {
+    let found = pieces(entries, after, machine_of, &|work, scope| {
+        is_irreversible(work).then(|| remedy(work, scope))
+    })?;
+    let lasting = found.into_iter().map(|((state, visit, branch), how, compensate)| Lasting {
+        run_no: None,
+        state,
+        visit,
+        branch,
+        how,
+        compensate,
+    });
+    Ok(lasting.collect())
+}
+
+/// What a step says would make its work good: a text for people with its values filled in, as far as there are any.
+fn remedy(work: &Work, scope: &dyn Fn() -> Scope) -> Json {
+    let said = work.spec.get("compensate").cloned().unwrap_or(Json::Null);
+    if said.is_string() { kernel::filled_in(&said, &scope()).unwrap_or(said) } else { said }
+}
+
+/// The work after a rev that launched child workflows, or may have: what lasts of that is what they did. Latest first, each
+/// piece once; what was made good is left out, and so is what its step calls reversible.
+///
+/// # Errors
+///
+/// [`Unfoldable`] if the history was damaged.
+pub fn launched(
+    entries: &[Entry],
+    after: Rev,
+    machine_of: &MachineOf<'_>,
+) -> Result<Vec<TaskOf>, Unfoldable> {
+    let may_last = |work: &Work| work.spec.get("irreversible") != Some(&Json::Bool(false));
+    let launches = |work: &Work, _: &dyn Fn() -> Scope| {
+        (work.kind == WorkKind::Run && may_last(work)).then_some(())
+    };
+    let found = pieces(entries, after, machine_of, &launches)?;
+    Ok(found.into_iter().map(|(task, ..)| task).collect())
+}
+
+/// A piece of work: how far it got, and what was wanted of it.
+type Piece<T> = (TaskOf, Done, T);
+
+/// What is wanted of a piece of work, if anything, by what its texts see.
+type Wanted<'a, T> = dyn Fn(&Work, &dyn Fn() -> Scope) -> Option<T> + 'a;
+
+/// The work of a sort that was done after a rev, or is going on: latest first, each piece once. What was made good is left
+/// out.
+fn pieces<T>(
+    entries: &[Entry],
+    after: Rev,
+    machine_of: &MachineOf<'_>,
+    wanted: &Wanted<'_, T>,
+) -> Result<Vec<Piece<T>>, Unfoldable> {
+    let wanted = |machine: &Machine, state: &StateId, scope: &dyn Fn() -> Scope| {
+        wanted(machine.state(machine.find(state.as_str())?).work.as_ref()?, scope)
+    };
     let mut run = Run::default();
-    let mut found: Vec<Lasting> = Vec::new();
-    for (rev, record) in records(entries) {
+    let mut found: Vec<Piece<T>> = Vec::new();
+    let mut records = records(entries).peekable();
+    while let Some((rev, record)) = records.next() {
         if let Record::Compensated(made_good) = record
             && made_good.ok
         {
             let Compensated { state, visit, branch, .. } = made_good;
-            found.retain(|one| (&one.state, one.visit, one.branch) != (state, *visit, *branch));
+            let made_good = (state.clone(), *visit, *branch);
+            found.retain(|(task, ..)| *task != made_good);
         }
         let done = if rev > after { done_by(record, &run) } else { None };
-        if let (Some((state, visit, branch, how)), Some(machine)) = (done, machine_of(&run))
-            && let Some(compensate) = irreversible(&machine, &state)
-        {
-            note(&mut found, Lasting { state, visit, branch, how, compensate });
-        }
+        let machine = machine_of(&run);
         run.apply(record)?;
+        if let (Some((state, visit, branch, how)), Some(machine)) = (done, machine) {
+            let next = records.peek().map(|(_, next)| *next);
+            if let Some(what) =
+                wanted(&machine, &state, &|| scope_after(&run, &state, branch, next))
+            {
+                note(&mut found, ((state, visit, branch), how, what));
+            }
+        }
     }
-    if let Some(machine) = machine_of(&run).filter(|_| !run.status.is_ended()) {
+    if let Some(machine) =
+        machine_of(&run).filter(|_| !run.status.is_ended() && run.undoing.is_none())
+    {
         for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
-            if let Some(compensate) = irreversible(&machine, state) {
-                let branches: Vec<Branch> = match &active.fan {
-                    None => vec![Branch::WHOLE],
-                    Some(fan) => fan.open.keys().copied().collect(),
-                };
-                for branch in branches {
-                    let (state, visit, how) = (state.clone(), active.visit, Done::Begun);
-                    let compensate = compensate.clone();
-                    note(&mut found, Lasting { state, visit, branch, how, compensate });
-                }
+            let branches: Vec<Branch> = match &active.fan {
+                None => vec![Branch::WHOLE],
+                Some(fan) => fan.open.keys().copied().collect(),
+            };
+            for branch in branches {
+                let scope = || kernel::scope_of_work(&run, state, branch);
+                let Some(what) = wanted(&machine, state, &scope) else { continue };
+                note(&mut found, ((state.clone(), active.visit, branch), Done::Begun, what));
             }
         }
     }
@@ -208,18 +290,9 @@ fn done_by(record: &Record, before: &Run) -> Option<(StateId, Visit, Branch, Don
     }
 }
 
-/// What the state says would make its work good, if that is irreversible.
-fn irreversible(machine: &Machine, state: &StateId) -> Option<Json> {
-    let work = machine.state(machine.find(state.as_str())?).work.as_ref()?;
-    let compensate = || work.spec.get("compensate").cloned().unwrap_or(Json::Null);
-    is_irreversible(work).then(compensate)
-}
-
 /// Of several reports on one piece of work the last counts.
-fn note(found: &mut Vec<Lasting>, new: Lasting) {
-    found.retain(|known| {
-        (&known.state, known.visit, known.branch) != (&new.state, new.visit, new.branch)
-    });
+fn note<T>(found: &mut Vec<Piece<T>>, new: Piece<T>) {
+    found.retain(|(task, ..)| *task != new.0);
     found.push(new);
 }
 

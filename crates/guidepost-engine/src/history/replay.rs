@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use guidepost_core::data::{Change, Pointer};
 use guidepost_core::id::{Branch, Rev, StateId, TimerId, Visit};
 use guidepost_core::input::{
-    AttemptFailed, By, Compensate, Control, Event, Evidence, FanOut, Input, Restore, Start,
-    WorkDone, WorkFailed,
+    AttemptFailed, By, Compensate, CompensationDone, Control, Event, Evidence, FanOut, Input,
+    Restore, Start, WorkDone, WorkFailed,
 };
 use guidepost_core::kernel;
 use guidepost_core::machine::Machine;
@@ -423,10 +423,9 @@ fn input_of_compensation(made_good: &Compensated) -> Input {
     let Compensated { state, visit, branch, at, .. } = made_good.clone();
     let by = By::caller(&made_good.by);
     if made_good.ok {
-        let (visit, output, evidence, rev) = (Some(visit), Map::new(), Vec::new(), None);
-        return Input::WorkDone(WorkDone { state, visit, branch, output, rev, evidence, by, at });
+        return Input::CompensationDone(CompensationDone { state, visit, branch, by, at });
     }
-    Input::AttemptFailed(AttemptFailed {
+    Input::CompensationFailed(AttemptFailed {
         state,
         visit,
         branch,
@@ -527,6 +526,13 @@ fn told(input: &Input) -> String {
         Input::Settle { .. } => "a move by SQL".to_owned(),
         Input::Hold { reason, .. } => format!("a hold, {}", reason.as_str()),
         Input::Restore(_) => "a rollback".to_owned(),
+        Input::CompensationDone(done) => {
+            format!("the making good of {}", work(&done.state, Some(done.visit), done.branch))
+        }
+        Input::CompensationFailed(failed) => format!(
+            "a failure to make {} good",
+            work(&failed.state, Some(failed.visit), failed.branch)
+        ),
         Input::Compensate(_) => "a cancelling that makes good what was done".to_owned(),
         Input::Control { control, .. } => match control {
             Control::Pause => "pause".to_owned(),

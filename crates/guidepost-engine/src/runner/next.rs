@@ -1,6 +1,7 @@
 //! What follows from something to do about a run: a decision, a piece of work, or nothing.
 
-use guidepost_core::input::{AttemptFailed, By, Input, WorkDone};
+use guidepost_core::id::Purpose;
+use guidepost_core::input::{By, Input};
 use guidepost_core::kernel::{self, Decision, Refused, Rejected};
 use guidepost_core::machine::schema::listed;
 use guidepost_core::run::{PauseReason, Run, Status};
@@ -24,7 +25,8 @@ pub(super) enum Next {
 pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
     match todo {
         Todo::Begin(task) => begin(known, task, now),
-        Todo::End(task, Ok(_)) if makes_good(known, task) => {
+        // What that gave is of no use to anybody.
+        Todo::End(task, Ok(_)) if task.id.purpose.is_compensation() => {
             take(known, task, &done(task, serde_json::Map::new(), now))
         }
         Todo::End(task, Ok(value)) => {
@@ -41,7 +43,7 @@ pub(super) fn next(known: &LoadedRun, todo: &Todo, now: Timestamp) -> Next {
             let failure = Failure::passing("it took longer than its timeout");
             take(known, task, &failed(known, task, &failure, now))
         }
-        Todo::Quarantine(task) if makes_good(known, task) => {
+        Todo::Quarantine(task) if task.id.purpose.is_compensation() => {
             let failure = Failure::lasting("whoever did it was not heard of again each time");
             take(known, task, &failed(known, task, &failure, now))
         }
@@ -102,30 +104,11 @@ fn due(known: &LoadedRun, now: Timestamp) -> Next {
 }
 
 fn done(task: &Task, output: serde_json::Map<String, serde_json::Value>, at: Timestamp) -> Input {
-    Input::WorkDone(WorkDone {
-        state: task.id.state.clone(),
-        visit: Some(task.id.visit),
-        branch: task.id.branch,
-        output,
-        rev: None,
-        evidence: Vec::new(),
-        by: By::default(),
-        at,
-    })
+    call::done(&task.id, output, By::default(), at)
 }
 
 fn failed(known: &LoadedRun, task: &Task, failure: &Failure, at: Timestamp) -> Input {
-    Input::AttemptFailed(AttemptFailed {
-        state: task.id.state.clone(),
-        visit: task.id.visit,
-        branch: task.id.branch,
-        attempt: task.attempt,
-        reason: failure.reason.clone(),
-        may_retry: failure.may_retry,
-        chance: call::chance(known.id, &task.id, task.attempt),
-        by: By::default(),
-        at,
-    })
+    call::failed(known.id, &task.held(), failure, By::default(), at)
 }
 
 /// Takes the end of an attempt. A result the workflow cannot take is a failed attempt; one that came too late is dropped.
@@ -145,7 +128,7 @@ fn take(known: &LoadedRun, task: &Task, input: &Input) -> Next {
             return Next::Nothing;
         }
     };
-    if matches!(input, Input::AttemptFailed(_)) {
+    if matches!(input, Input::AttemptFailed(_) | Input::CompensationFailed(_)) {
         return Next::Nothing;
     }
     Next::Instead(Box::new(Todo::End(task.clone(), Err(failure))))
@@ -162,17 +145,15 @@ fn decided(known: &LoadedRun, input: &Input) -> Result<Next, Rejected> {
     }
 }
 
-/// Whether a task makes other work good.
-fn makes_good(known: &LoadedRun, task: &Task) -> bool {
-    known.run.compensation(&task.id.state, task.id.visit, task.id.branch).is_some()
-}
-
 /// Whether the work of a task is still wanted.
 pub(super) fn is_going_on(run: &Run, task: &TaskId) -> bool {
-    if run.compensation(&task.state, task.visit, task.branch).is_some() {
-        return true;
+    if let Some(undoing) = run.undoing.as_ref().filter(|_| task.purpose.is_compensation()) {
+        return task.purpose == undoing.purpose()
+            && run.compensation(&task.state, task.visit, task.branch).is_some();
     }
     !run.status.is_ended()
+        && run.undoing.is_none()
+        && task.purpose == Purpose::Work
         && run.active.get(&task.state).is_some_and(|active| {
             active.visit == task.visit && active.failures_of(task.branch).is_some()
         })

@@ -114,6 +114,11 @@ impl Aside {
         self.0.remove(&run);
     }
 
+    /// Forgets runs that are fine again, or gone: nothing is due for them any more.
+    pub(super) fn keep(&mut self, due: &[RunNo]) {
+        self.0.retain(|run, _| due.contains(run));
+    }
+
     /// Whether it is to be left alone for now.
     pub(super) fn has(&self, run: RunNo, now: Timestamp) -> bool {
         // What lies further ahead than it was set is from before the clock was set back.
@@ -170,7 +175,12 @@ mod tests {
         assert!(
             aside.has(run, Timestamp(ASIDE_MAX.0 - 1)) && !aside.has(run, Timestamp(ASIDE_MAX.0))
         );
+        aside.keep(&[run]);
+        assert!(aside.has(run, Timestamp(0)));
         aside.take_up(run);
         assert!(!aside.has(run, Timestamp(0)));
+        aside.put(run, poll, Timestamp(0));
+        aside.keep(&[RunNo(8)]);
+        assert!(aside.0.is_empty(), "nothing is due for it any more");
     }
 }

@@ -14,7 +14,7 @@ use guidepost_store::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::call::{Call, Failure, Outcome};
+use crate::call::{Call, Failure, Outcome, launch_key};
 use crate::machines::{Machines, NoMachine};
 use crate::plan;
 use crate::work::Handler;
@@ -114,7 +114,7 @@ impl Launch {
             parent: Some(call.task.run),
             launched_by: Some(call.held()),
             session: parent.head.session,
-            key: Some((format!("launch {}", call.key), RequestDigest::default())),
+            key: Some((launch_key(&call.key), RequestDigest::default())),
             ..NewRun::new(own.world.new_run_id(), &machine.name, version, Driver::Engine, now)
         };
         match own.store.create(&own.tenant, new, batch).await {

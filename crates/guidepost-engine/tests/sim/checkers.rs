@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guidepost_core::id::{Branch, RunNo, Seq, StateId, Tenant, TimerId, Visit};
+use guidepost_core::id::{Branch, Purpose, Rev, RunNo, Seq, StateId, Tenant, TimerId, Visit};
 use guidepost_core::machine::{Work, WorkKind};
-use guidepost_core::record::{Cause, Record, TimerFires};
+use guidepost_core::record::{Cause, Record, Restoration, Restored, TimerFires};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::schedule::Overlap;
 use guidepost_core::time::Timestamp;
@@ -19,7 +19,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 15] = [
+pub(crate) const ALL: [(&str, Check); 17] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -35,6 +35,8 @@ pub(crate) const ALL: [(&str, Check); 15] = [
     ("nothing starts once a limit is passed", nothing_starts_over_a_limit),
     ("each occurrence begins one run", each_occurrence_begins_one_run),
     ("no more goes on at once than its workflow allows", no_more_than_its_workflow_allows),
+    ("all is made good once, last first", what_was_done_is_made_good),
+    ("nothing else happens meanwhile", nothing_else_happens_meanwhile),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -168,7 +170,10 @@ fn no_result_of_an_old_attempt(world: &World) -> Vec<String> {
 fn nothing_starts_after_the_end(world: &World) -> Vec<String> {
     let mut problems = world.store.state().ledger.late_starts.clone();
     for run in world.runs() {
-        let after = walked(world, run).into_iter().filter(|(run, ..)| run.status.is_ended());
+        // A run that is over may be taken back.
+        let after = walked(world, run).into_iter().filter(|(run, _, record)| {
+            run.status.is_ended() && !matches!(record, Record::Restored(_))
+        });
         problems.extend(after.map(|(_, _, record)| format!("{run}: {record:?} after its end")));
     }
     problems
@@ -272,6 +277,117 @@ fn going_on_over_a_limit(world: &World) -> Vec<RunNo> {
     runs.filter(|run| goes_on(run) && world.store.is_over_limit(*run)).collect()
 }
 
+/// The pieces of work that ended well and were not made good, in that order, each with the rev of its end.
+type Done = Vec<(StateId, Visit, Branch, Rev)>;
+
+/// Each decision to make good names all that was done since the place it goes to, and what was left of the decision before,
+/// the last first; each piece is made good once, and had its effect.
+fn what_was_done_is_made_good(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let mut done: Done = Vec::new();
+        let mut back_to = Rev(0);
+        for (before, entry, record) in walked(world, run) {
+            if let Some((state, visit, branch)) = good_result(&before, &record)
+                && work_of(&before, &state).is_some_and(|work| work.compensate.is_some())
+            {
+                done.push((state, visit, branch, entry.rev));
+            }
+            match &record {
+                Record::Restored(Restored { why: Restoration::RolledBack { rev }, .. }) => {
+                    back_to = *rev;
+                    // What makes good stands in the next record, or nothing is to be.
+                    let left = to_make_good(&done, back_to, &before);
+                    let is_next = next_is_compensating(world, run, entry.rev);
+                    if !left.is_empty() && !is_next {
+                        problems.push(format!("{run} went back to {back_to} past {left:?}"));
+                    }
+                }
+                Record::Compensating(compensating) => {
+                    let to = if compensating.cancels { Rev(0) } else { back_to };
+                    let before = if compensating.cancels {
+                        before
+                    } else {
+                        just_before(world, run, entry.rev)
+                    };
+                    let expected = to_make_good(&done, to, &before);
+                    let asked: Vec<_> = compensating
+                        .work
+                        .iter()
+                        .map(|work| (work.state.clone(), work.visit, work.branch))
+                        .collect();
+                    if asked != expected {
+                        let rev = entry.rev;
+                        problems.push(format!("{run} at {rev}: {asked:?} instead of {expected:?}"));
+                    }
+                }
+                Record::Compensated(made_good) if made_good.ok => {
+                    let piece = (made_good.state.clone(), made_good.visit, made_good.branch);
+                    let count = done.len();
+                    done.retain(|(state, visit, branch, _)| {
+                        (state, visit, branch) != (&piece.0, &piece.1, &piece.2)
+                    });
+                    if done.len() + 1 != count {
+                        problems.push(format!("{run} made {piece:?} good, which was not to be"));
+                    }
+                    let (state, visit, branch) = piece;
+                    let purpose = Purpose::Compensation(Rev(0));
+                    let task = TaskId { run, state, visit, branch, purpose };
+                    if !world.outside.counted.contains_key(&task) {
+                        problems.push(format!("{task} is on record, and never did anything"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    problems
+}
+
+/// What is to be made good by a decision to go back to a rev, of a run as it was before.
+fn to_make_good(done: &Done, to: Rev, before: &Run) -> Vec<(StateId, Visit, Branch)> {
+    let left = before.undoing.iter().filter(|undoing| undoing.rev <= to.next());
+    let left: Vec<_> = left.flat_map(|undoing| undoing.left()).collect();
+    let is_left = |(state, visit, branch, _): &&(StateId, Visit, Branch, Rev)| {
+        left.iter().any(|work| (&work.state, &work.visit, &work.branch) == (state, visit, branch))
+    };
+    let wanted = done.iter().rev().filter(|piece| piece.3 > to || is_left(piece));
+    wanted.map(|(state, visit, branch, _)| (state.clone(), *visit, *branch)).collect()
+}
+
+fn next_is_compensating(world: &World, run: RunNo, rev: Rev) -> bool {
+    let next = walked(world, run).into_iter().find(|(_, entry, _)| entry.rev == rev.next());
+    next.is_some_and(|(_, _, record)| matches!(record, Record::Compensating(_)))
+}
+
+/// The run as it was before the record that led to this one.
+fn just_before(world: &World, run: RunNo, rev: Rev) -> Run {
+    let found = walked(world, run).into_iter().find(|(_, entry, _)| entry.rev.next() == rev);
+    found.map_or_else(Run::default, |(before, ..)| before)
+}
+
+/// Until all is made good, a history tells of that and of people's decisions, and of nothing else.
+fn nothing_else_happens_meanwhile(world: &World) -> Vec<String> {
+    let mut problems = world.store.state().ledger.starts_meanwhile.clone();
+    for run in world.runs() {
+        for (before, entry, record) in walked(world, run) {
+            let is_about_it = matches!(
+                record,
+                Record::Compensated(_)
+                    | Record::Compensating(_)
+                    | Record::Restored(_)
+                    | Record::Paused(_)
+                    | Record::Resumed(_)
+                    | Record::Cancelled(_)
+            );
+            if before.undoing.is_some() && !is_about_it {
+                problems.push(format!("{run} at {}: {} meanwhile", entry.rev, record.kind()));
+            }
+        }
+    }
+    problems
+}
+
 /// The timer whose end a record is, and when it was due. `Err` if none of the sort was pending.
 fn fired(before: &Run, record: &Record) -> Option<Result<(TimerId, Timestamp), String>> {
     let pending = |is_it: &dyn Fn(&TimerId, &TimerFires) -> bool| {
@@ -346,7 +462,7 @@ fn each_effect_counts_once(world: &World) -> Vec<String> {
     for run in world.runs() {
         for (before, _, record) in walked(world, run) {
             let Some((state, visit, branch)) = good_result(&before, &record) else { continue };
-            let task = TaskId { run, state, visit, branch };
+            let task = TaskId { run, state, visit, branch, purpose: Purpose::Work };
             if !counted.contains_key(&task) {
                 problems.push(format!("{task} ended well, and never did anything"));
             }

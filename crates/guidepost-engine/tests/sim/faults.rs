@@ -104,6 +104,9 @@ pub(crate) struct Faults {
     pub(crate) cancelling: u64,
     /// A runner is told to stop, in a tenth of a second.
     pub(crate) stopping: u64,
+    /// An operator takes a run back, or cancels it, so that what it did is made good, in a tenth of a second. No part of
+    /// the swarm: only worlds of runs that have such steps are told to.
+    pub(crate) undoing: u64,
 }
 
 impl Faults {
@@ -127,6 +130,7 @@ impl Faults {
             pausing: draw(100),
             cancelling: draw(10),
             stopping: draw(15),
+            undoing: 0,
         };
         let site = sites[usize::try_from(seed % sites.len() as u64).unwrap()];
         faults.crash_at = Some(site);

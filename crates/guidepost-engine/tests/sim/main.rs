@@ -58,6 +58,18 @@ fn narrow(seed: u64, broken: Option<Broken>) -> World {
     world
 }
 
+/// A world of runs that go back past what they did, and are cancelled so that it is made good.
+fn travellers(seed: u64, broken: Option<Broken>) -> World {
+    let mut world = World::new(seed, broken);
+    let faults = Faults { undoing: 60, ..world.swarm() };
+    world.start_travellers(5);
+    world.run_with(faults, 12);
+    world.settle();
+    // What failed in the last moment of the faults paused its run.
+    world.settle();
+    world
+}
+
 fn expect_sound(seed: u64, world: &World) {
     let problems = checkers::problems(world);
     assert!(
@@ -132,6 +144,19 @@ fn what_a_workflow_bounds_is_bounded_over_all_runners() {
         ended += world.runs().iter().filter(|run| is_ended(run)).count();
     }
     assert!(ended > 300, "only {ended} runs came to an end");
+}
+
+/// B8: whatever crashes, what was done is made good once, the last first, and nothing else happens meanwhile.
+#[test]
+fn b8_what_was_done_is_made_good_once_whatever_crashes() {
+    let mut made_good = 0;
+    for seed in 0..100 {
+        let world = travellers(seed, None);
+        expect_sound(seed, &world);
+        let is_it = |task: &&guidepost_store::TaskId| task.purpose.is_compensation();
+        made_good += world.outside.counted.keys().filter(is_it).count();
+    }
+    assert!(made_good > 300, "only {made_good} pieces of work were made good");
 }
 
 #[test]
@@ -251,6 +276,33 @@ mod teeth {
             checkers::problems(&world).contains_key("nothing starts once a limit is passed")
         });
         assert!(found, "no world in which it is noticed");
+    }
+
+    /// Asserts that in some world of runs that go back the checker of this name finds what is broken.
+    fn expect_found_in_travels(broken: Broken, checker: &str) {
+        let found = (0..30)
+            .any(|seed| checkers::problems(&travellers(seed, Some(broken))).contains_key(checker));
+        assert!(found, "no world in which {broken:?} is noticed by `{checker}`");
+    }
+
+    #[test]
+    fn a_piece_that_is_not_made_good_is_found() {
+        expect_found_in_travels(Broken::PieceForgotten, "all is made good once, last first");
+    }
+
+    #[test]
+    fn making_good_in_the_wrong_order_is_found() {
+        expect_found_in_travels(Broken::FirstThingsFirst, "all is made good once, last first");
+    }
+
+    #[test]
+    fn work_that_goes_on_while_a_run_makes_good_is_found() {
+        expect_found_in_travels(Broken::AheadMeanwhile, "nothing else happens meanwhile");
+    }
+
+    #[test]
+    fn making_good_under_the_key_of_the_work_is_found() {
+        expect_found_in_travels(Broken::KeyOfTheWork, "a key belongs to one visit");
     }
 
     #[test]

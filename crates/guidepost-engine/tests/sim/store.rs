@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Purpose, Rev, RunId, RunNo, RunRef, Tenant};
 use guidepost_core::machine::Concurrency;
+use guidepost_core::record::Record;
 use guidepost_core::recorded::FactBody;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::memory::Memory;
 use guidepost_store::testing::Layer;
 use guidepost_store::{
     Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Created, Entry, EntryBody, Held, HistoryPage,
-    Loaded, Moved, NewRun, Page, RunFilter, RunSummary, ScheduleChange, ScheduleFilter, Scheduled,
-    Store, StoreError, Task, TaskChange, TaskFilter, TaskId, Wanted, Workflow,
+    Loaded, Moved, NewRun, NewTask, Page, RunFilter, RunSummary, ScheduleChange, ScheduleFilter,
+    Scheduled, Store, StoreError, Task, TaskChange, TaskFilter, TaskId, Wanted, Workflow,
 };
 
 use crate::faults::{CALLS, Crashed, Faults, Rng, Side};
@@ -66,6 +67,14 @@ pub(crate) enum Broken {
     OverlapIgnored,
     /// Tasks are filed without what bounds how many of them go on at once.
     BoundsForgotten,
+    /// Of what is to be made good, the last piece is forgotten.
+    PieceForgotten,
+    /// What is to be made good is made good in the order in which it was done.
+    FirstThingsFirst,
+    /// Work of the way ahead is handed out while a run makes good.
+    AheadMeanwhile,
+    /// What makes work good has the key of that work.
+    KeyOfTheWork,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -87,6 +96,8 @@ pub(crate) struct Ledger {
     pub(crate) starts_over_limit: Vec<String>,
     /// Where more of a workflow went on at once than it allows.
     pub(crate) over_bounds: Vec<String>,
+    /// Work of the way ahead that was handed out while its run made good what it did.
+    pub(crate) starts_meanwhile: Vec<String>,
 }
 
 /// What a seed decides about the store.
@@ -233,9 +244,29 @@ impl SimStore {
     }
 
     /// A commit from outside the engine, to which nothing happens.
-    pub(crate) fn operate(&self, run: RunNo, expected: Rev, batch: Batch) {
+    pub(crate) fn operate(&self, run: RunNo, expected: Rev, mut batch: Batch) {
+        self.spoil(&mut batch);
         let committed = self.ask(self.real.commit(&Tenant::default(), run, expected, batch));
         self.note_time(run, expected, committed.rev);
+    }
+
+    /// What is broken about what is to be made good.
+    fn spoil(&self, batch: &mut Batch) {
+        let broken = self.state().broken;
+        let records = batch.records.iter_mut().filter_map(|record| match record {
+            Record::Compensating(compensating) if compensating.work.len() > 1 => Some(compensating),
+            _ => None,
+        });
+        for compensating in records {
+            match broken {
+                Some(Broken::PieceForgotten) => drop(compensating.work.pop()),
+                Some(Broken::FirstThingsFirst) => compensating.work.reverse(),
+                _ => continue,
+            }
+            if let Some(undoing) = &mut batch.run.undoing {
+                undoing.work = compensating.work.as_slice().into();
+            }
+        }
     }
 
     fn note_time(&self, run: RunNo, before: Rev, after: Rev) {
@@ -266,6 +297,11 @@ impl SimStore {
             let told = format!("{task} was begun after a limit was passed");
             self.state().ledger.starts_over_limit.push(told);
         }
+        let makes_good = self.run(task.run).is_some_and(|loaded| loaded.run.undoing.is_some());
+        if makes_good && !task.purpose.is_compensation() {
+            let told = format!("{task} was begun while its run made good what it did");
+            self.state().ledger.starts_meanwhile.push(told);
+        }
     }
 
     fn note_commit(&self, run: RunNo, batch: &Batch, stale: Option<String>) {
@@ -281,8 +317,7 @@ impl SimStore {
             if let TaskChange::File(new) = change
                 && new.lease.is_some()
             {
-                let (state, visit, branch) = (new.state.clone(), new.visit, new.branch);
-                ledger.handed_out.insert(TaskId { run, state, visit, branch }, 1);
+                ledger.handed_out.insert(id_of(run, new), 1);
             }
         }
     }
@@ -354,9 +389,7 @@ impl SimStore {
     /// The tasks a batch filed in somebody's hands.
     fn held_at_once(&self, run: RunNo, batch: &Batch) -> Vec<TaskId> {
         let filed = batch.tasks.changes.iter().filter_map(|change| match change {
-            TaskChange::File(new) => {
-                Some(TaskId { run, state: new.state.clone(), visit: new.visit, branch: new.branch })
-            }
+            TaskChange::File(new) => Some(id_of(run, new)),
             _ => None,
         });
         let filter = TaskFilter { run: Some(run), limit: 1_000, ..TaskFilter::default() };
@@ -377,6 +410,14 @@ impl SimStore {
                 let past = self.state().ledger.handed_out.keys().next().cloned();
                 claimed
                     .extend(past.map(|id| Claimed { task: made_up(id, claim), timed_out: false }));
+            }
+            Some(Broken::AheadMeanwhile) => {
+                let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
+                let tasks = self.real.tasks(tenant, &filter).await?.items;
+                let good = tasks.into_iter().find(|task| task.id.purpose.is_compensation());
+                let ahead = good.map(|task| TaskId { purpose: Purpose::Work, ..task.id });
+                claimed
+                    .extend(ahead.map(|id| Claimed { task: made_up(id, claim), timed_out: false }));
             }
             Some(Broken::LimitsIgnored) => {
                 let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
@@ -447,6 +488,11 @@ impl SimStore {
             self.state().ledger.over_bounds.extend(over);
         }
     }
+}
+
+fn id_of(run: RunNo, new: &NewTask) -> TaskId {
+    let NewTask { state, visit, branch, purpose, .. } = new.clone();
+    TaskId { run, state, visit, branch, purpose }
 }
 
 fn made_up(id: TaskId, claim: &Claim) -> Task {

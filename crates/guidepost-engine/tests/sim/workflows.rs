@@ -14,7 +14,7 @@ use guidepost_store::{NewVersion, Source, Store, Wanted};
 use crate::store::poll_once;
 
 /// Their texts. Those of the first half are started from outside, the others by runs.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     // Steps that are tried again, take too long, and are entered anew.
     "
 name: orders
@@ -162,6 +162,19 @@ states:
   Again: { task: dig, onDone: Over, onError: Over }
   Over: { type: final }
 ",
+    // What was done is made good when a run goes back, or is cancelled.
+    "
+name: trips
+attributes: { flight: { type: string }, hotel: { type: string }, seats: { type: string, is_array: true } }
+initial: Fly
+states:
+  Fly: { task: fly, output: [flight], retry: { max_attempts: 3, delay: 100ms }, onDone: Sleep, onError: Home, compensate: { task: unfly, input: { id: '{{ flight }}' }, retry: { max_attempts: 3, delay: 100ms } } }
+  Sleep: { task: sleep, output: [hotel], onDone: Sit, onError: Sit, compensate: { task: unsleep, input: { id: '{{ hotel }}' } } }
+  Sit: { task: sit, for_each: [a, b, c], concurrency: 2, output: [seats], onDone: Look, onError: Stay, compensate: { task: unsit, input: { id: '{{ seats[index] }}' }, retry: { max_attempts: 9, delay: 50ms } } }
+  Look: { task: look, onDone: Stay, onError: Stay }
+  Stay: { on: { Go: Home }, after: { 6s: Home } }
+  Home: { type: final }
+",
 ];
 
 /// How many of them are started from outside.
@@ -180,6 +193,8 @@ pub(crate) const CLOCKWORK: usize = 10;
 pub(crate) const BEGINNING: Timestamp = Timestamp(1_000_000_000_000_000_000);
 /// Which of them bounds how much goes on at once.
 pub(crate) const NARROW: usize = 11;
+/// Which of them goes back past what it did.
+pub(crate) const TRAVELLING: usize = 12;
 
 /// A workflow, compiled and ready to be defined.
 pub(crate) struct Known {
@@ -212,7 +227,8 @@ pub(crate) fn queues() -> Vec<String> {
     let mut queues = BTreeSet::new();
     for known in KNOWN.iter() {
         let work = known.machine.states.iter().filter_map(|state| state.work.as_ref());
-        queues.extend(work.map(|work| guidepost_engine::plan::queue_of(&known.machine, work)));
+        let all = work.flat_map(|work| std::iter::once(work).chain(&work.compensate));
+        queues.extend(all.map(|work| guidepost_engine::plan::queue_of(&known.machine, work)));
     }
     queues.into_iter().collect()
 }

@@ -6,13 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
-use guidepost_core::input::{By, Control, Event as Sent, Input, Start};
+use guidepost_core::id::{Purpose, Rev, RunId, RunNo, RunRef, Tenant};
+use guidepost_core::input::{By, Compensate, Control, Event as Sent, Input, Restore, Start};
 use guidepost_core::kernel;
 use guidepost_core::machine::Limits;
+use guidepost_core::record::Restoration;
 use guidepost_core::recorded::{Fact, FactBody, LimitsSet};
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::{Span, Timestamp};
+use guidepost_engine::history;
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
 use guidepost_engine::{Call, Failure, Handler, Outcome, child_handlers, plan, schedule};
 use guidepost_store::{
@@ -24,7 +26,7 @@ use serde_json::{Map, json};
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
 use crate::workflows::{
-    CLOCKWORK, KNOWN, LAUNCHING, MACHINES, NARROW, SPENDING, STARTED, known, queues,
+    CLOCKWORK, KNOWN, LAUNCHING, MACHINES, NARROW, SPENDING, STARTED, TRAVELLING, known, queues,
 };
 
 /// Runners in a world.
@@ -93,12 +95,22 @@ pub(crate) struct Outside {
 
 impl Outside {
     fn take(&mut self, key: String, task: &TaskId) {
+        let task = &deed(task);
         let known = self.task_of.entry(key).or_default();
         if known.is_empty() {
             *self.counted.entry(task.clone()).or_default() += 1;
         }
         known.insert(task.clone());
     }
+}
+
+/// What a task does to the world: making a piece of work good is the same whichever decision asks for it.
+pub(crate) fn deed(task: &TaskId) -> TaskId {
+    let purpose = match task.purpose {
+        Purpose::Work => Purpose::Work,
+        Purpose::Compensation(_) => Purpose::Compensation(Rev(0)),
+    };
+    TaskId { purpose, ..task.clone() }
 }
 
 /// See the module's documentation.
@@ -192,6 +204,14 @@ impl World {
         for _ in 0..runs {
             let at = self.rng.below(3_000);
             self.later(0, at, Event::Start(NARROW));
+        }
+    }
+
+    /// Starts runs that go back past what they did.
+    pub(crate) fn start_travellers(&mut self, runs: usize) {
+        for _ in 0..runs {
+            let at = self.rng.below(3_000);
+            self.later(0, at, Event::Start(TRAVELLING));
         }
     }
 
@@ -613,6 +633,9 @@ impl World {
     fn key_of(&self, call: &Call) -> String {
         match self.store.state().broken {
             Some(Broken::KeyOfTheState) => format!("{}:{}", call.task.run, call.task.state),
+            Some(Broken::KeyOfTheWork) => {
+                format!("{}:{}", call.task.run, call.task.piece())
+            }
             Some(Broken::KeyOfTheAttempt) => format!("{}/{}", call.key, call.attempt),
             _ => call.key.clone(),
         }
@@ -695,6 +718,9 @@ impl World {
         if self.rng.permille(self.faults.cancelling) {
             self.control(*run, Control::Cancel);
         }
+        if self.faults.undoing > 0 && self.rng.permille(self.faults.undoing) {
+            self.undo(*run);
+        }
         if self.rng.permille(200) {
             let at = self.now();
             let (data, by) = (Map::new(), By::default());
@@ -706,6 +732,40 @@ impl World {
         if self.rng.permille(self.faults.stopping) && self.nodes[node].runner.is_some() {
             self.later(node, 1, Event::Message(Message::Stop));
         }
+    }
+
+    /// Takes a run back to any place of its way, or cancels it, and has made good what it did since.
+    fn undo(&mut self, run: RunNo) {
+        let entries = crate::store::history(&self.store, run);
+        // A run has no workflow yet before its first record.
+        let machine_of = |run: &Run| {
+            let known = KNOWN.iter().find(|known| known.machine.name == run.workflow)?;
+            Some(Arc::clone(&known.machine))
+        };
+        let steps = history::replay(&entries, &machine_of).steps;
+        let step = &steps[usize::try_from(self.rng.below(steps.len() as u64)).unwrap()];
+        let cancels = self.rng.permille(200);
+        let to = if cancels { Rev(0) } else { step.last };
+        let Ok(found) = history::compensations(&entries, to, &machine_of) else { return };
+        assert_eq!(found.unsayable, [], "every text of the workflow has a value");
+        let (by, at) = (By::default(), self.now());
+        let input = if cancels {
+            Input::Compensate(Compensate { work: found.work, by, at })
+        } else {
+            let Ok((past, past_at)) = history::at(&entries, to) else { return };
+            Input::Restore(Restore {
+                why: Restoration::RolledBack { rev: to },
+                past: Box::new(past),
+                past_at,
+                going_on: Vec::new(),
+                edits: Vec::new(),
+                lasting: Vec::new(),
+                compensations: found.work,
+                by,
+                at,
+            })
+        };
+        self.input(run, &input);
     }
 
     fn control(&mut self, run: RunNo, control: Control) {
@@ -810,6 +870,8 @@ fn kind_of(input: &Input) -> &'static str {
         Input::Control { control: Control::Pause, .. } => "a pause",
         Input::Control { control: Control::Resume, .. } => "a resumption",
         Input::Control { control: Control::Cancel, .. } => "a cancellation",
+        Input::Restore(_) => "a rollback",
+        Input::Compensate(_) => "a cancellation that makes good",
         _ => "an event",
     }
 }

@@ -9,7 +9,7 @@ mod web;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_engine::work::tool::{ToolServer, Tools};
 use guidepost_engine::{Call, Handler as _, Outcome};
@@ -33,6 +33,7 @@ fn asked(tool: &str, input: Json) -> Call {
             state: StateId::from("Do"),
             visit: Visit(1),
             branch: Branch::WHOLE,
+            purpose: Purpose::Work,
         },
         workflow: "t".to_owned(),
         kind: WorkKind::Tool,

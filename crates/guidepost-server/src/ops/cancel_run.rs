@@ -8,8 +8,8 @@ use guidepost_store::StoreError;
 use serde::Serialize;
 
 use super::current::ATTEMPTS_MAX;
-use super::rollback::{restored, without};
-use super::{OpError, Ops, Standing, bounds};
+use super::rollback::restored;
+use super::{OpError, Ops, Standing, bounds, sensitive};
 
 /// A run to cancel after what it did is made good.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,21 +55,22 @@ impl Ops {
             let mut current = self.current(&request.run).await?;
             let past = self.past(&current).await?;
             let compensations = past.compensations(&current, Rev(0))?;
-            let lasting = without(past.lasting(&current, Rev(0))?, &compensations);
+            let lasting = self.lasting(&current, &past, Rev(0), &compensations).await?;
+            let told = sensitive::shown(&current.machine, &compensations);
             let asks = !lasting.is_empty() || !compensations.is_empty();
-            if asks && !request.confirm {
-                let standing = self.standing(&current).await?;
-                return Ok(Ending { is_done: false, compensations, lasting, standing });
-            }
             let now = self.world.now();
             let by = By { caller: request.caller.clone(), note: request.note.clone() };
-            let work = compensations.clone();
-            let input = Input::Compensate(Compensate { work, by, at: now });
+            // What would be refused is refused before anybody confirms it.
+            let input = Input::Compensate(Compensate { work: compensations, by, at: now });
             let batch = restored(&current.machine, &current, &current.run, &input, now)?;
+            if asks && !request.confirm {
+                let standing = self.standing(&current).await?;
+                return Ok(Ending { is_done: false, compensations: told, lasting, standing });
+            }
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     let standing = self.standing(&current).await?;
-                    return Ok(Ending { is_done: true, compensations, lasting, standing });
+                    return Ok(Ending { is_done: true, compensations: told, lasting, standing });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 Err(error) => return Err(error),

@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use guidepost_core::id::{Rev, StateId};
+use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Visit};
 use guidepost_core::machine::{Checkpoints, Machine};
 use guidepost_core::record::{Compensation, Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
+use guidepost_engine::call;
 use guidepost_engine::history::{self, Milestone, Replay};
-use guidepost_store::{Entry, EntryBody, StoreError};
+use guidepost_store::{Entry, EntryBody, RequestDigest, StoreError, TaskId};
 
 use super::current::Current;
 use super::error::count;
-use super::{OpError, Ops};
+use super::{OpError, Ops, sensitive};
 
 /// A place in a run's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,44 @@ pub(super) fn automatic_rev(name: &str) -> Option<Rev> {
 }
 
 impl Ops {
+    /// What was done after a rev, cannot be undone, and is not made good by this: by the run, latest first, and then by the
+    /// runs it launched since and those below them.
+    pub(super) async fn lasting(
+        &self,
+        current: &Current,
+        past: &Past,
+        after: Rev,
+        made_good: &[Compensation],
+    ) -> Result<Vec<Lasting>, OpError> {
+        let is_made_good = |piece: (&StateId, Visit, Branch)| {
+            made_good.iter().any(|work| (&work.state, work.visit, work.branch) == piece)
+        };
+        let mut found = past.lasting(current, after)?;
+        found.retain(|one| !is_made_good((&one.state, one.visit, one.branch)));
+        let mut launches = past.launched(current, after)?;
+        launches.retain(|task| !is_made_good((&task.state, task.visit, task.branch)));
+        let mut below = self.runs_of(current, &launches).await?;
+        while let Some(run) = below.pop() {
+            let current = self.current(&run.into()).await?;
+            let past = self.past(&current).await?;
+            let own = past.lasting(&current, Rev(0))?.into_iter();
+            found.extend(own.map(|one| Lasting { run_no: Some(run), ..one }));
+            below.extend(self.runs_of(&current, &past.launched(&current, Rev(0))?).await?);
+        }
+        Ok(found)
+    }
+
+    /// The runs that pieces of work launched, those that are deleted left out.
+    async fn runs_of(&self, current: &Current, tasks: &[TaskId]) -> Result<Vec<RunNo>, OpError> {
+        let mut runs = Vec::new();
+        for task in tasks {
+            let key = call::launch_key(&call::idempotency_key(current.head.id, task));
+            let digest = RequestDigest::default();
+            runs.extend(self.store.started(&self.tenant, &key, &digest).await?.map(|run| run.run));
+        }
+        Ok(runs)
+    }
+
     /// Reads what a run was.
     pub(super) async fn past(&self, current: &Current) -> Result<Past, OpError> {
         let entries = history::read(&*self.store, &self.tenant, current.head.no).await?;
@@ -122,15 +161,29 @@ impl Past {
         Ok((run, at, machine.ok_or_else(gone)?))
     }
 
-    /// What was done after a rev and cannot be undone.
-    pub(super) fn lasting(&self, current: &Current, after: Rev) -> Result<Vec<Lasting>, OpError> {
+    /// What the run itself did after a rev and cannot be undone.
+    fn lasting(&self, current: &Current, after: Rev) -> Result<Vec<Lasting>, OpError> {
         let found = history::lasting(&self.entries, after, &|run: &Run| self.machine_of(run));
-        found.map_err(|misfit| {
-            StoreError::Damaged { run: current.head.no, what: misfit.to_string() }.into()
-        })
+        let mut found = found.map_err(|misfit| StoreError::Damaged {
+            run: current.head.no,
+            what: misfit.to_string(),
+        })?;
+        found.iter_mut().for_each(|one| sensitive::hide_remedy(&current.machine, one));
+        Ok(found)
     }
 
-    /// What makes good what was done after a rev.
+    /// The work after a rev that launched runs.
+    fn launched(&self, current: &Current, after: Rev) -> Result<Vec<TaskId>, OpError> {
+        let run = current.head.no;
+        let found = history::launched(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found =
+            found.map_err(|misfit| StoreError::Damaged { run, what: misfit.to_string() })?;
+        let task =
+            |(state, visit, branch)| TaskId { run, state, visit, branch, purpose: Purpose::Work };
+        Ok(found.into_iter().map(task).collect())
+    }
+
+    /// What makes good what was done after a rev, and what is left of that.
     pub(super) fn compensations(
         &self,
         current: &Current,

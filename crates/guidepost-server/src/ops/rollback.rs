@@ -6,16 +6,16 @@ use guidepost_core::kernel::{self, Refused, Rejected};
 use guidepost_core::limits::{NAME_BYTES_MAX, ROLLBACK_STEPS_MAX, TEXT_BYTES_MAX};
 use guidepost_core::machine::Machine;
 use guidepost_core::machine::schema::{Mismatch, listed};
-use guidepost_core::record::{Compensation, Lasting, Restoration};
+use guidepost_core::record::{Compensation, Done, Lasting, Restoration};
 use guidepost_core::run::Run;
 use guidepost_core::time::Timestamp;
-use guidepost_engine::plan;
+use guidepost_engine::{history, plan};
 use guidepost_store::{Batch, StoreError};
 use serde::Serialize;
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
 use super::error::count;
-use super::{NotDone, OpError, Ops, Place, Refusal, Standing, bounds};
+use super::{NotDone, OpError, Ops, Place, Refusal, Standing, bounds, sensitive};
 
 /// A run to take back.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,12 +78,13 @@ impl Ops {
                 true => past.compensations(&current, to)?,
                 false => Vec::new(),
             };
-            let lasting = without(past.lasting(&current, to)?, &compensations);
-            let asks = !lasting.is_empty() || !compensations.is_empty();
-            if asks && !request.confirm {
-                let (is_done, standing) = (false, self.standing(&current).await?);
-                return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+            let mut lasting = self.lasting(&current, &past, to, &compensations).await?;
+            if !request.compensate {
+                let pending = history::pending(&current.run, to).iter();
+                lasting.extend(pending.map(|work| left(&current, work)));
             }
+            let told = sensitive::shown(&current.machine, &compensations);
+            let asks = !lasting.is_empty() || !compensations.is_empty();
             let (run, past_at, machine) = past.at(&current, to)?;
             let now = self.world.now();
             let input = Input::Restore(Restore {
@@ -93,15 +94,22 @@ impl Ops {
                 going_on: Vec::new(),
                 edits: Vec::new(),
                 lasting: lasting.clone(),
-                compensations: compensations.clone(),
+                compensations,
                 by: By { caller: request.caller.clone(), note: request.note.clone() },
                 at: now,
             });
+            // What would be refused is refused before anybody confirms it.
             let batch = restored(&machine, &current, &current.run, &input, now)?;
+            if asks && !request.confirm {
+                let (is_done, standing) = (false, self.standing(&current).await?);
+                let compensations = told;
+                return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+            }
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     current = self.current(&current.head.no.into()).await?;
                     let (is_done, standing) = (true, self.standing(&current).await?);
+                    let compensations = told;
                     return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
@@ -113,13 +121,13 @@ impl Ops {
     }
 }
 
-/// What was done and is not made good.
-pub(super) fn without(lasting: Vec<Lasting>, compensations: &[Compensation]) -> Vec<Lasting> {
-    let is_made_good = |one: &Lasting| {
-        let mut work = compensations.iter();
-        work.any(|it| (&it.state, it.visit, it.branch) == (&one.state, one.visit, one.branch))
-    };
-    lasting.into_iter().filter(|one| !is_made_good(one)).collect()
+/// What was to be made good and is not after all.
+fn left(current: &Current, work: &Compensation) -> Lasting {
+    let machine = &current.machine;
+    let step = machine.find(work.state.as_str()).and_then(|ix| machine.state(ix).work.as_ref());
+    let compensate = step.and_then(|step| step.spec.get("compensate")).cloned().unwrap_or_default();
+    let Compensation { state, visit, branch, .. } = work.clone();
+    Lasting { run_no: None, state, visit, branch, how: Done::Ended, compensate }
 }
 
 fn check_steps(machine: &Machine, steps: u64) -> Result<(), OpError> {

@@ -1,21 +1,132 @@
 //! What is kept from eyes that need not see it: the values of attributes that a workflow calls sensitive.
 //!
-//! They are hidden wherever a run's data or history is shown as a whole. Whoever names one by its path gets it.
+//! They are hidden wherever a run's data or history is shown as a whole, and so is what makes work good as far as it was
+//! worked out from them. Whoever names one by its path gets it, and whoever does the work is told what it needs.
 
 use guidepost_core::data::Pointer;
-use guidepost_core::machine::Machine;
+use guidepost_core::machine::expr::{Expr, Names, Template};
+use guidepost_core::machine::{Machine, Work};
+use guidepost_core::record::{Compensation, Lasting};
 use serde_json::Value as Json;
 
 /// What stands in place of a sensitive value.
 pub(super) const HIDDEN: &str = "(sensitive)";
 
-/// Hides sensitive values in a run's data, in what an event carried, or in changes to the data.
+/// Hides sensitive values in a run's data, in what an event carried, in changes to the data, or in what is to be made good.
 pub(super) fn hide(machine: &Machine, value: &mut Json) {
-    let attributes = machine.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
-    let names: Vec<&str> = attributes.map(|(name, _)| name.as_str()).collect();
+    let names = names(machine);
     if !names.is_empty() {
         hide_named(&names, value);
+        hide_in_work(machine, value);
     }
+}
+
+fn names(machine: &Machine) -> Vec<&str> {
+    let attributes = machine.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
+    attributes.map(|(name, _)| name.as_str()).collect()
+}
+
+/// What makes work good, as everybody may see it.
+pub(super) fn shown(machine: &Machine, work: &[Compensation]) -> Vec<Compensation> {
+    let names = names(machine);
+    let mut shown = work.to_vec();
+    if !names.is_empty() {
+        shown.iter_mut().for_each(|one| hide_told(machine, &names, one));
+    }
+    shown
+}
+
+/// Hides what a text for people says about what is sensitive. So it is recorded: whoever is to act on it can read the data.
+pub(super) fn hide_remedy(machine: &Machine, lasting: &mut Lasting) {
+    let names = names(machine);
+    if names.is_empty() || !lasting.compensate.is_string() {
+        return;
+    }
+    let step =
+        machine.find(lasting.state.as_str()).and_then(|ix| machine.state(ix).work.as_deref());
+    let said = step.and_then(|step| step.spec.get("compensate"));
+    hide_filled(&secret(&names, step), said, &mut lasting.compensate);
+}
+
+/// What texts about a step may not name: what is sensitive, and what its branches are for if that is.
+fn secret<'a>(names: &[&'a str], step: Option<&Work>) -> Vec<&'a str> {
+    let each = step.and_then(|step| step.spec.get("for_each"));
+    let is_told = each.is_some_and(|each| each_tells(names, each));
+    names.iter().copied().chain(is_told.then_some("item")).collect()
+}
+
+/// Hides what the record of what is to be made good tells, wherever such a record stands in a value.
+fn hide_in_work(machine: &Machine, value: &mut Json) {
+    let Json::Object(fields) = value else { return };
+    if let Some(body) = fields.get_mut("body") {
+        hide_in_work(machine, body);
+    }
+    let Some(Json::Array(work)) = fields.get_mut("work") else { return };
+    for one in work {
+        let Ok(typed) = serde_json::from_value::<Compensation>(one.clone()) else { continue };
+        let [hidden] = &shown(machine, &[typed])[..] else { continue };
+        for (key, told) in
+            [("prompt", hidden.prompt.clone().map(Json::from)), ("spec", Some(hidden.spec.clone()))]
+        {
+            if let (Some(field), Some(told)) = (one.get_mut(key), told) {
+                *field = told;
+            }
+        }
+    }
+}
+
+/// Hides the texts of one that name what is sensitive, and all of one whose step the workflow does not have.
+fn hide_told(machine: &Machine, names: &[&str], one: &mut Compensation) {
+    let step = machine.find(one.state.as_str()).and_then(|ix| machine.state(ix).work.as_ref());
+    let work = step.and_then(|step| step.compensate.as_ref());
+    let secret = secret(names, step.map(|step| &**step));
+    let prompt = work.and_then(|work| work.prompt.as_ref());
+    let is_open = prompt.is_some_and(|prompt| !has_any(&secret, prompt.names()));
+    if !is_open && let Some(prompt) = &mut one.prompt {
+        HIDDEN.clone_into(prompt);
+    }
+    hide_filled(&secret, work.map(|work| &work.spec), &mut one.spec);
+}
+
+/// Whether the items of a fan-out may be what one of these holds.
+fn each_tells(names: &[&str], for_each: &Json) -> bool {
+    match for_each {
+        Json::String(source) => {
+            Expr::compile(source).map_or(true, |each| has_any(names, each.names()))
+        }
+        Json::Array(items) => items.iter().any(|item| tells(names, item)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => false,
+    }
+}
+
+/// Hides the values that were worked out from texts that name what is sensitive.
+fn hide_filled(names: &[&str], template: Option<&Json>, filled: &mut Json) {
+    match (template, filled) {
+        (Some(Json::Object(templates)), Json::Object(fields)) => {
+            for (name, field) in fields {
+                hide_filled(names, templates.get(name), field);
+            }
+        }
+        (Some(Json::Array(templates)), Json::Array(items)) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                hide_filled(names, templates.get(at), item);
+            }
+        }
+        (Some(template @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_))), _)
+            if !tells(names, template) => {}
+        (_, Json::Null) => {}
+        (_, filled) => *filled = HIDDEN.into(),
+    }
+}
+
+/// Whether a text, or an expression that stands alone, names one of these; what cannot be read may.
+fn tells(names: &[&str], template: &Json) -> bool {
+    let Json::String(text) = template else { return false };
+    Template::compile(text).map_or(true, |template| has_any(names, template.names()))
+}
+
+fn has_any(names: &[&str], found: &Names) -> bool {
+    names.iter().any(|name| found.attributes.contains(*name))
 }
 
 fn hide_named(names: &[&str], value: &mut Json) {

@@ -1,6 +1,6 @@
 //! How a run stands: the part of every answer that says where it is and what may come next.
 
-use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit};
+use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit, piece};
 use guidepost_core::kernel;
 use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
@@ -64,7 +64,7 @@ pub struct Standing {
     /// How much is spent of the limits that hold for it, and what is left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitNow>,
-    /// What is being made good before it goes on, in this order: the visits of states, as in `Review#2`.
+    /// What is being made good before it goes on, in this order: pieces of work, as in `Review#2[3]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub making_good: Vec<String>,
     /// What time sets off next, while the run waits for that.
@@ -150,8 +150,8 @@ impl Ops {
 
 /// What is left to make good.
 fn making_good(run: &Run) -> Vec<String> {
-    let left = run.undoing.iter().flat_map(|undoing| &undoing.left);
-    left.map(|work| format!("{}#{}", work.state, work.visit)).collect()
+    let left = run.undoing.iter().flat_map(|undoing| undoing.left());
+    left.map(|work| piece(&work.state, work.visit, work.branch)).collect()
 }
 
 /// What time sets off next, if the run waits.

@@ -58,8 +58,7 @@ impl Ops {
                 return Ok(None);
             }
             let filed = self.filed(run).await?;
-            let task = |(state, visit, branch)| TaskId { run, state, visit, branch };
-            let needed = plan::tasks_of(&current.machine, &current.run).into_iter().map(task);
+            let needed = plan::tasks_of(&current.machine, &current.run, run).into_iter();
             let needed: BTreeSet<TaskId> = needed.collect();
             if filed == needed {
                 return Ok(None);

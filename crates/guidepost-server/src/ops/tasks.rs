@@ -1,10 +1,10 @@
 //! Tasks: listed for people, claimed and ended by workers outside.
 
 use guidepost_core::id::RunRef;
-use guidepost_core::input::{AttemptFailed, By, Input, WorkDone};
+use guidepost_core::input::{By, Input};
 use guidepost_core::kernel::{self, Refused};
 use guidepost_core::time::{Span, Timestamp};
-use guidepost_engine::{Call, call};
+use guidepost_engine::{Call, Failure, call};
 use guidepost_store::{Claim, Held, Page, StoreError, Task, TaskFilter, TaskId};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -185,7 +185,8 @@ impl Ops {
                 Err(Refused::Rejected(rejected)) => {
                     return Err(match *rejected {
                         // Whoever asks is told what became of it: it is not theirs any more.
-                        kernel::Rejected::NoSuchWork { .. } => {
+                        kernel::Rejected::NoSuchWork { .. }
+                        | kernel::Rejected::MakingGood { .. } => {
                             StoreError::LeaseLost { task: end.task.clone() }.into()
                         }
                         rejected => self.task_not_done(current, end, rejected),
@@ -233,8 +234,11 @@ impl Ops {
     }
 }
 
-/// A result under the names its step gives it.
+/// A result under the names its step gives it. Of what makes work good nothing is kept, so any value does.
 fn output(current: &Current, task: &TaskId, value: &Json) -> Result<Map<String, Json>, OpError> {
+    if task.purpose.is_compensation() {
+        return Ok(Map::new());
+    }
     let state = current.machine.find(task.state.as_str()).map(|ix| current.machine.state(ix));
     let names = state.map_or(&[][..], |state| state.output.as_slice());
     match (value, names) {
@@ -253,30 +257,16 @@ fn output(current: &Current, task: &TaskId, value: &Json) -> Result<Map<String, 
 }
 
 fn input(current: &Current, end: &EndTask, at: Timestamp) -> Input {
-    let TaskId { state, visit, branch, .. } = end.task.clone();
     let by = By::caller(&end.caller);
     match &end.outcome {
-        Ok(output) => Input::WorkDone(WorkDone {
-            state,
-            visit: Some(visit),
-            branch,
-            output: output.as_object().cloned().unwrap_or_default(),
-            rev: None,
-            evidence: Vec::new(),
-            by,
-            at,
-        }),
-        Err((reason, may_retry)) => Input::AttemptFailed(AttemptFailed {
-            state,
-            visit,
-            branch,
-            attempt: end.attempt,
-            reason: reason.clone(),
-            may_retry: *may_retry,
-            chance: call::chance(current.head.id, &end.task, end.attempt),
-            by,
-            at,
-        }),
+        Ok(output) => {
+            call::done(&end.task, output.as_object().cloned().unwrap_or_default(), by, at)
+        }
+        Err((reason, may_retry)) => {
+            let failure = Failure { reason: reason.clone(), may_retry: *may_retry };
+            let held = Held { task: end.task.clone(), attempt: end.attempt };
+            call::failed(current.head.id, &held, &failure, by, at)
+        }
     }
 }
 

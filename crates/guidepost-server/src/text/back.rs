@@ -107,7 +107,8 @@ fn lasting(found: &[Lasting], what: &str) -> String {
             Json::Null => String::new(),
             remedy => format!("; to make it good: {}", value(remedy, PART_MAX)),
         };
-        format!("{what}: {}#{}{branch}{how}{remedy}", name(one.state.as_str()), one.visit)
+        let run = one.run_no.map(|run| format!("{run} ")).unwrap_or_default();
+        format!("{what}: {run}{}#{}{branch}{how}{remedy}", name(one.state.as_str()), one.visit)
     });
     fitting(lines, REPLY_MAX / 2).0
 }

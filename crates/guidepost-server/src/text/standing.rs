@@ -37,6 +37,9 @@ const SENTENCE_MAX: usize = 160;
 const GOAL_MAX: usize = 200;
 const VALUE_MAX: usize = 80;
 
+/// How many pieces that are left to make good an answer names.
+const MAKING_GOOD_MAX: usize = 10;
+
 /// Where a run is, what to do there, what it has and what is legal next.
 #[must_use]
 pub fn standing(standing: &Standing, words: Words) -> String {
@@ -50,11 +53,7 @@ pub fn standing(standing: &Standing, words: Words) -> String {
     data(&mut text, standing, room.data, words);
     limits(&mut text, standing);
     if !standing.making_good.is_empty() {
-        line_of(
-            &mut text,
-            "makes good first",
-            &listed(standing.making_good.iter().map(|it| name(it)), "nothing"),
-        );
+        line_of(&mut text, "makes good first", &first_of(&standing.making_good));
     }
     result(&mut text, standing);
     note(&mut text, standing.durability);
@@ -64,6 +63,15 @@ pub fn standing(standing: &Standing, words: Words) -> String {
         text.push_str(&packet::packet(packet, room, words));
     }
     reply(&text, &next)
+}
+
+/// The first few of many, and how many more there are.
+fn first_of(pieces: &[String]) -> String {
+    let shown = listed(pieces.iter().take(MAKING_GOOD_MAX).map(|it| name(it)), "nothing");
+    match pieces.len().saturating_sub(MAKING_GOOD_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// That a run was started, or found by its key.

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use guidepost_core::id::RunRef;
 use guidepost_core::input::Control;
+use guidepost_core::machine::Limits;
 use guidepost_core::run::{Driver, Status};
 use guidepost_core::time::Span;
 use guidepost_engine::{Call, Engine, Failure, Handlers};
 use guidepost_server::ops::{
-    CancelRun, ClaimTasks, EndTask, Ending, Kind, Migrate, OpError, Place, ReadHistory, ReplayRun,
-    Rollback, RolledBack, StartRun,
+    CancelRun, ClaimTasks, ClaimedTask, EndTask, Ending, Fork, Kind, Migrate, OpError, Place,
+    ReadHistory, ReplayRun, Rollback, RolledBack, SetLimits, StartRun,
 };
 use guidepost_server::text;
+use guidepost_store::{Held, StoreError};
 use serde_json::{Value as Json, json};
 
 use super::control::control;
@@ -53,7 +55,7 @@ async fn start(fixture: &Fixture) -> String {
 /// Lets an engine work until the run is as wished.
 async fn work(fixture: &Fixture, run: &str, log: &Log, wish: impl Fn(Status, &[String]) -> bool) {
     let mut handlers = Handlers::new();
-    for name in ["fly", "sleep", "sit", "unfly", "unsleep", "unsit"] {
+    for name in ["fly", "sleep", "sit", "unfly", "unsleep", "unsit", "book", "pay"] {
         let log = Arc::clone(log);
         let told = move |call: Call| {
             let log = Arc::clone(&log);
@@ -161,11 +163,14 @@ async fn b8_what_was_done_is_made_good_last_first_before_the_run_goes_on() {
 
         assert!(back(&fixture, &run, "Fly#1", true).await.unwrap().is_done);
         let standing = fixture.standing(&run).await;
-        assert_eq!(standing.making_good, ["Sit#1", "Sit#1", "Sleep#1", "Fly#1"]);
+        assert_eq!(standing.making_good, ["Sit#1[2]", "Sit#1[1]", "Sleep#1", "Fly#1"]);
         assert_eq!(standing.next, []);
         let error = fixture.send(&run, "Again", json!({}), None).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotLegal);
-        assert!(error.to_string().contains("made good first: `Sit#1`"), "{error}");
+        assert!(
+            error.to_string().contains("made good first: `Sit#1[2]`, `Sit#1[1]`, `Sleep#1`"),
+            "{error}"
+        );
 
         work(&fixture, &run, &log, there("2")).await;
         assert_eq!(
@@ -303,6 +308,302 @@ async fn a_run_that_makes_good_is_not_migrated() {
         assert_eq!(answer.runs[0].obstacles[0].what, "what it did is being made good");
         work(&fixture, &run, &log, |status, _| status == Status::Cancelled).await;
         assert_eq!(taken(&log).iter().filter(|told| told.starts_with("unsleep")).count(), 1);
+    })
+    .await;
+}
+
+const STAY: &str = "
+name: stay
+limits: { max_duration: 1h }
+attributes: { room: { type: string }, price: { type: number } }
+initial: Book
+states:
+  Book: { task: book, output: [room, price], onDone: Stay, compensate: { task: unbook, input: { room: '{{ room }}' } } }
+  Stay: { on: { Leave: END } }
+  END: { type: final }
+";
+
+/// A run that booked a room, and the task by which it did so.
+async fn booked(fixture: &Fixture) -> (String, ClaimedTask) {
+    fixture.define(STAY).await;
+    let request = StartRun {
+        workflow: Some("stay".to_owned()),
+        driver: Driver::Engine,
+        ..StartRun::default()
+    };
+    let run = fixture.ops.start_run(&request).await.unwrap().standing.name.run;
+    let task = claimed(fixture, "task:book").await;
+    end(fixture, &task, Ok(json!({ "room": "7", "price": 90 }))).await.unwrap();
+    (run, task)
+}
+
+/// The one task that is ready in a queue, in a worker's hands.
+async fn claimed(fixture: &Fixture, queue: &str) -> ClaimedTask {
+    let claim = ClaimTasks {
+        queues: vec![queue.to_owned()],
+        limit: 10,
+        lease: Span(60_000_000_000),
+        caller: "worker-1".to_owned(),
+    };
+    let mut found = fixture.ops.claim_tasks(&claim).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+async fn end(
+    fixture: &Fixture,
+    task: &ClaimedTask,
+    outcome: Result<Json, (String, bool)>,
+) -> Result<(), OpError> {
+    let (task, attempt, caller) = (task.task.clone(), task.attempt, "worker-1".to_owned());
+    fixture.ops.end_task(&EndTask { task, attempt, outcome, caller }).await
+}
+
+/// What a worker says once more, late, about the work itself makes nothing good, and takes nothing from whoever does.
+#[tokio::test]
+async fn a_late_answer_to_the_work_is_none_to_making_it_good() {
+    on_every_store(async |fixture| {
+        let (run, book) = booked(&fixture).await;
+        assert!(back(&fixture, &run, "Book#1", true).await.unwrap().is_done);
+        let unbook = claimed(&fixture, "task:unbook").await;
+        assert_eq!((unbook.attempt, book.attempt), (1, 1));
+        assert_eq!(unbook.task.to_string(), format!("{run}:Book#1:compensate@5"));
+        assert_ne!(unbook.key, book.key);
+
+        let is_lost = |outcome: Result<(), OpError>| {
+            let error = outcome.unwrap_err();
+            let OpError::Store(StoreError::LeaseLost { task }) = error else { panic!("{error}") };
+            assert_eq!(task.to_string(), format!("{run}:Book#1"));
+        };
+        is_lost(end(&fixture, &book, Ok(json!({ "room": "7", "price": 90 }))).await);
+        is_lost(end(&fixture, &book, Err(("too late".to_owned(), false))).await);
+        let held = Held { task: book.task.clone(), attempt: book.attempt };
+        is_lost(fixture.ops.extend_task(held, Span(60_000_000_000), "worker-1").await);
+        assert_eq!(fixture.standing(&run).await.making_good, ["Book#1"]);
+
+        // Nothing of what it gives is kept, so it may be anything.
+        end(&fixture, &unbook, Ok(json!("cancelled by phone"))).await.unwrap();
+        let standing = fixture.standing(&run).await;
+        assert_eq!(standing.making_good, [""; 0]);
+        assert_eq!(standing.states[0].visit.0, 2);
+        is_whole(&fixture, &run).await;
+    })
+    .await;
+}
+
+/// A run that was paused when a piece could not be made good says that too, and attempts are counted on.
+#[tokio::test]
+async fn what_cannot_be_made_good_is_said_although_the_run_is_paused() {
+    on_every_store(async |fixture| {
+        let (run, _) = booked(&fixture).await;
+        back(&fixture, &run, "Book#1", true).await.unwrap();
+        let unbook = claimed(&fixture, "task:unbook").await;
+        fixture.pass("2h");
+        let reason = fixture.standing(&run).await.reason.unwrap();
+        assert!(reason.starts_with("over_limit"), "{reason}");
+        end(&fixture, &unbook, Err(("they keep the money".to_owned(), false))).await.unwrap();
+        let reason = fixture.standing(&run).await.reason.unwrap();
+        assert!(
+            reason.starts_with("stuck: `Book#1` could not be made good: they keep"),
+            "{reason}"
+        );
+        assert!(reason.contains("resume the run to try again"), "{reason}");
+        assert!(reason.contains("it was paused already, over_limit: "), "{reason}");
+
+        let limits = Limits { max_duration: Some(Span(86_400_000_000_000)), ..Limits::default() };
+        let raise = SetLimits {
+            run: RunRef::from(run.as_str()),
+            limits,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        fixture.ops.limit(&raise).await.unwrap();
+        if fixture.standing(&run).await.status == Status::Paused {
+            control(&fixture, &run, Control::Resume).await.unwrap();
+        }
+        let again = claimed(&fixture, "task:unbook").await;
+        assert_eq!((&again.task, again.attempt), (&unbook.task, 2));
+        let late = end(&fixture, &unbook, Ok(json!(null))).await.unwrap_err();
+        assert!(matches!(late, OpError::Store(StoreError::LeaseLost { .. })), "{late}");
+        end(&fixture, &again, Ok(json!(null))).await.unwrap();
+        assert_eq!(fixture.standing(&run).await.making_good, [""; 0]);
+        is_whole(&fixture, &run).await;
+    })
+    .await;
+}
+
+const LEAF: &str = "
+name: leaf
+initial: Pay
+states:
+  Pay: { task: pay, irreversible: true, onDone: END }
+  END: { type: final }
+";
+
+const MIDDLE: &str = "
+name: middle
+initial: Book
+states:
+  Book: { task: book, onDone: Deeper, compensate: { task: unbook } }
+  Deeper: { run: leaf, onDone: END }
+  END: { type: final }
+";
+
+const ABOVE: &str = "
+name: above
+initial: Plan
+states:
+  Plan: { on: { Go: Launch } }
+  Launch: { run: middle, onDone: There }
+  There: { on: { Home: END } }
+  END: { type: final }
+";
+
+/// What runs below did that lasts is named by the run they were launched by, and has to be confirmed: going back makes
+/// nothing of it good.
+#[tokio::test]
+async fn b8_what_runs_below_did_that_lasts_is_named() {
+    on_every_store(async |fixture| {
+        for workflow in [LEAF, MIDDLE, ABOVE] {
+            fixture.define(workflow).await;
+        }
+        let request = StartRun {
+            workflow: Some("above".to_owned()),
+            driver: Driver::Engine,
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&request).await.unwrap().standing.name.run;
+        fixture.send(&run, "Go", json!({}), None).await.unwrap();
+        let log = Log::default();
+        work(&fixture, &run, &log, |_, states| states == ["There#1"]).await;
+
+        let asked = back(&fixture, &run, "Plan#1", false).await.unwrap();
+        assert!(!asked.is_done);
+        let told = text::rolled_back(&asked, text::Words::Commands);
+        let named: Vec<&str> = told.lines().filter(|line| line.starts_with("it would")).collect();
+        assert_eq!(
+            named,
+            [
+                r#"it would not undo: r-2 Book#1; to make it good: <<{"task":"unbook"}>>"#,
+                "it would not undo: r-3 Pay#1",
+            ]
+        );
+        let forked = Fork {
+            run: RunRef::from(run.as_str()),
+            at: Some(Place::Named("Plan#1".to_owned())),
+            set: serde_json::Map::new(),
+            key: None,
+            confirm: false,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        assert_eq!(fixture.ops.fork(&forked).await.unwrap().lasting.len(), 2);
+        let ending = cancel(&fixture, &run, false).await.unwrap();
+        assert_eq!((ending.is_done, ending.lasting.len()), (false, 2));
+
+        assert!(back(&fixture, &run, "Plan#1", true).await.unwrap().is_done);
+        is_whole(&fixture, &run).await;
+    })
+    .await;
+}
+
+const SECRET: &str = "
+name: secret
+attributes: { token: { type: string, sensitive: true }, tokens: { type: string, is_array: true, sensitive: true }, room: { type: string } }
+initial: Open
+states:
+  Open: { task: open, output: [token, tokens, room], onDone: Each, compensate: { task: close, prompt: 'Say {{ token }}', input: { with: '{{ token }}', all: 'x {{ token }}', room: '{{ room }}', fixed: y } } }
+  Each: { task: each, for_each: tokens, onDone: Knock, compensate: { task: uneach, input: { who: '{{ item }}', nth: '{{ index }}' } } }
+  Call: { task: call, output: [room], onDone: Stay, compensate: 'Tell {{ token }}.' }
+  Knock: { task: knock, onDone: Call, compensate: 'Open {{ room }}.' }
+  Stay: { on: { Leave: END } }
+  END: { type: final }
+";
+
+/// What makes work good is shown without what is sensitive, wherever it is shown; whoever does it is told all of it.
+#[tokio::test]
+async fn what_is_sensitive_is_not_shown_in_what_makes_good() {
+    on_every_store(async |fixture| {
+        fixture.define(SECRET).await;
+        let request = StartRun {
+            workflow: Some("secret".to_owned()),
+            driver: Driver::Engine,
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&request).await.unwrap().standing.name.run;
+        let open = claimed(&fixture, "task:open").await;
+        let gave = json!({ "token": "s3cret", "tokens": ["s3cret-1"], "room": "7" });
+        end(&fixture, &open, Ok(gave)).await.unwrap();
+        let each = claimed(&fixture, "task:each").await;
+        end(&fixture, &each, Ok(json!({}))).await.unwrap();
+        end(&fixture, &claimed(&fixture, "task:knock").await, Ok(json!({}))).await.unwrap();
+        end(&fixture, &claimed(&fixture, "task:call").await, Ok(json!("8"))).await.unwrap();
+
+        let asked = cancel(&fixture, &run, false).await.unwrap();
+        let remedies: Vec<&Json> = asked.lasting.iter().map(|one| &one.compensate).collect();
+        // What a person is to do is told with what the run knew then.
+        assert_eq!(remedies, ["(sensitive)", "Open 7."]);
+        let input = |n: usize| asked.compensations[n].spec["input"].clone();
+        assert_eq!(input(0), json!({ "who": "(sensitive)", "nth": 0 }));
+        let hidden =
+            json!({ "with": "(sensitive)", "all": "(sensitive)", "room": "7", "fixed": "y" });
+        assert_eq!(input(1), hidden);
+        assert_eq!(asked.compensations[1].prompt.as_deref(), Some("(sensitive)"));
+        let back = back(&fixture, &run, "Open#1", true).await.unwrap();
+        let read = ReadHistory {
+            run: RunRef::from(run.as_str()),
+            newest_first: false,
+            kinds: vec!["compensating".to_owned()],
+            limit: 100,
+            cursor: None,
+        };
+        let history = fixture.ops.history(&read).await.unwrap().items;
+        assert_eq!(history[0].body["work"][1]["spec"]["input"], hidden);
+        for shown in [
+            serde_json::to_string(&asked).unwrap(),
+            serde_json::to_string(&back).unwrap(),
+            serde_json::to_string(&history).unwrap(),
+            text::ending(&asked, text::Words::Commands),
+            text::rolled_back(&back, text::Words::Commands),
+        ] {
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+        assert_eq!(claimed(&fixture, "task:uneach").await.spec["input"]["who"], "s3cret-1");
+    })
+    .await;
+}
+
+/// Going back once more, or cancelling, forgets nothing that is still to be made good: it is made good, or named.
+#[tokio::test]
+async fn what_is_left_to_make_good_is_not_forgotten_by_going_back_again() {
+    on_every_store(async |fixture| {
+        let (run, _) = booked(&fixture).await;
+        assert!(back(&fixture, &run, "Book#1", true).await.unwrap().is_done);
+        let again = cancel(&fixture, &run, false).await.unwrap_err();
+        assert!(again.to_string().contains("made good first: `Book#1`"), "{again}");
+
+        let now = fixture.standing(&run).await.rev.to_string();
+        let asked = back(&fixture, &run, &now, false).await.unwrap();
+        let pieces = asked.compensations.iter().map(|work| work.state.to_string());
+        assert_eq!((asked.is_done, pieces.collect::<Vec<_>>()), (false, vec!["Book".to_owned()]));
+        let request = |confirm| Rollback {
+            run: RunRef::from(run.as_str()),
+            to: Place::Named(now.clone()),
+            confirm,
+            compensate: false,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        let asked = fixture.ops.roll_back(&request(false)).await.unwrap();
+        let told = text::rolled_back(&asked, text::Words::Commands);
+        assert!(
+            !asked.is_done && told.contains("it would not undo: Book#1; to make it good"),
+            "{told}"
+        );
+        let gone = fixture.ops.roll_back(&request(true)).await.unwrap();
+        assert!(gone.is_done && gone.standing.making_good.is_empty());
+        claimed(&fixture, "task:book").await;
+        is_whole(&fixture, &run).await;
     })
     .await;
 }

@@ -1,9 +1,9 @@
-//! Tasks, by run, state, visit and branch.
+//! Tasks, by run, state, visit, branch and purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use guidepost_core::id::{Branch, RunNo, StateId, Visit};
+use guidepost_core::id::RunNo;
 use guidepost_core::machine::Concurrency;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
@@ -78,8 +78,8 @@ impl Tasks {
         for change in changes.changes {
             match change {
                 TaskChange::File(task) => self.file(run, task, now),
-                TaskChange::Retry { state, visit, branch, at } => {
-                    let task = TaskId { run, state, visit, branch };
+                TaskChange::Retry { state, visit, branch, purpose, at } => {
+                    let task = TaskId { run, state, visit, branch, purpose };
                     if let Some(filed) = self.filed.get_mut(&task) {
                         let free = Task {
                             owner: None,
@@ -91,8 +91,12 @@ impl Tasks {
                         filed.task = free;
                     }
                 }
-                TaskChange::End { state, visit, branch } => {
-                    self.end(run, &state, visit, branch, now)
+                TaskChange::End { state, visit, branch, purpose } => {
+                    let is_meant = |id: &TaskId| {
+                        (id.run, &id.state, id.visit, id.purpose) == (run, &state, visit, purpose)
+                            && branch.is_none_or(|branch| branch == id.branch)
+                    };
+                    self.end(is_meant, now);
                 }
                 // Threads are kept apart.
                 TaskChange::Say(_) => {}
@@ -108,7 +112,8 @@ impl Tasks {
 
     fn file(&mut self, run: RunNo, new: NewTask, now: Timestamp) {
         let lease = new.holder().cloned();
-        let id = TaskId { run, state: new.state, visit: new.visit, branch: new.branch };
+        let NewTask { state, visit, branch, purpose, .. } = new;
+        let id = TaskId { run, state, visit, branch, purpose };
         let deadline = new.timeout.filter(|_| lease.is_some()).map(|timeout| now.after(timeout));
         let until = lease.as_ref().map(|lease| earlier(lease.until, deadline));
         let task = Task {
@@ -127,20 +132,7 @@ impl Tasks {
         self.filed.insert(id, Filed { task, timeout: new.timeout, bound: new.bound });
     }
 
-    fn end(
-        &mut self,
-        run: RunNo,
-        state: &StateId,
-        visit: Visit,
-        branch: Option<Branch>,
-        now: Timestamp,
-    ) {
-        let is_meant = |id: &TaskId| {
-            id.run == run
-                && id.state == *state
-                && id.visit == visit
-                && branch.is_none_or(|branch| branch == id.branch)
-        };
+    fn end(&mut self, is_meant: impl Fn(&TaskId) -> bool, now: Timestamp) {
         self.filed.retain(|id, filed| !is_meant(id) || filed.task.child.is_some());
         // What it launched is told to stop, by whoever serves that queue.
         for (_, filed) in self.filed.iter_mut().filter(|(id, _)| is_meant(id)) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use guidepost_core::data::Data;
 use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Seq, Tenant, Version};
 use guidepost_core::record::Record;
-use guidepost_core::run::{Run, Status};
+use guidepost_core::run::{Run, Status, Undoing};
 use guidepost_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -79,6 +79,9 @@ impl RunRow {
         run.workflow.clone_from(&self.workflow);
         run.machine.clone_from(&self.machine);
         run.driver = row::read_driver(&self.driver);
+        if let Some(undoing) = &mut run.undoing {
+            self.recall(db, undoing)?;
+        }
         if self.state_rev < self.rev {
             run.rev = self.state_rev;
             self.fold_what_sql_wrote(db, &mut run)?;
@@ -86,6 +89,28 @@ impl RunRow {
         run.status = self.status;
         run.rev = self.rev;
         Ok(run)
+    }
+
+    /// What is to be made good stands in the record that says so, and not with the state.
+    fn recall(&self, db: &Connection, undoing: &mut Undoing) -> Result<(), Fault> {
+        let no = self.head.no;
+        let found: Option<(i64, String)> = db
+            .prepare_cached(include_str!("queries/last_compensating.sql"))?
+            .query_row(named_params! { ":run": no.0 }, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (_, payload) =
+            found.filter(|(rev, _)| *rev == int(undoing.rev.0)).ok_or_else(|| {
+                damaged(
+                    no,
+                    format!("the record at rev {} of what is made good is gone", undoing.rev),
+                )
+            })?;
+        let record = Record::read("compensating", payload.as_bytes());
+        match record.map_err(|reason| damaged(no, reason))? {
+            Record::Compensating(compensating) => undoing.work = compensating.work.into(),
+            other => return Err(damaged(no, format!("rev {} is {}", undoing.rev, other.kind()))),
+        }
+        Ok(())
     }
 
     fn fold_what_sql_wrote(&self, db: &Connection, run: &mut Run) -> Result<(), Fault> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{Branch, RunNo, StateId, Tenant, Visit};
+use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Tenant, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
@@ -25,7 +25,8 @@ pub(super) fn expect_held(db: &Connection, held: &Held) -> Result<(), Fault> {
     let is_held =
         db.prepare_cached(include_str!("queries/is_held.sql"))?.exists(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
-            ":branch": task.branch.0, ":attempt": attempt,
+            ":branch": task.branch.0, ":compensates": compensates(task.purpose),
+            ":attempt": attempt,
         })?;
     if is_held { Ok(()) } else { Err(refuse::lease_lost(task).into()) }
 }
@@ -46,15 +47,17 @@ pub(super) fn change(
                 let lease = task.holder().filter(|_| may_begin);
                 file(db, tenant, run, task, lease, now)?;
             }
-            TaskChange::Retry { state, visit, branch, at } => {
+            TaskChange::Retry { state, visit, branch, purpose, at } => {
                 db.prepare_cached(include_str!("queries/retry_task.sql"))?.execute(
                     named_params! {
                         ":run": run.0, ":state": state.as_str(), ":visit": int(visit.0),
-                        ":branch": branch.0, ":at": at.0,
+                        ":branch": branch.0, ":compensates": compensates(*purpose), ":at": at.0,
                     },
                 )?;
             }
-            TaskChange::End { state, visit, branch } => end(db, run, state, *visit, *branch, now)?,
+            TaskChange::End { state, visit, branch, purpose } => {
+                end(db, run, (state, *visit, *branch, *purpose), now)?;
+            }
             TaskChange::Say(turn) => threads::say(db, run, turn, now)?,
             TaskChange::Forgive => {
                 db.prepare_cached(include_str!("queries/forgive_tasks.sql"))?
@@ -81,6 +84,7 @@ fn file(
         ":state": task.state.as_str(),
         ":visit": int(task.visit.0),
         ":branch": task.branch.0,
+        ":compensates": compensates(task.purpose),
         ":kind": task.kind.as_str(),
         ":queue": task.queue,
         ":now": now.0,
@@ -98,29 +102,45 @@ fn file(
 fn end(
     db: &Connection,
     run: RunNo,
-    state: &StateId,
-    visit: Visit,
-    branch: Option<Branch>,
+    (state, visit, branch, purpose): (&StateId, Visit, Option<Branch>, Purpose),
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let (state, visit) = (state.as_str(), int(visit.0));
+    let (state, visit, purpose) = (state.as_str(), int(visit.0), compensates(purpose));
     let ended = match branch {
-        Some(branch) => db.prepare_cached(include_str!("queries/end_task.sql"))?.execute(
-            named_params! { ":run": run.0, ":state": state, ":visit": visit, ":branch": branch.0 },
+        Some(branch) => {
+            db.prepare_cached(include_str!("queries/end_task.sql"))?.execute(named_params! {
+                ":run": run.0, ":state": state, ":visit": visit, ":branch": branch.0,
+                ":compensates": purpose,
+            })?
+        }
+        None => db.prepare_cached(include_str!("queries/end_tasks_of_visit.sql"))?.execute(
+            named_params! { ":run": run.0, ":state": state, ":visit": visit, ":compensates": purpose },
         )?,
-        None => db
-            .prepare_cached(include_str!("queries/end_tasks_of_visit.sql"))?
-            .execute(named_params! { ":run": run.0, ":state": state, ":visit": visit })?,
     };
     // One branch is one task, which launched something or did not.
     if ended == 0 || branch.is_none() {
         // What it launched is told to stop, by whoever serves that queue.
         db.prepare_cached(include_str!("queries/end_launch.sql"))?.execute(named_params! {
-            ":run": run.0, ":state": state, ":visit": visit,
+            ":run": run.0, ":state": state, ":visit": visit, ":compensates": purpose,
             ":branch": branch.map(|branch| branch.0), ":now": now.0,
         })?;
     }
     Ok(())
+}
+
+/// The rev of what asks for making good, as the table has it; 0 for the work itself.
+fn compensates(purpose: Purpose) -> i64 {
+    match purpose {
+        Purpose::Work => 0,
+        Purpose::Compensation(rev) => int(rev.0),
+    }
+}
+
+fn purpose(compensates: u64) -> Purpose {
+    match compensates {
+        0 => Purpose::Work,
+        rev => Purpose::Compensation(Rev(rev)),
+    }
 }
 
 /// The run is over: so is all its work, whoever launched it goes on, and what it launched is told to stop.
@@ -275,6 +295,7 @@ fn taken(db: &Connection, claim: &Claim, task: Task, timed_out: bool) -> Result<
         ":state": task.id.state.as_str(),
         ":visit": int(task.id.visit.0),
         ":branch": task.id.branch.0,
+        ":compensates": compensates(task.id.purpose),
         ":owner": task.owner,
         ":until": task.ready_at.0,
         ":attempt": task.attempt,
@@ -296,7 +317,8 @@ pub(super) fn extend(
     for Held { task, attempt } in held {
         let extended = statement.execute(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
-            ":branch": task.branch.0, ":attempt": attempt, ":owner": owner, ":until": until.0,
+            ":branch": task.branch.0, ":compensates": compensates(task.purpose),
+            ":attempt": attempt, ":owner": owner, ":until": until.0,
         })?;
         if extended == 0 {
             lost.push(Held { task: task.clone(), attempt: *attempt });
@@ -316,7 +338,8 @@ pub(super) fn release(
     for Held { task, attempt } in held {
         statement.execute(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
-            ":branch": task.branch.0, ":attempt": attempt, ":owner": owner, ":now": now.0,
+            ":branch": task.branch.0, ":compensates": compensates(task.purpose),
+            ":attempt": attempt, ":owner": owner, ":now": now.0,
         })?;
     }
     Ok(())
@@ -333,7 +356,8 @@ pub(super) fn park(
     let parked =
         db.prepare_cached(include_str!("queries/park_task.sql"))?.execute(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
-            ":branch": task.branch.0, ":attempt": attempt, ":child": child.0, ":now": now.0,
+            ":branch": task.branch.0, ":compensates": compensates(task.purpose),
+            ":attempt": attempt, ":child": child.0, ":now": now.0,
         })?;
     if parked == 0 { Err(refuse::lease_lost(task).into()) } else { Ok(()) }
 }
@@ -343,7 +367,7 @@ pub(super) fn drop_task(db: &Connection, held: &Held) -> Result<(), Fault> {
     let Held { task, attempt } = held;
     db.prepare_cached(include_str!("queries/drop_task.sql"))?.execute(named_params! {
         ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
-        ":branch": task.branch.0, ":attempt": attempt,
+        ":branch": task.branch.0, ":compensates": compensates(task.purpose), ":attempt": attempt,
     })?;
     Ok(())
 }
@@ -366,6 +390,7 @@ pub(super) fn list(
             ":after_state": after.as_ref().map_or("", |task| task.state.as_str()),
             ":after_visit": after.as_ref().map_or(0, |task| int(task.visit.0)),
             ":after_branch": after.as_ref().map_or(0, |task| task.branch.0),
+            ":after_compensates": after.as_ref().map_or(0, |task| compensates(task.purpose)),
             ":limit": i64::try_from(limit + 1).unwrap_or(i64::MAX),
         },
         read,
@@ -389,6 +414,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         state: StateId::from(row.get::<_, String>("state")?),
         visit: Visit(u64::try_from(row.get::<_, i64>("visit")?).unwrap_or(0)),
         branch: Branch(row.get("branch")?),
+        purpose: purpose(row.get("compensates").map(|rev: i64| u64::try_from(rev).unwrap_or(0))?),
     };
     let bound_to: Option<String> = row.get("bound_to")?;
     let task = Task {

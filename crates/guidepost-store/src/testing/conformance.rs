@@ -51,6 +51,7 @@ macro_rules! conformance {
             history_is_filtered_by_kind
             a_repeated_request_finds_its_outcome
             a_restored_run_is_what_its_records_fold_to
+            a_run_that_makes_good_is_what_its_records_fold_to
             a_run_is_bound_only_to_what_its_workflow_has
             evidence_is_counted_from_a_rev
             only_actions_that_are_done_are_evidence
@@ -75,6 +76,7 @@ macro_rules! conformance {
             a_retried_task_is_ready_at_its_time
             an_attempt_gives_one_result
             losses_are_forgiven
+            an_answer_to_work_is_none_to_what_makes_it_good
             tasks_end_with_their_run
             a_parked_task_is_ready_when_the_run_it_launched_ends
             a_run_is_launched_by_a_task_that_is_held

@@ -1,9 +1,11 @@
 //! Moves by SQL: which are made, and which are refused with what is legal.
 
+use guidepost_core::id::RunNo;
 use guidepost_core::run::Driver;
 use guidepost_core::simulator::Simulator;
 use guidepost_core::time::Timestamp;
 use guidepost_core::workflow::compile;
+use guidepost_store::testing::conformance::Fixture;
 use guidepost_store::{NewVersion, Source};
 
 use crate::file::File;
@@ -376,4 +378,43 @@ states:
             }
         });
     }
+}
+
+/// A run that makes good what it did, or has passed a limit, is held: it shows no moves and takes none, whoever asks.
+#[test]
+fn a_run_that_is_held_shows_no_moves_and_takes_none() {
+    File::each(|file| {
+        let store = guidepost_store::open(file.url()).unwrap();
+        file.with_store(async |_, _| {
+            let fixture = Fixture::new(store);
+            assert_eq!(fixture.run_with_history().await, RunNo(1));
+            assert_eq!(fixture.run_over_limit().await, RunNo(2));
+        });
+        let next = |run: u32| {
+            file.shell(&format!(
+                "SELECT next_transition FROM agent_next_actions WHERE agent_id = {run}"
+            ))
+        };
+        let to = |state: &str, run: u32| {
+            format!(
+                "UPDATE agent_instance SET current_state_id =
+                     (SELECT state_id FROM workflow_state WHERE name = '{state}') WHERE agent_id = {run}"
+            )
+        };
+        assert_eq!((next(1).as_str(), next(2).as_str()), ("Summarized", ""));
+        file.refused(&to("Score", 2), "a limit is passed; raise it first");
+        let store = guidepost_store::open(file.url()).unwrap();
+        file.with_store(async |_, _| Fixture::new(store).make_good(RunNo(1), 1).await);
+        assert_eq!(next(1), "");
+        file.refused(&to("Score", 1), "what the run did is made good first");
+        file.shell(
+            "INSERT INTO workflow (workflow_id, name) VALUES (90, 'other');
+            INSERT INTO workflow_state (state_id, workflow_id, name) VALUES (90, 90, 'There')",
+        );
+        let elsewhere =
+            "UPDATE agent_instance SET workflow_id = 90, current_state_id = 90 WHERE agent_id = 1";
+        file.refused(elsewhere, "what the run did is made good first");
+        let kinds = "SELECT group_concat(kind) FROM (SELECT kind FROM record WHERE run_no = 1 ORDER BY seq DESC LIMIT 2)";
+        assert_eq!(file.shell(kinds), "compensating,transitioned");
+    });
 }

@@ -31,7 +31,7 @@ pub(crate) struct Checkpoint {
 /// Arguments of `rollback`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, and steps\nwith `irreversible: true`. What steps say with `compensate` is done first, the last step first, by the engine:\n`guidepost run RUN`. That asks for --yes too. The history stays. Exits with 2 if it has to be confirmed first."
+    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, steps with\n`irreversible: true` or a `compensate` that is not done, and what runs launched since did of that sort. What steps say\nwith `compensate` is done by the engine before the run goes on, the last step first: `guidepost run RUN`. That asks for\n--yes too. The history stays. Exits with 2 if it has to be confirmed first."
 )]
 pub(crate) struct Rollback {
     /// The run

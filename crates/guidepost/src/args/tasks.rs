@@ -79,7 +79,7 @@ pub(crate) struct CompleteTask {
     /// Which task.
     #[command(flatten)]
     pub(crate) held: HeldTask,
-    /// What it gives: an object by names, or any value where it gives one thing
+    /// What it gives: an object by names, or any value where it gives one thing or makes work good
     #[arg(long, value_name = "JSON", value_parser = value)]
     pub(crate) output: Option<Json>,
 }

@@ -86,7 +86,13 @@ fn told(task: &Task) -> String {
             format!("ready since {}{}", task.ready_at, bounds.unwrap_or_default())
         }
     };
-    format!("{}  {}  attempt {}  {how}", task.id, task.queue, task.attempt)
+    let what = makes_good(&task.id).map_or(String::new(), |what| format!("  {what}"));
+    format!("{}  {}  attempt {}  {how}{what}", task.id, task.queue, task.attempt)
+}
+
+/// Of what a task makes good, that it does.
+fn makes_good(task: &TaskId) -> Option<String> {
+    task.purpose.is_compensation().then(|| format!("makes {} good", task.piece()))
 }
 
 async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
@@ -103,6 +109,9 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
             continue;
         }
         out.heading(format!("{} --attempt {}", task.task, task.attempt));
+        if let Some(what) = makes_good(&task.task) {
+            out.line(format!("  {what}"));
+        }
         if let Some(prompt) = &task.prompt {
             out.line(format!("  {prompt}"));
         }

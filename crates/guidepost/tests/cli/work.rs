@@ -181,7 +181,7 @@ fn a_run_waits_for_people_and_workers() {
         exit 1
 
         $ guidepost tasks fail Charge --attempt 1 --reason x
-        ! error: invalid value 'Charge' for '<TASK>': not a task: expected a run, a state and its visit, as in `r-7:Review#2` or `r-7:Review#2[3]`
+        ! error: invalid value 'Charge' for '<TASK>': not a task: expected a run, a state and its visit, as in `r-7:Review#2`, `r-7:Review#2[3]` or `r-7:Review#2:compensate@9`
         ! 
         ! For more information, try '--help'.
         exit 64
@@ -283,6 +283,89 @@ fn a_step_calls_a_tool_of_a_server_that_the_operator_names() {
         !   caused by: No such file or directory (os error 2)
         ! hint: name the file of tool servers with --tools or GUIDEPOST_TOOLS
         exit 4
+
+    "#]]);
+}
+
+const STAY: &str = "
+name: stay
+attributes: { room: { type: string }, price: { type: number } }
+initial: Book
+states:
+  Book: { task: book, output: [room, price], onDone: Stay, compensate: { task: unbook, input: { room: '{{ room }}' } } }
+  Stay: { on: { Leave: END } }
+  END: { type: final }
+";
+
+/// B8: who makes work good is told which task does that, and no answer to the work passes for one to it.
+#[test]
+fn what_makes_work_good_is_a_task_with_a_name_of_its_own() {
+    let mut talk = Conversation::new();
+    talk.file("stay.yaml", STAY);
+    talk.run(&["run", "stay.yaml"]);
+    talk.run(&["tasks", "claim", "task:book"]);
+    talk.type_(r#"tasks complete r-1:Book#1 --attempt 1 --output '{"room":"7","price":90}'"#)
+        .type_("rollback r-1 --to Book#1 --yes")
+        .type_("cancel r-1 --compensate")
+        .type_("tasks")
+        .type_("tasks claim task:unbook")
+        .type_(r#"tasks complete r-1:Book#1 --attempt 1 --output '{"room":"7","price":90}'"#)
+        .type_("tasks fail r-1:Book#1 --attempt 1 --reason late")
+        .type_("tasks complete r-1:Book#1:compensate --attempt 1")
+        .type_(r#"tasks complete r-1:Book#1:compensate@6 --attempt 1 --output '"by phone"'"#)
+        .type_(r#"tasks complete r-1:Book#1:compensate@5 --attempt 1 --output '"by phone"'"#)
+        .type_("tasks");
+    talk.expect(&expect![[r#"
+        $ guidepost tasks complete r-1:Book#1 --attempt 1 --output '{"room":"7","price":90}'
+        completed r-1:Book#1
+
+        $ guidepost rollback r-1 --to Book#1 --yes
+        went back to rev 2, 1 step
+        is made good first: Book#1 by task unbook, <<{"input":{"room":"7"}}>>
+        run r-1 stay@1 rev 5
+        state: Book (1 of 3)
+        makes good first: Book#1
+        next: nothing until what was done is made good; let an engine do that with `guidepost run r-1`
+
+        $ guidepost cancel r-1 --compensate
+        not done: what was done is made good first: `Book#1`. An engine does it: `guidepost run RUN`; then try again. Nothing changed; rev is 5.
+        exit 2
+
+        $ guidepost tasks
+        r-1:Book#1:compensate@5  task:unbook  attempt 0  ready since [TIME]  makes Book#1 good
+
+        $ guidepost tasks claim task:unbook
+        r-1:Book#1:compensate@5 --attempt 1
+          makes Book#1 good
+          {"input":{"room":"7"}}
+          key [KEY]  until [TIME]
+
+        $ guidepost tasks complete r-1:Book#1 --attempt 1 --output '{"room":"7","price":90}'
+        ! error[GP0312]: the task `r-1:Book#1` is not held any more
+        ! hint: drop the result: the work ended, or is being done by somebody else
+        exit 1
+
+        $ guidepost tasks fail r-1:Book#1 --attempt 1 --reason late
+        ! error[GP0312]: the task `r-1:Book#1` is not held any more
+        ! hint: drop the result: the work ended, or is being done by somebody else
+        exit 1
+
+        $ guidepost tasks complete r-1:Book#1:compensate --attempt 1
+        ! error: invalid value 'r-1:Book#1:compensate' for '<TASK>': not a task: expected a run, a state and its visit, as in `r-7:Review#2`, `r-7:Review#2[3]` or `r-7:Review#2:compensate@9`
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost tasks complete r-1:Book#1:compensate@6 --attempt 1 --output '"by phone"'
+        ! error[GP0312]: the task `r-1:Book#1:compensate@6` is not held any more
+        ! hint: drop the result: the work ended, or is being done by somebody else
+        exit 1
+
+        $ guidepost tasks complete r-1:Book#1:compensate@5 --attempt 1 --output '"by phone"'
+        completed r-1:Book#1:compensate@5
+
+        $ guidepost tasks
+        r-1:Book#2  task:book  attempt 0  ready since [TIME]
 
     "#]]);
 }

@@ -467,6 +467,8 @@ CREATE TABLE task (
     visit         INTEGER NOT NULL,
     -- The n-th item of a fan-out; 0 for the work as a whole.
     branch        INTEGER NOT NULL DEFAULT 0,
+    -- The rev of the record that asks for making that work good, if it does that; 0 for the work itself.
+    compensates   INTEGER NOT NULL DEFAULT 0,
     kind          TEXT NOT NULL,
     -- Who may claim it: those who serve this queue.
     queue         TEXT NOT NULL,
@@ -486,7 +488,7 @@ CREATE TABLE task (
     -- The workflow whose `concurrency` bounds it, and what it counts as there: `exec`, `task:review`.
     bound_to      TEXT,
     bound_as      TEXT,
-    PRIMARY KEY (run_no, state, visit, branch)
+    PRIMARY KEY (run_no, state, visit, branch, compensates)
 ) WITHOUT ROWID;
 
 -- Which tasks of a queue may be claimed, the longest ready first?

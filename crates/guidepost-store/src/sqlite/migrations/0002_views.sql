@@ -60,6 +60,17 @@ FROM agent_instance AS a
 JOIN json_each(a.leaves) AS leaf
 JOIN workflow_state AS s ON s.state_id = leaf.value;
 
+-- Which runs take no moves for now, although they go on, and why not? Guidepost holds them as it does those that are paused.
+CREATE VIEW held_run AS
+SELECT a.agent_id, 'what the run did is made good first; an engine does it: `guidepost run RUN`' AS why
+FROM agent_instance AS a
+WHERE a.status IN ('running', 'waiting') AND json_extract(a.state, '$.undoing') IS NOT NULL
+UNION ALL
+SELECT r.run_no, 'a limit is passed; raise it first: `guidepost limit RUN` shows which'
+FROM budget_run AS r
+JOIN budget AS b ON b.run_no = r.budget_no
+WHERE b.due_at <= (julianday('now') - 2440587.5) * 86400000 * 1000000;
+
 -- Which transitions by events leave the states each run is in? A row per active leaf and transition, those of the states
 -- around included. The joins go from a run to its transitions, which SQLite would not guess.
 CREATE VIEW active_transition AS
@@ -75,7 +86,8 @@ CROSS JOIN workflow_transition AS t
     ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0) AND t.kind IN ('event', 'internal')
 CROSS JOIN workflow_state AS source ON source.state_id = t.from_state_id
 -- Nobody sends what only the machine itself raises.
-WHERE a.status IN ('running', 'waiting') AND substr(t.name, 1, 7) <> 'xstate.';
+WHERE a.status IN ('running', 'waiting') AND substr(t.name, 1, 7) <> 'xstate.'
+    AND NOT EXISTS (SELECT 1 FROM held_run AS h WHERE h.agent_id = a.agent_id);
 
 -- Which of them share their event with others of the run? `rival` is 2 if another takes it for sure: one without a guard
 -- further inside, or above it in its own state. It is 1 if another may, there or in another region, and else NULL.
@@ -105,7 +117,7 @@ FROM rivalled_transition
 WHERE rival IS NOT 2;
 
 -- Where is an agent, what is it to do there, and what may it do next? Where nothing follows any more, one row says so by
--- its NULLs. A run that is paused, or that only time, work or the machine itself leads on, has no row.
+-- its NULLs. A run that is paused or held, or that only time, work or the machine itself leads on, has no row.
 CREATE VIEW agent_next_actions AS
 SELECT
     a.agent_id, a.agent_name, w.name AS workflow, cs.name AS current_state, cs.guideline AS state_guideline,
@@ -121,7 +133,8 @@ FROM agent_instance AS a
 JOIN workflow AS w ON w.workflow_id = a.workflow_id AND w.origin <> 'built_in'
 JOIN workflow_state AS cs ON cs.state_id = a.current_state_id
 WHERE a.status IN ('completed', 'failed', 'cancelled')
-    OR a.status <> 'paused' AND NOT EXISTS (
+    OR a.status <> 'paused' AND NOT EXISTS (SELECT 1 FROM held_run AS h WHERE h.agent_id = a.agent_id)
+    AND NOT EXISTS (
         SELECT 1
         FROM json_each(a.leaves) AS active
         JOIN workflow_state AS leaf ON leaf.state_id = active.value

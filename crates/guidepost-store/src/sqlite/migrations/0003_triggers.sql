@@ -36,6 +36,9 @@ BEGIN
         THEN json_extract('{}', 'state `' || (SELECT s.name FROM workflow_state AS s WHERE s.state_id = NEW.current_state_id)
             || '` is none of the present version of the workflow, only of older ones')
         WHEN OLD.status = 'paused' THEN RAISE(ABORT, 'the run is paused; resume it first')
+        WHEN OLD.status IN ('running', 'waiting')
+            AND EXISTS (SELECT 1 FROM held_run AS h WHERE h.agent_id = OLD.agent_id)
+        THEN json_extract('{}', (SELECT min(h.why) FROM held_run AS h WHERE h.agent_id = OLD.agent_id))
         WHEN NEW.workflow_id IS OLD.workflow_id AND NOT EXISTS (
             SELECT 1 FROM legal_move AS m
             WHERE m.agent_id = OLD.agent_id AND m.to_state_id = NEW.current_state_id AND NOT m.is_gated)

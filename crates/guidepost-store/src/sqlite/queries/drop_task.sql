@@ -1,3 +1,3 @@
 DELETE FROM task
-WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt
-  AND owner IS NOT NULL
+WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND compensates = :compensates
+  AND attempt = :attempt AND owner IS NOT NULL

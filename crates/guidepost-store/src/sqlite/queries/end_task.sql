@@ -1,2 +1,3 @@
 DELETE FROM task
-WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND child_no IS NULL
+WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND compensates = :compensates
+  AND child_no IS NULL

@@ -1,1 +1,2 @@
-DELETE FROM task WHERE run_no = :run AND state = :state AND visit = :visit AND child_no IS NULL
+DELETE FROM task
+WHERE run_no = :run AND state = :state AND visit = :visit AND compensates = :compensates AND child_no IS NULL

@@ -1,2 +1,6 @@
-INSERT INTO task (tenant, run_no, state, visit, branch, kind, queue, filed_at, ready_at, owner, attempt, timeout_ns, deadline, bound_to, bound_as)
-VALUES (:tenant, :run, :state, :visit, :branch, :kind, :queue, :now, :ready_at, :owner, :attempt, :timeout, :deadline, :bound_to, :bound_as)
+INSERT INTO task
+    (tenant, run_no, state, visit, branch, compensates, kind, queue, filed_at, ready_at, owner, attempt, timeout_ns, deadline,
+     bound_to, bound_as)
+VALUES
+    (:tenant, :run, :state, :visit, :branch, :compensates, :kind, :queue, :now, :ready_at, :owner, :attempt, :timeout,
+     :deadline, :bound_to, :bound_as)

@@ -1,2 +1,2 @@
-SELECT 1 FROM task WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND attempt = :attempt
-  AND owner IS NOT NULL
+SELECT 1 FROM task WHERE run_no = :run AND state = :state AND visit = :visit AND branch = :branch AND compensates = :compensates
+  AND attempt = :attempt AND owner IS NOT NULL

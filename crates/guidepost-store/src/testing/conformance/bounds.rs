@@ -18,8 +18,12 @@ fn bounded(branch: u32) -> NewTask {
 
 fn ends(task: &Claimed) -> TaskChanges {
     let id = &task.task.id;
-    let end =
-        TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch: Some(id.branch) };
+    let end = TaskChange::End {
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: Some(id.branch),
+        purpose: id.purpose,
+    };
     TaskChanges { fence: Some(task.task.held()), changes: vec![end] }
 }
 

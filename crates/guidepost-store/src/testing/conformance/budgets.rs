@@ -20,6 +20,15 @@ impl Fixture {
         done(self.store.create(&self.tenant, new, batch).await).run
     }
 
+    /// A run that has spent more than it may, and was not paused for that yet.
+    pub async fn run_over_limit(&self) -> RunNo {
+        self.define().await;
+        let limits = Limits { max_tokens: Some(10), ..Limits::default() };
+        let run = self.start_with(None, limits).await;
+        self.record(run, vec![call(11, 0.0)]).await;
+        run
+    }
+
     /// Takes a step that enters so many.
     async fn spend(&self, run: RunNo, steps: u64) -> crate::Committed {
         let loaded = self.load(run).await;

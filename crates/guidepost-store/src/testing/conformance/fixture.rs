@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use guidepost_core::data::Change;
 use guidepost_core::id::{
-    AttributeName, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version, Visit,
+    AttributeName, Branch, EventName, Rev, RunId, RunNo, RunRef, StateId, Tenant, TimerId, Version,
+    Visit,
 };
-use guidepost_core::machine::{Concurrency, Limits};
+use guidepost_core::machine::{Concurrency, Limits, WorkKind};
 use guidepost_core::record::{
-    Cause, Completed, Record, Restoration, Restored, Started, TimerFires, TimerSet, Transitioned,
+    Cause, Compensated, Compensating, Compensation, Completed, Record, Restoration, Restored,
+    Started, TimerFires, TimerSet, Transitioned,
 };
 use guidepost_core::recorded::{Action, Fact, FactBody, Note};
 use guidepost_core::run::{Active, Driver, Ordered, Run};
@@ -123,6 +125,52 @@ impl Fixture {
         };
         let batch = batch(before, vec![restored.into()], "Ingest", at(3));
         self.store.commit(&self.tenant, run, rev, batch).await
+    }
+
+    /// Lets the run make good so many visits of `Score`, the last first.
+    pub async fn make_good(&self, run: RunNo, visits: u64) -> Committed {
+        let before = self.load(run).await.run;
+        let rev = before.rev;
+        let piece = |visit: u64| Compensation {
+            state: StateId::from("Score"),
+            visit: Visit(visit),
+            branch: Branch::WHOLE,
+            kind: WorkKind::Task,
+            name: Some("unscore".to_owned()),
+            prompt: None,
+            spec: serde_json::json!({ "input": { "visit": visit } }),
+            retry: None,
+            timeout: None,
+        };
+        let compensating = Compensating {
+            work: (1..=visits).rev().map(piece).collect(),
+            cancels: true,
+            by: "tester".to_owned(),
+            note: None,
+            at: at(3),
+        };
+        let state = before.active.keys().next().map(ToString::to_string).unwrap_or_default();
+        let batch = batch(before, vec![compensating.into()], &state, at(3));
+        done(self.store.commit(&self.tenant, run, rev, batch).await)
+    }
+
+    /// This visit of `Score` is made good.
+    pub(super) async fn made_good(&self, run: RunNo, visit: u64) -> Committed {
+        let before = self.load(run).await.run;
+        let rev = before.rev;
+        let compensated = Compensated {
+            state: StateId::from("Score"),
+            visit: Visit(visit),
+            branch: Branch::WHOLE,
+            ok: true,
+            reason: None,
+            retry_at: None,
+            by: "tester".to_owned(),
+            at: at(4),
+        };
+        let state = before.active.keys().next().map(ToString::to_string).unwrap_or_default();
+        let batch = batch(before, vec![compensated.into()], &state, at(4));
+        done(self.store.commit(&self.tenant, run, rev, batch).await)
     }
 
     /// Records facts.

@@ -76,6 +76,28 @@ pub async fn a_restored_run_is_what_its_records_fold_to(on: Fixture) {
     assert_eq!(verified.problems, []);
 }
 
+/// What a run is to make good is loaded with it, the newest of several times, whatever else is recorded meanwhile.
+pub async fn a_run_that_makes_good_is_what_its_records_fold_to(on: Fixture) {
+    let run = on.run_with_history().await;
+    on.make_good(run, 1).await;
+    on.make_good(run, 3).await;
+    let left = async |on: &Fixture| -> Vec<u64> {
+        let undoing = found(on.load(run).await.run.undoing);
+        undoing.left().iter().map(|work| work.visit.0).collect()
+    };
+    assert_eq!(left(&on).await, [3, 2, 1]);
+    on.made_good(run, 3).await;
+    on.record(run, vec![note("a line")]).await;
+    assert_eq!(left(&on).await, [2, 1]);
+    let told = found(on.load(run).await.run.undoing).left()[0].spec.clone();
+    assert_eq!(told, serde_json::json!({ "input": { "visit": 2 } }));
+    assert_eq!(done(on.store.verify(&on.tenant, run).await).problems, []);
+    on.made_good(run, 2).await;
+    on.made_good(run, 1).await;
+    assert_eq!(on.load(run).await.run.undoing, None);
+    assert_eq!(done(on.store.verify(&on.tenant, run).await).problems, []);
+}
+
 /// A run cannot be bound to a structure nobody saved.
 pub async fn a_run_is_bound_only_to_what_its_workflow_has(on: Fixture) {
     let run = on.run_with_history().await;

@@ -1,6 +1,6 @@
 //! Tasks: filed, claimed, held, lost, ended.
 
-use guidepost_core::id::{Branch, Rev, RunNo, StateId, Tenant, Visit};
+use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Tenant, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::time::{Span, Timestamp};
 
@@ -16,6 +16,7 @@ pub(super) fn score(branch: u32) -> NewTask {
         state: StateId::from("Score"),
         visit: Visit(1),
         branch: Branch(branch),
+        purpose: Purpose::Work,
         kind: WorkKind::Task,
         queue: "task:score".to_owned(),
         ready_at: at(10),
@@ -30,7 +31,13 @@ pub(super) fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
 }
 
 fn id(run: RunNo, branch: u32) -> TaskId {
-    TaskId { run, state: StateId::from("Score"), visit: Visit(1), branch: Branch(branch) }
+    TaskId {
+        run,
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: Branch(branch),
+        purpose: Purpose::Work,
+    }
 }
 
 impl Fixture {
@@ -119,6 +126,7 @@ pub async fn of_two_attempts_only_the_present_one_counts(on: Fixture) {
             state: task.id.state.clone(),
             visit: Visit(1),
             branch: None,
+            purpose: Purpose::Work,
         }],
     };
     let before = on.load(run).await.run.rev;
@@ -176,6 +184,7 @@ pub async fn a_retried_task_is_ready_at_its_time(on: Fixture) {
         state: StateId::from("Score"),
         visit: Visit(1),
         branch: Branch::WHOLE,
+        purpose: Purpose::Work,
         at: at(50),
     }];
     on.step_with(run, "Ingest", TaskChanges { fence: None, changes }).await;
@@ -194,6 +203,7 @@ pub async fn an_attempt_gives_one_result(on: Fixture) {
             state: StateId::from("Score"),
             visit: Visit(1),
             branch: Branch(branch),
+            purpose: Purpose::Work,
             at: at(50),
         }],
     };
@@ -217,6 +227,44 @@ pub async fn losses_are_forgiven(on: Fixture) {
     on.step_with(run, "Ingest", TaskChanges { fence: None, changes: vec![TaskChange::Forgive] })
         .await;
     assert_eq!(on.tasks().await[0].lost, 0);
+}
+
+/// A task that makes work good is another than that of the work, also at the same attempt.
+pub async fn an_answer_to_work_is_none_to_what_makes_it_good(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let work = on.claim("a", at(10)).await.remove(0).task;
+    let undo = NewTask { purpose: Purpose::Compensation(Rev(3)), ..score(0) };
+    let ends = |purpose: Purpose| TaskChange::End {
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: None,
+        purpose,
+    };
+    let goes_back = vec![ends(Purpose::Work), TaskChange::File(undo)];
+    on.step_with(run, "Ingest", TaskChanges { fence: None, changes: goes_back }).await;
+    let making_good = on.claim("b", at(11)).await.remove(0).task;
+    assert_eq!((making_good.attempt, work.attempt), (1, 1));
+    assert_ne!(making_good.id, work.id);
+    let once_more = NewTask { purpose: Purpose::Compensation(Rev(9)), ..score(0) };
+    on.step_with(run, "Score", files([once_more])).await;
+    let ended = TaskChanges { fence: None, changes: vec![ends(Purpose::Compensation(Rev(9)))] };
+    on.step_with(run, "Ingest", ended).await;
+    let late = TaskChanges { fence: Some(work.held()), changes: vec![ends(Purpose::Work)] };
+    match on.try_step_with(run, "Score", late).await {
+        Err(StoreError::LeaseLost { task }) => assert_eq!(task, work.id),
+        other => panic!("{other:?}"),
+    }
+    let lost = on.store.extend(&on.tenant, "b", &[work.held()], at(90)).await;
+    assert_eq!(done(lost), [work.held()]);
+    done(on.store.release(&on.tenant, "b", &[work.held()], at(12)).await);
+    assert_eq!(on.tasks().await, std::slice::from_ref(&making_good));
+    let page = TaskFilter { cursor: Some(work.id.to_string()), ..TaskFilter::default() };
+    let next = done(on.store.tasks(&on.tenant, &page).await).items;
+    assert_eq!(next, std::slice::from_ref(&making_good));
+    let ended = vec![ends(Purpose::Compensation(Rev(3)))];
+    let ends = TaskChanges { fence: Some(making_good.held()), changes: ended };
+    on.step_with(run, "Score", ends).await;
+    assert_eq!(on.tasks().await, []);
 }
 
 /// All work of a run ends with it.
@@ -282,7 +330,12 @@ pub async fn what_was_launched_in_vain_is_left_to_be_cancelled(on: Fixture) {
     let launch = NewRun { parent: Some(run), ..new_run("child") };
     let child = done(on.store.create(&on.tenant, launch, begin(at(11), vec![])).await).run;
     done(on.store.park(&on.tenant, &task.held(), child, at(12)).await);
-    let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch: None };
+    let ends = TaskChange::End {
+        state: StateId::from("Score"),
+        visit: Visit(1),
+        branch: None,
+        purpose: Purpose::Work,
+    };
     on.step_with(run, "Ingest", TaskChanges { fence: None, changes: vec![ends] }).await;
     let left = on.claim_from("a", at(1_000_000), &[CANCEL_QUEUE]).await.remove(0).task;
     assert_eq!(left.child, Some(child));
@@ -305,7 +358,12 @@ pub async fn only_what_the_ended_branch_launched_is_cancelled(on: Fixture) {
         done(on.store.park(&on.tenant, &task.held(), child, at(12)).await);
     }
     let ends = |branch| {
-        let ends = TaskChange::End { state: StateId::from("Score"), visit: Visit(1), branch };
+        let ends = TaskChange::End {
+            state: StateId::from("Score"),
+            visit: Visit(1),
+            branch,
+            purpose: Purpose::Work,
+        };
         TaskChanges { fence: None, changes: vec![ends] }
     };
     on.step_with(run, "Ingest", ends(Some(Branch(2)))).await;

@@ -1,6 +1,6 @@
 //! What is said in the threads of runs, and what goes when a run is deleted.
 
-use guidepost_core::id::{Branch, Rev, RunNo, RunRef, Seq, StateId, Visit};
+use guidepost_core::id::{Branch, Purpose, Rev, RunNo, RunRef, Seq, StateId, Visit};
 use guidepost_core::machine::{Limits, WorkKind};
 use guidepost_core::record::{Paused, Record};
 use guidepost_core::run::PauseReason;
@@ -232,6 +232,7 @@ pub async fn what_is_not_over_is_not_deleted(on: Fixture) {
         state: StateId::from("Score"),
         visit: Visit(1),
         branch: Branch::WHOLE,
+        purpose: Purpose::Work,
         kind: WorkKind::Run,
         queue: "run".to_owned(),
         ready_at: at(2),
