@@ -11,6 +11,7 @@ mod statistics;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
@@ -69,11 +70,13 @@ pub(crate) fn run(project: &Project, options: Options<'_>) -> Result<bool> {
     for target in &targets {
         measure(project, target, quick, true)?;
     }
+    let begun = Instant::now();
     let mut results = Results::new();
     for target in &targets {
         let output = measure(project, target, quick, false)?;
         ensure!(read(&output, &mut results) > 0, "`{}` printed no results", target.name);
     }
+    eprintln!("measured for {} s", begun.elapsed().as_secs());
     for Measure { name, .. } in MEASURES {
         let pairs = results.get(name).map_or(0, |samples| samples.ratios.len());
         let least = if quick { 1 } else { PAIRS };

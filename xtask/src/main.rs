@@ -29,8 +29,8 @@ Tasks of the project. Usage: cargo xtask <task>
   snippets                check that what documents show works
   bench [<target> …] [--quick] [--json] [--clean-build] [--peers]
                           measure what docs/benchmarks.md promises, all of it or what these bench targets measure, and write
-                          the figures there; all of it takes about 25 minutes
-                          --quick: fewer pairs, two minutes, writes nothing; --json: one line of JSON for each measure;
+                          the figures there; all of it takes a while, and says how long
+                          --quick: fewer pairs, two minutes at most, writes nothing; --json: one line of JSON for each measure;
                           --clean-build: also a build from nothing up to the end of the demo;
                           --peers: also LangGraph and DBOS, from PyPI, next to the engine.
                           Compiling what is measured comes on top of these times

@@ -144,7 +144,7 @@ send RIGHT
         expect![[r#"
             start -> in a; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
             send EMPTY -> in a; problem: `Scored` was not taken, it does not carry what it must: lacks `score`; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
-            send WRONG -> in a; problem: `Scored` was not taken, it does not carry what it must: /score is a string, but must be a number; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
+            send WRONG -> in a; problem: `Scored` was not taken, it does not carry what it must: score is a string, but must be a number; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
             send LATER -> in a; timer send:5.0 in 1s; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
             wait 1s -> in a; log "`Scored` was not taken, it does not carry what it must: lacks `score`"; next: EMPTY, WRONG, LATER, RIGHT, Scored {score!}
             send RIGHT -> in b; /score = 80

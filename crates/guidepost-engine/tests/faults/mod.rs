@@ -245,7 +245,7 @@ async fn every_fault_of_a_tool_server_ends_in_a_named_state_with_a_sentence() {
         ("giant", "the answer has more than 4194304 bytes"),
         ("large", "has more than 1048576 bytes"),
         ("fail", "the tool `fail` of `desk` failed: no ink"),
-        ("lie", "gave what its own description forbids: `/sum` "),
+        ("lie", "gave what its own description forbids: sum "),
         ("ecko", "did you mean `echo`?"),
     ] {
         let timeout = if tool == "hang" { "3s" } else { "30s" };
