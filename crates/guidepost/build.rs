@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+    // Asked when the script runs, not when it is compiled: whoever shares a target folder may have compiled it elsewhere.
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let pages = package.join("../../docs/errors");
     writeln!(io::stdout(), "cargo::rerun-if-changed={}", pages.display())?;
     let mut found: Vec<(String, PathBuf)> = Vec::new();
-    if pages.is_dir() {
-        for entry in fs::read_dir(&pages)? {
-            let path = entry?.path();
-            let code = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            if let Some(code) = code.filter(|code| code.starts_with("GP")) {
-                found.push((code, path.canonicalize()?));
-            }
+    for entry in fs::read_dir(&pages)? {
+        let path = entry?.path();
+        let code = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        if let Some(code) = code.filter(|code| code.starts_with("GP")) {
+            found.push((code, path.canonicalize()?));
         }
     }
     found.sort();
