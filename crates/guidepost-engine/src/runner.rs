@@ -39,7 +39,7 @@ pub(crate) const DUE_MAX: usize = 256;
 pub struct Config {
     /// Its name, which no other runner has.
     pub owner: String,
-    /// The queues it serves, the most urgent first.
+    /// The queues it serves. What is ready in an earlier one is claimed before what is ready in a later.
     pub queues: Vec<String>,
     /// Tasks it does at once, at most.
     pub slots: usize,
@@ -195,6 +195,9 @@ impl Runner {
     /// When the next message should come at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Timestamp {
+        if self.is_stopping {
+            return self.stop_by.min(self.rested_at);
+        }
         let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
         let looks =
             if self.config.root.is_some() { self.next_poll } else { self.schedules.wake_at() };
@@ -299,8 +302,9 @@ impl Runner {
             return;
         }
         let has_room = |queue: &&String| self.room_in(queue) > 0;
-        let mut queues: Vec<String> = self.config.queues.iter().filter(has_room).cloned().collect();
-        queues.push(CANCEL_QUEUE.to_owned());
+        // First of all what is to be cancelled: nobody waits for what goes on there.
+        let mut queues = vec![CANCEL_QUEUE.to_owned()];
+        queues.extend(self.config.queues.iter().filter(has_room).cloned());
         // Of a queue with a limit of its own, no more may be claimed than it has room for.
         let room = queues.iter().map(|queue| self.room_in(queue)).min().unwrap_or(free);
         let limit = free.min(room);
@@ -820,13 +824,15 @@ impl Runner {
         let mut free = self.free() + usize::from(leaving.is_some());
         let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
         let goes_on = matches!(after.status, Status::Running | Status::Waiting);
+        // It settles what is due for any run, and works for its own.
+        let is_own = self.config.root.is_none_or(|root| root == known.root);
         let lease = |queue: &str| {
             let serves = self.config.queues.iter().any(|own| own == queue);
             let room = rooms.entry(queue.to_owned()).or_insert_with(|| {
                 let is_left = leaving.is_some_and(|task| task.queue == queue);
                 self.room_in(queue).saturating_add(usize::from(is_left))
             });
-            if !serves || !goes_on || self.is_stopping || free == 0 || *room == 0 {
+            if !serves || !is_own || !goes_on || self.is_stopping || free == 0 || *room == 0 {
                 return None;
             }
             (free, *room) = (free - 1, *room - 1);

@@ -260,8 +260,9 @@ async fn load(
 ) -> Result<Option<Box<LoadedRun>>, NoMachine> {
     let Some(loaded) = store.load(tenant, &RunRef::No(run)).await? else { return Ok(None) };
     let machine = machines.of(store, tenant, &loaded.head, &loaded.run).await?;
-    let (id, run, budgets) = (loaded.head.id, loaded.run, loaded.budgets);
-    Ok(Some(Box::new(LoadedRun { id, run, machine, budgets })))
+    let (id, root) = (loaded.head.id, loaded.head.root);
+    let (run, budgets) = (loaded.run, loaded.budgets);
+    Ok(Some(Box::new(LoadedRun { id, root, run, machine, budgets })))
 }
 
 /// Pauses a run without its machine. If it moved meanwhile, it is looked at again.

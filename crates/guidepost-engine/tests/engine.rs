@@ -282,6 +282,32 @@ async fn a_child_run_gives_its_result_to_the_step_that_launched_it() {
     assert_eq!((child.head.parent, child.head.root), (Some(run), run));
 }
 
+/// An engine for one run settles what is due for others too, and leaves their work to whoever works for them.
+#[tokio::test]
+async fn an_engine_for_one_run_does_the_work_of_no_other() {
+    let bench = Bench::new();
+    let timed = "
+name: NAME
+initial: Wait
+states:
+  Wait: { after: { 50ms: Work } }
+  Work: { task: work, onDone: Done }
+  Done: { type: final }
+";
+    let own = bench.start(&timed.replace("NAME", "own"), json!({})).await;
+    let other = bench.start(&timed.replace("NAME", "other"), json!({})).await;
+    let handlers = Handlers::new().task("work", |call| async move { Ok(json!(call.workflow)) });
+    let engine = Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).for_run(own);
+    let running = engine.start();
+    bench.until(own, |run| run.status.is_ended()).await;
+    bench.until(other, |run| run.active.contains_key("Work")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let filed = bench.store.tasks(&bench.tenant, &TaskFilter::default()).await.unwrap().items;
+    running.stop().await;
+    assert_eq!(filed.len(), 1, "{filed:#?}");
+    assert_eq!((filed[0].id.run, filed[0].owner.clone(), filed[0].attempt), (other, None, 0));
+}
+
 #[tokio::test]
 async fn cancelling_a_run_cancels_what_it_launched() {
     let bench = Bench::new();

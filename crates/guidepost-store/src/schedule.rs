@@ -70,7 +70,8 @@ pub struct Passed {
 pub struct ScheduleFilter {
     /// Only of this workflow.
     pub workflow: Option<String>,
-    /// Only those that are due up to this time and not paused, those longest due first.
+    /// Only those that may begin something by this time: due by then, not paused, and not waiting for the run before to end.
+    /// Those longest due come first.
     pub due_by: Option<Timestamp>,
     /// At most so many; 0 means the default of 100.
     pub limit: usize,

@@ -243,7 +243,7 @@ pub struct Claim {
     pub until: Timestamp,
     /// At most so many.
     pub limit: usize,
-    /// The queues the asker serves, the most urgent first.
+    /// The queues the asker serves. What is ready in an earlier one is handed out before what is ready in a later.
     pub queues: Vec<String>,
     /// Only tasks of this run and of runs below it.
     pub root: Option<RunNo>,

@@ -92,6 +92,8 @@ struct Said {
     interval: Option<Tree>,
     max: Option<Tree>,
     steps_back: Option<Tree>,
+    /// Where it is said that no run goes back, whatever else is said.
+    forbids: Option<Position>,
     at: Position,
 }
 
@@ -105,7 +107,7 @@ impl Said {
             "max_rollback_steps" => self.steps_back = Some(value),
             _ => {
                 if flag(key, &value, problems) == Some(false) {
-                    self.steps_back = Some(Tree { kind: Kind::Number(0.into()), at: value.at });
+                    self.forbids = Some(value.at);
                 }
             }
         }
@@ -122,7 +124,8 @@ impl Said {
                 problems,
             );
         }
-        let Some(steps_back) = self.steps_back else { return };
+        let none = |at| Tree { kind: Kind::Number(0.into()), at };
+        let Some(steps_back) = self.forbids.map(none).or(self.steps_back) else { return };
         let limit = Entry::new("max_rollback_steps", steps_back);
         match entries.iter_mut().find(|entry| &*entry.key == "limits") {
             Some(Entry { value: Tree { kind: Kind::Object(limits), .. }, .. }) => {

@@ -18,6 +18,8 @@ use crate::machines::NoMachine;
 pub struct LoadedRun {
     /// Its identity.
     pub id: RunId,
+    /// The run at the top of its tree.
+    pub root: RunNo,
     /// Its state.
     pub run: Run,
     /// Its machine.

@@ -128,8 +128,9 @@ impl Script {
         let tenant = Tenant::default();
         let loaded = answer(self.store.load(&tenant, &RunRef::No(run))).unwrap().unwrap();
         let machine = poll_once(self.machines.of(&self.store, &tenant, &loaded.head, &loaded.run));
-        let (id, run, budgets) = (loaded.head.id, loaded.run, loaded.budgets);
-        LoadedRun { id, run, machine: machine.unwrap().unwrap(), budgets }
+        let (id, root) = (loaded.head.id, loaded.head.root);
+        let (run, budgets) = (loaded.run, loaded.budgets);
+        LoadedRun { id, root, run, machine: machine.unwrap().unwrap(), budgets }
     }
 
     fn tell(&mut self, message: Message) -> Vec<Effect> {

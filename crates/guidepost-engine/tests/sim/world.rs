@@ -821,8 +821,9 @@ fn load(
     let Some(loaded) = at_once(store.load(&tenant, &RunRef::No(run)))? else { return Ok(None) };
     let machine = poll_once(MACHINES.of(store, &tenant, &loaded.head, &loaded.run))
         .expect("compiled before")?;
-    let (id, run, budgets) = (loaded.head.id, loaded.run, loaded.budgets);
-    Ok(Some(Box::new(LoadedRun { id, run, machine, budgets })))
+    let (id, root) = (loaded.head.id, loaded.head.root);
+    let (run, budgets) = (loaded.run, loaded.budgets);
+    Ok(Some(Box::new(LoadedRun { id, root, run, machine, budgets })))
 }
 
 /// The name of an effect, as in [`crate::faults::EFFECTS`].

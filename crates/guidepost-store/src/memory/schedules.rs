@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use guidepost_core::id::RunNo;
-use guidepost_core::schedule::Schedule;
+use guidepost_core::schedule::{Overlap, Schedule};
 use guidepost_core::time::Timestamp;
 
 use super::runs::Runs;
@@ -62,7 +62,9 @@ impl Schedules {
             wanted.sort_by_key(place);
             return page(wanted, page_items(filter.limit), place);
         };
-        let is_due = |it: &Scheduled| !it.is_paused && it.due.is_some_and(|due| due <= by);
+        let waits = |it: &Scheduled| it.schedule.overlap == Overlap::Queue && it.is_going_on();
+        let is_due =
+            |it: &Scheduled| !it.is_paused && it.due.is_some_and(|due| due <= by) && !waits(it);
         let mut due: Vec<Scheduled> = wanted.filter(is_due).collect();
         due.sort_by_key(|it| it.due);
         due.truncate(page_items(filter.limit));

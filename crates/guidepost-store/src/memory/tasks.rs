@@ -233,6 +233,7 @@ impl Tasks {
                 held.push(bound.work.clone());
             } else {
                 task.owner = None;
+                task.deadline = None;
                 task.lost += 1;
             }
         }

@@ -99,6 +99,7 @@ macro_rules! conformance {
             a_schedule_moves_on_with_the_run_it_begins
             of_many_who_move_a_schedule_one_begins_a_run
             a_schedule_moves_only_as_it_was_seen
+            a_schedule_that_waits_for_its_run_is_not_due
             spending_is_counted_in_every_run_above
             a_limit_is_told_once_in_the_history_of_its_run
             nothing_begins_once_a_limit_is_passed
@@ -107,6 +108,7 @@ macro_rules! conformance {
             limits_may_be_set_later
             no_more_goes_on_at_once_than_a_workflow_allows
             what_is_held_no_more_makes_room
+            what_was_taken_back_is_late_for_nobody
             no_more_runs_begin_than_a_workflow_allows
             a_run_waits_for_no_place_that_waits_for_it
             the_bounds_that_were_saved_last_count

@@ -86,7 +86,12 @@ async fn drive_all(
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             },
-            Ok(()) = trouble.changed() => {
+            changed = trouble.changed() => {
+                if changed.is_err() {
+                    // It ended by itself, which only a bug makes it do; why is told on stderr.
+                    running.stop().await;
+                    return Ok(Exit::Failed);
+                }
                 if let Some(what) = trouble.borrow_and_update().as_deref() {
                     out.aside_failure(&held_up(what));
                 }
@@ -109,18 +114,24 @@ async fn told_to_stop() {
         }
     };
     #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => drop(terminated.recv().await),
-            Err(_) => std::future::pending::<()>().await,
-        }
+    let (terminated, hung_up) = {
+        use tokio::signal::unix::SignalKind;
+        (signalled(SignalKind::terminate()), signalled(SignalKind::hangup()))
     };
     #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
+    let (terminated, hung_up) = (std::future::pending::<()>(), std::future::pending::<()>());
     tokio::select! {
         () = interrupted => {}
         () = terminated => {}
+        () = hung_up => {}
+    }
+}
+
+#[cfg(unix)]
+async fn signalled(kind: tokio::signal::unix::SignalKind) {
+    match tokio::signal::unix::signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending::<()>().await,
     }
 }
 
@@ -145,6 +156,8 @@ pub(super) async fn drive(
     let mut idle_since: Option<tokio::time::Instant> = None;
     let mut silent_since = tokio::time::Instant::now();
     let mut is_told = false;
+    let told_to_stop = told_to_stop();
+    tokio::pin!(told_to_stop);
     let why = loop {
         if let Some(show) = &mut show {
             show.news(door, out).await?;
@@ -184,7 +197,7 @@ pub(super) async fn drive(
                 }
             }
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
-            _ = tokio::signal::ctrl_c() => break Why::Interrupted,
+            () = &mut told_to_stop => break Why::Interrupted,
         }
     };
     running.stop().await;
@@ -264,12 +277,19 @@ pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
         Failure::new(Kind::Unavailable, "GP0457", "requests over HTTP cannot be made here")
             .caused_by(&failure)
     })?;
-    let tools = Tools::new(tools::servers(&args.tool_servers)?, args.allow_private);
-    Ok(Handlers::new()
-        .with(plan::AGENT_QUEUE, Arc::new(Agents))
-        .with("exec", Arc::new(Exec { allowed }))
-        .with("http", Arc::new(http))
-        .with("tool", Arc::new(tools)))
+    let servers = tools::servers(&args.tool_servers)?;
+    let mut handlers =
+        Handlers::new().with(plan::AGENT_QUEUE, Arc::new(Agents)).with("http", Arc::new(http));
+    // Whoever runs one run is told that it needs what is not allowed here. Whoever works on all of them leaves that to
+    // engines that may.
+    if !args.all || allowed != Allowed::Nothing {
+        handlers = handlers.with("exec", Arc::new(Exec { allowed }));
+    }
+    if !args.all || !servers.is_empty() {
+        let tools = Tools::new(servers, args.allow_private);
+        handlers = handlers.with("tool", Arc::new(tools));
+    }
+    Ok(handlers)
 }
 
 /// Whether a run, and everything it launched, can go on only by somebody else or at a time far away.

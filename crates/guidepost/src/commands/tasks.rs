@@ -80,6 +80,9 @@ fn told(task: &Task) -> String {
         (Some(owner), _) => format!("held by {owner} until {}", task.ready_at),
         (None, Some(child)) => format!("waits for {child}"),
         (None, None) if task.ready_at == guidepost_store::NEVER => "waits for an answer".to_owned(),
+        (None, None) if task.ready_at > System.now() => {
+            format!("is tried again at {}", task.ready_at)
+        }
         (None, None) => {
             let bounds = task.bound_to.as_ref();
             let bounds = bounds.map(|name| format!(", begins as `concurrency` of {name} allows"));

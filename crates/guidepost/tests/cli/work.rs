@@ -67,6 +67,35 @@ states:
     }
 }
 
+/// Whichever way the command is told to end, what it runs ends with it, and goes on with whoever comes next.
+#[cfg(unix)]
+#[test]
+fn what_a_run_does_ends_with_the_command() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let talk = Conversation::new();
+        talk.file("slow.sh", "echo begun >> log\nif [ ! -e again ]; then sleep 3; fi\necho done >> log\n");
+        talk.file(
+            "slow.yaml",
+            "name: slow\nstates:\n  Go: { exec: [sh, slow.sh], onDone: END }\n  END: { type: final }\n",
+        );
+        let log = || std::fs::read_to_string(talk.path().join("log")).unwrap_or_default();
+        let mut command = talk.command(&["run", "slow.yaml", "--allow-exec", "sh"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while log().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let id = child.id().to_string();
+        let told = std::process::Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(told.success());
+        assert_eq!(child.wait().unwrap().code(), Some(5), "{signal}: it says that the run waits");
+        std::thread::sleep(std::time::Duration::from_millis(3_200));
+        assert_eq!(log(), "begun\n", "{signal}");
+        talk.file("again", "");
+        let answer = talk.run(&["run", "r-1", "--allow-exec", "sh"]);
+        assert_eq!((answer.exit, log().as_str()), (0, "begun\nbegun\ndone\n"), "{signal}");
+    }
+}
+
 /// Who waits for other runs is told so, and goes on when they are done.
 #[test]
 fn who_waits_its_turn_is_told_why() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use guidepost_core::id::{RunNo, StateId, Visit};
 use guidepost_core::machine::Concurrency;
+use guidepost_core::time::Span;
 
 use super::Fixture;
 use super::fixture::{Step, at, begin, done, lead, new_run};
@@ -95,6 +96,23 @@ pub async fn what_is_held_no_more_makes_room(on: Fixture) {
     assert_eq!(on.claim("b", at(44)).await, [], "what was handed out since goes on");
     let again = on.claim("b", at(72)).await.remove(0).task;
     assert_eq!((again.id.run, again.attempt, again.lost), (other, 2, 1));
+}
+
+/// What was taken back waits its turn for as long as it takes: nobody is late with it.
+pub async fn what_was_taken_back_is_late_for_nobody(on: Fixture) {
+    on.bound(None, &[("task", 1)]).await;
+    let timed = NewTask { timeout: Some(Span(50_000_000_000)), ..bounded(1) };
+    let first = on.start_with_tasks("a", [timed]).await;
+    let second = on.start_with_tasks("b", [NewTask { ready_at: at(11), ..bounded(1) }]).await;
+    assert_eq!(which(&on.claim("a", at(11)).await), [(first, 1)]);
+    // Its holder is not heard of again, and the other one goes first.
+    let other = on.claim("b", at(41)).await;
+    assert_eq!(which(&other), [(second, 1)]);
+    assert_eq!(on.claim("c", at(70)).await, [], "the attempt that was given up is not late");
+    on.step_with(second, "Ingest", ends(&other[0])).await;
+    let again = on.claim("c", at(70)).await;
+    assert_eq!(which(&again), [(first, 1)]);
+    assert!(!again[0].timed_out);
 }
 
 /// So many runs have begun and are not over. Between two pieces of work a run keeps its place.

@@ -112,6 +112,19 @@ pub async fn schedules_are_listed_and_found_when_due(on: Fixture) {
     assert_eq!(done(other.store.move_schedule(&other.tenant, &all[0], on_to(1)).await), None);
 }
 
+/// What waits for the run before hides nothing that is due, however long it waits.
+pub async fn a_schedule_that_waits_for_its_run_is_not_due(on: Fixture) {
+    let mut waiting = every("a", 60, 60);
+    waiting.schedule.overlap = Overlap::Queue;
+    define(&on, "lead", vec![waiting]).await;
+    let change = ScheduleChange { begun: begun(at(60), "for 60"), ..on_to(120) };
+    let before = only(&on).await;
+    let run = found(found(done(on.store.move_schedule(&on.tenant, &before, change).await)).created);
+    assert_eq!(due(&on, 999).await, [""; 0]);
+    done(on.step(run.run, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(due(&on, 999).await, ["lead/a"]);
+}
+
 /// The run, when the next is due and what was passed over become durable together.
 pub async fn a_schedule_moves_on_with_the_run_it_begins(on: Fixture) {
     define(&on, "lead", vec![every("a", 60, 60)]).await;
