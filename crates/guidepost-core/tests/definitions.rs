@@ -921,7 +921,10 @@ fn s3_22_flow_settings_are_read_in_their_other_spelling() {
     assert_eq!(of("settings: { auto_checkpoint: false, checkpoint_interval: 30 }"), (None, None));
     assert_eq!(of("settings: { enable_rollback: false }"), (None, Some(0)));
     // Whatever stands first.
-    for settings in ["enable_rollback: false, max_rollback_steps: 5", "max_rollback_steps: 5, enable_rollback: false"] {
+    for settings in [
+        "enable_rollback: false, max_rollback_steps: 5",
+        "max_rollback_steps: 5, enable_rollback: false",
+    ] {
         assert_eq!(of(&format!("settings: {{ {settings} }}")), (None, Some(0)), "{settings}");
     }
 }

@@ -30,6 +30,10 @@ const GROUP_MAX: usize = 256;
 /// wants the file is to wait as long again.
 const PATIENCE_MAX: Duration = Duration::from_millis(10);
 
+/// Every so many writes a caller who seems to be alone lets others go first. One task may call for many, and none of them is
+/// counted as long as the one before is blocked. Once they are seen they go to the writer together, and stay together.
+const LOOK_AROUND: usize = 8;
+
 /// The handle to the writer thread. Dropping it waits until all jobs are done and the file is closed, so that whoever
 /// opens the file next finds it free.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     desk: Arc<Mutex<Desk>>,
     callers: Arc<AtomicUsize>,
+    /// Writes of callers who seemed to be alone.
+    alone: AtomicUsize,
     is_read_only: Arc<AtomicBool>,
     location: Location,
 }
@@ -83,7 +89,15 @@ impl Writer {
                 move || work(&desk, &queue)
             })
             .inspect_err(|reason| tracing::error!(%reason, "the writer thread cannot be started"));
-        Self { jobs: Some(jobs), thread: thread.ok(), desk, callers, is_read_only, location }
+        Self {
+            jobs: Some(jobs),
+            thread: thread.ok(),
+            desk,
+            callers,
+            alone: AtomicUsize::new(0),
+            is_read_only,
+            location,
+        }
     }
 
     /// Writes in a transaction of the writer's choice, and waits until it is durable.
@@ -103,8 +117,9 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
-        if self.may_be_alone() {
-            // One task may call for many: all of them are to be counted before the first of them is taken for alone.
+        if self.may_be_alone()
+            && self.alone.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AROUND)
+        {
             yield_once().await;
         }
         match self.desk_for_one() {
@@ -454,6 +469,28 @@ mod tests {
             Ok::<String, Fault>(names)
         });
         assert_eq!(names.await.unwrap(), "a,b");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn calls_of_one_task_are_seen_to_be_many() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::new(directory.path().join("guidepost.db"));
+        let writer = Arc::new(Writer::start(schema::open(&location).unwrap(), location));
+        let alone = tokio::spawn(async move {
+            let mut alone = 0;
+            for _ in 0..10 {
+                let whose =
+                    || writer.write(|_| Ok(std::thread::current().name().map(str::to_owned)));
+                let calls = (whose(), whose(), whose(), whose(), whose(), whose());
+                let (a, b, c, d, e, f) =
+                    tokio::join!(calls.0, calls.1, calls.2, calls.3, calls.4, calls.5);
+                for thread in [a, b, c, d, e, f] {
+                    alone += usize::from(thread.unwrap().as_deref() != Some("guidepost-writer"));
+                }
+            }
+            alone
+        });
+        assert!(alone.await.unwrap() < 2 * LOOK_AROUND, "they write one by one");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

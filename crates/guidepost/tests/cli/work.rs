@@ -73,7 +73,10 @@ states:
 fn what_a_run_does_ends_with_the_command() {
     for signal in ["-INT", "-TERM", "-HUP"] {
         let talk = Conversation::new();
-        talk.file("slow.sh", "echo begun >> log\nif [ ! -e again ]; then sleep 3; fi\necho done >> log\n");
+        talk.file(
+            "slow.sh",
+            "echo begun >> log\nif [ ! -e again ]; then sleep 3; fi\necho done >> log\n",
+        );
         talk.file(
             "slow.yaml",
             "name: slow\nstates:\n  Go: { exec: [sh, slow.sh], onDone: END }\n  END: { type: final }\n",
