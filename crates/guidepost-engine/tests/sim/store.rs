@@ -499,7 +499,7 @@ fn made_up(id: TaskId, claim: &Claim) -> Task {
     Task {
         id,
         kind: guidepost_core::machine::WorkKind::Task,
-        queue: claim.queues[0].clone(),
+        queue: claim.queues.iter().find(|it| *it != CANCEL_QUEUE).cloned().unwrap_or_default(),
         filed_at: claim.now,
         ready_at: claim.until,
         owner: Some(claim.owner.clone()),
