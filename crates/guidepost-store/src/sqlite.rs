@@ -33,7 +33,7 @@ use guidepost_core::time::Timestamp;
 
 pub use self::location::Location;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Length, Writer};
 use crate::{
     Batch, Changes, Claim, Claimed, Committed, Created, Defined, Description, Entry, Held,
     HistoryPage, Loaded, Moved, NewRun, NewVersion, Outcome, Page, Recorded, RequestDigest,
@@ -151,7 +151,9 @@ impl Store for Sqlite {
     ) -> Result<Committed, StoreError> {
         let tenant = tenant.clone();
         let step = write::Step::new(batch)?;
-        self.writer.write(move |db| write::commit(db, &tenant, run, expected, &step)).await
+        let length = step.length();
+        let commit = move |db: &_| write::commit(db, &tenant, run, expected, &step);
+        self.writer.write_for(length, commit).await
     }
 
     async fn record(
@@ -162,7 +164,8 @@ impl Store for Sqlite {
     ) -> Result<Recorded, StoreError> {
         let tenant = tenant.clone();
         let facts = write::Observed::new(facts)?;
-        self.writer.write(move |db| write::record(db, &tenant, run, &facts)).await
+        let length = facts.length();
+        self.writer.write_for(length, move |db| write::record(db, &tenant, run, &facts)).await
     }
 
     async fn outcome(
@@ -227,7 +230,8 @@ impl Store for Sqlite {
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let (tenant, claim) = (tenant.clone(), claim.clone());
-        self.writer.write(move |db| tasks::claim(db, &tenant, &claim)).await
+        let length = Length::of(claim.limit, 0);
+        self.writer.write_for(length, move |db| tasks::claim(db, &tenant, &claim)).await
     }
 
     async fn extend(

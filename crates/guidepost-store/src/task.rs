@@ -154,6 +154,20 @@ pub enum TaskChange {
     Say(NewTurn),
 }
 
+impl TaskChange {
+    /// Whether it ends this task, and no other with it.
+    #[must_use]
+    pub fn ends(&self, task: &TaskId) -> bool {
+        match self {
+            Self::End { state, visit, branch, purpose } => {
+                (state, *visit, *branch, *purpose)
+                    == (&task.state, task.visit, Some(task.branch), task.purpose)
+            }
+            Self::File(_) | Self::Retry { .. } | Self::Forgive | Self::Say(_) => false,
+        }
+    }
+}
+
 /// A task to file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {

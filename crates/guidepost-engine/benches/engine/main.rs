@@ -3,7 +3,7 @@
 //! A run is a row of ten tasks that a handler in this process does at once. The floor is that of the store's benchmark,
 //! and also deletes and inserts a row for the task of each step. Engine and floor are measured in turn, each turn on files
 //! of its own, and each pair is printed as a line of JSON. Then come long runs, data that grows, runs that
-//! wait, and timers. `--rate` measures only the engine, once.
+//! wait, and timers. `--rate` measures only the engine, once; `--rate --alone` with one run at a time.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
@@ -28,6 +28,9 @@ use crate::line::line;
 /// How many runs the floor's steps are spread over.
 const RUNS: u32 = 6_400;
 
+/// How many runs work one after the other.
+const RUNS_ALONE: u32 = 100;
+
 /// How many runs work at once, and how many steps the floor puts into one transaction.
 const AT_ONCE: u32 = 64;
 
@@ -39,7 +42,8 @@ fn main() {
     }
     if has("--rate") {
         let directory = tempfile::tempdir().unwrap();
-        let rate = engine(&directory.path().join("many.db"), RUNS, AT_ONCE);
+        let (runs, at_once) = if has("--alone") { (RUNS_ALONE, 1) } else { (RUNS, AT_ONCE) };
+        let rate = engine(&directory.path().join("rate.db"), runs, at_once);
         return println!("{}", serde_json::json!({ "value": rate }));
     }
     let is_quick = has("--quick");
@@ -67,7 +71,7 @@ fn pair(part: u32) {
     let per_second = floor.per_second(AT_ONCE, lasting);
     line("engine-64-full", engine(&file("many.db"), RUNS / part, AT_ONCE), per_second);
     let micros = 1e6 / floor.per_second(1, lasting);
-    line("engine-1-full-us", 1e6 / engine(&file("one.db"), 100 / part, 1), micros);
+    line("engine-1-full-us", 1e6 / engine(&file("one.db"), RUNS_ALONE, 1), micros);
 }
 
 /// Steps per second of so many runs, so many of them at once.

@@ -32,6 +32,14 @@ impl From<StoreError> for Fault {
 }
 
 impl Fault {
+    /// The same in the middle of writing.
+    pub(super) fn midway(self) -> Self {
+        match self {
+            Self::Clean(error) => Self::Undo(error),
+            other => other,
+        }
+    }
+
     /// What the caller is told.
     pub(super) fn tell(self, location: &Location) -> StoreError {
         match self {

@@ -31,20 +31,51 @@ pub(super) fn expect_held(db: &Connection, held: &Held) -> Result<(), Fault> {
     if is_held { Ok(()) } else { Err(refuse::lease_lost(task).into()) }
 }
 
-/// Does what a step does to the tasks of its run. Unless work may begin, what it files is left to whoever claims it later.
+/// Ends the task that a step speaks for, if the step ends just that, and says whether it did. Refuses whoever speaks for an
+/// attempt that is not the present one any more.
+pub(super) fn end_held(db: &Connection, held: &Held, step: &TaskChanges) -> Result<bool, Fault> {
+    let Held { task, attempt } = held;
+    let ended = if step.changes.iter().any(|change| change.ends(task)) {
+        db.prepare_cached(include_str!("queries/end_held_task.sql"))?.execute(named_params! {
+            ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),
+            ":branch": task.branch.0, ":compensates": compensates(task.purpose),
+            ":attempt": attempt,
+        })?
+    } else {
+        0
+    };
+    if ended == 0 {
+        expect_held(db, held)?;
+    }
+    Ok(ended > 0)
+}
+
+/// What a step does to the tasks of its run.
+pub(super) struct Change<'a> {
+    pub(super) changes: &'a TaskChanges,
+    /// Unless work may begin, what it files is left to whoever claims it later.
+    pub(super) may_begin: bool,
+    /// Whether the task it speaks for has been ended already.
+    pub(super) has_ended: bool,
+}
+
+/// Does what a step does to the tasks of its run.
 pub(super) fn change(
     db: &Connection,
     tenant: &Tenant,
     run: RunNo,
-    changes: &TaskChanges,
-    may_begin: bool,
+    Change { changes, may_begin, has_ended }: &Change<'_>,
     status: Status,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let ended = changes.fence.as_ref().filter(|_| *has_ended).map(|held| &held.task);
     for change in &changes.changes {
+        if ended.is_some_and(|task| change.ends(task)) {
+            continue;
+        }
         match change {
             TaskChange::File(task) => {
-                let lease = task.holder().filter(|_| may_begin);
+                let lease = task.holder().filter(|_| *may_begin);
                 file(db, tenant, run, task, lease, now)?;
             }
             TaskChange::Retry { state, visit, branch, purpose, at } => {

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::fault::{Fault, damaged};
 use super::row::{self, int, text};
+use super::writer::Length;
 use super::{budgets, tasks};
 use crate::chain::{self, Hash, Link, Payload};
 use crate::{
@@ -124,9 +125,23 @@ impl Step {
             machine: is_restored.then_some(run.machine),
         })
     }
+
+    /// How long storing it takes.
+    pub(super) fn length(&self) -> Length {
+        let rows = self.records.len() + self.tasks.changes.len();
+        let payloads = self.records.iter().map(|record| &record.payload).chain(&self.snapshot);
+        let bytes: usize = payloads.map(|payload| payload.bytes.len()).sum();
+        Length::of(rows, self.state.len() + bytes)
+    }
 }
 
 impl Observed {
+    /// How long storing them takes.
+    pub(super) fn length(&self) -> Length {
+        let bytes = self.facts.iter().map(|(fact, _)| fact.payload.bytes.len()).sum();
+        Length::of(self.facts.len(), bytes)
+    }
+
     pub(super) fn new(facts: Vec<Fact>) -> Result<Self, StoreError> {
         let now = clock::now();
         let ready = |fact: Fact| {
@@ -195,6 +210,18 @@ pub(super) fn create(
     }
     let workflow_id = workflow_for(db, tenant, &new.workflow, new.version)?;
     let root = new.parent.map(|parent| root_of(db, tenant, parent)).transpose()?;
+    insert(db, tenant, new, step, workflow_id, root).map_err(Fault::midway)
+}
+
+/// Writes a new run.
+fn insert(
+    db: &Connection,
+    tenant: &Tenant,
+    new: &NewRun,
+    step: &Step,
+    workflow_id: i64,
+    root: Option<RunNo>,
+) -> Result<Created, Fault> {
     let state_id = state_id(db, workflow_id, &step.current_state, tenant)?;
     let leaves = leaf_ids(db, workflow_id, step, tenant, state_id)?;
     db.prepare_cached(include_str!("queries/insert_run.sql"))?.execute(named_params! {
@@ -247,7 +274,8 @@ pub(super) fn create(
     let budgets = spend(db, tenant, &mut head, step.spent, step.recorded_at)?;
     advance_seq(db, &head)?;
     let may_begin = !is_over(&budgets, step.recorded_at);
-    tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
+    let change = tasks::Change { changes: &step.tasks, may_begin, has_ended: false };
+    tasks::change(db, tenant, run, &change, step.status, step.recorded_at)?;
     if !budgets.is_empty() && step.status.is_ended() {
         budgets::rest(db, run)?;
     }
@@ -350,18 +378,31 @@ pub(super) fn commit(
     if head.rev != expected {
         return Err(StoreError::Conflict { expected, present: head.rev }.into());
     }
-    if let Some(held) = &step.tasks.fence {
-        tasks::expect_held(db, held)?;
-    }
+    let has_ended = match &step.tasks.fence {
+        Some(held) => tasks::end_held(db, held, &step.tasks)?,
+        None => false,
+    };
+    advance(db, tenant, &mut head, step, has_ended).map_err(Fault::midway)
+}
+
+/// Writes a step. `has_ended` says that the task it speaks for has been ended.
+fn advance(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    step: &Step,
+    has_ended: bool,
+) -> Result<Committed, Fault> {
+    let (run, expected) = (head.run, head.rev);
     let state_id = match head.entered {
         Some(id) => id,
         None => state_id(db, head.workflow_id, &step.current_state, tenant)?,
     };
     let leaves = leaf_ids(db, head.workflow_id, step, tenant, state_id)?;
-    append_step(db, tenant, &mut head, step)?;
-    let budgets = spend(db, tenant, &mut head, step.spent, step.recorded_at)?;
+    append_step(db, tenant, head, step)?;
+    let budgets = spend(db, tenant, head, step.spent, step.recorded_at)?;
     if step.is_hold && !is_over(&budgets, step.recorded_at) {
-        return Err(Fault::Undo(StoreError::Conflict { expected, present: expected }));
+        return Err(StoreError::Conflict { expected, present: expected }.into());
     }
     db.prepare_cached(include_str!("queries/advance_run.sql"))?.execute(named_params! {
         ":run": run.0,
@@ -385,11 +426,12 @@ pub(super) fn commit(
             named_params! { ":run": run.0, ":workflow": head.workflow_id, ":machine": machine },
         )?;
         if bound == 0 {
-            return Err(Fault::Undo(refuse::no_such_structure(machine)));
+            return Err(refuse::no_such_structure(machine).into());
         }
     }
     let may_begin = !is_over(&budgets, step.recorded_at);
-    tasks::change(db, tenant, run, &step.tasks, may_begin, step.status, step.recorded_at)?;
+    let change = tasks::Change { changes: &step.tasks, may_begin, has_ended };
+    tasks::change(db, tenant, run, &change, step.status, step.recorded_at)?;
     if step.status.is_ended() && !budgets.is_empty() {
         budgets::rest(db, run)?;
     } else if head.status.is_some_and(Status::is_ended) {
@@ -455,9 +497,22 @@ pub(super) fn record(
     let found = Head::read_any(db, tenant, run)?;
     let (mut head, is_deleted) =
         found.ok_or_else(|| Fault::Clean(StoreError::NoSuchRun(RunRef::No(run))))?;
+    let recorded = append(db, tenant, &mut head, observed).map_err(Fault::midway)?;
+    head.keep_seq(db, is_deleted)?;
+    Ok(recorded)
+}
+
+/// Appends observed facts to a run's history, and counts what they say.
+fn append(
+    db: &Connection,
+    tenant: &Tenant,
+    head: &mut Head,
+    observed: &Observed,
+) -> Result<Recorded, Fault> {
+    let run = head.run;
     head.seal_what_sql_wrote(db)?;
     let first = head.seq.next();
-    append_facts(db, tenant, &mut head, observed)?;
+    append_facts(db, tenant, head, observed)?;
     let last = head.seq;
     for limits in &observed.set {
         match budgets::own(db, run)? {
@@ -470,13 +525,12 @@ pub(super) fn record(
     }
     if observed.spent != Spent::default() {
         // Facts may be told late, so they say nothing about how long a run has lived.
-        spend(db, tenant, &mut head, observed.spent, Timestamp(0))?;
+        spend(db, tenant, head, observed.spent, Timestamp(0))?;
     }
     let has_changed = observed.spent != Spent::default() || !observed.set.is_empty();
     if has_changed && head.spends && head.status.is_none_or(Status::is_ended) {
         budgets::rest(db, run)?;
     }
-    head.keep_seq(db, is_deleted)?;
     Ok(Recorded { first, last, rev: head.rev })
 }
 

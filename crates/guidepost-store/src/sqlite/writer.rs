@@ -18,13 +18,16 @@ use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
-use super::Location;
 use super::fault::{Fault, tell};
 use super::same_file::SameFile;
+use super::{BUSY_SECONDS, Location};
 use crate::StoreError;
 
 /// How many jobs share one transaction at most: enough that the cost of a sync vanishes, few enough that nobody waits long.
 const GROUP_MAX: usize = 256;
+
+/// A transaction that writes, and so takes the lock before it looks.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How long a transaction idles at most for callers who may be back at once: after a sync that took long, nobody else who
 /// wants the file is to wait as long again.
@@ -33,6 +36,14 @@ const PATIENCE_MAX: Duration = Duration::from_millis(10);
 /// Every so many writes a caller who seems to be alone lets others go first. One task may call for many, and none of them is
 /// counted as long as the one before is blocked. Once they are seen they go to the writer together, and stay together.
 const LOOK_AROUND: usize = 8;
+
+/// How long the last commit may have taken, so that a caller who is alone just blocks its thread for the next brief write.
+/// It is then about as long as a switch to another thread and back.
+const QUICK: Duration = Duration::from_millis(1);
+
+/// How many rows a brief write touches at most, and how many bytes of payload it has.
+const BRIEF_ROWS: usize = 16;
+const BRIEF_BYTES: usize = 1 << 16;
 
 /// The handle to the writer thread. Dropping it waits until all jobs are done and the file is closed, so that whoever
 /// opens the file next finds it free.
@@ -106,6 +117,15 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        self.write_for(Length::Any, write).await
+    }
+
+    /// The same for a write of this length.
+    pub(super) async fn write_for<T, F>(&self, length: Length, write: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
         if self.is_read_only.load(Ordering::Acquire) {
             return Err(StoreError::ReadOnly { url: self.location.url() });
         }
@@ -117,13 +137,12 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
-        if self.may_be_alone()
-            && self.alone.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AROUND)
-        {
+        let is_alone = self.seems_alone() && may_block();
+        if is_alone && self.alone.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AROUND) {
             yield_once().await;
         }
-        match self.desk_for_one() {
-            Some(mut desk) => block_in_place(|| desk.serve(job, None)),
+        match is_alone.then(|| self.desk_for_one()).flatten() {
+            Some(mut desk) => desk.serve_one(job, length),
             None => {
                 let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
                 jobs.send(job).map_err(|_| stopped())?;
@@ -133,25 +152,38 @@ impl Writer {
         outcome
     }
 
-    /// Whether nobody else waits for the writer, and the caller's thread may block: it belongs to a runtime that goes on with
-    /// other threads meanwhile.
-    fn may_be_alone(&self) -> bool {
-        let may_block = || {
-            worker_index().is_some()
-                && Handle::try_current()
-                    .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
-        };
-        self.callers.load(Ordering::Relaxed) == 1 && may_block()
+    /// Whether nobody else waits for the writer.
+    fn seems_alone(&self) -> bool {
+        self.callers.load(Ordering::Relaxed) == 1
     }
 
     /// The desk, for a caller who finds nobody else there, now and at the last commit.
     fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
-        if self.may_be_alone() {
-            self.desk.try_lock().ok().filter(|desk| desk.crowd <= 1)
-        } else {
-            None
-        }
+        let desk = self.desk.try_lock().ok().filter(|_| self.seems_alone());
+        desk.filter(|desk| desk.crowd <= 1)
     }
+}
+
+/// How long a write may take, its commit aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// It touches a few rows, whatever the store holds.
+    Brief,
+    Any,
+}
+
+impl Length {
+    /// That of a write of so many rows, with so many bytes in all that may be long.
+    pub(super) fn of(rows: usize, bytes: usize) -> Self {
+        if rows <= BRIEF_ROWS && bytes <= BRIEF_BYTES { Self::Brief } else { Self::Any }
+    }
+}
+
+/// Whether the caller's thread may block: it belongs to a runtime that goes on with other threads meanwhile.
+fn may_block() -> bool {
+    worker_index().is_some()
+        && Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// Lets others go first, once.
@@ -255,15 +287,31 @@ struct Desk {
 }
 
 impl Desk {
+    /// Writes the job of a caller who is alone, on its thread. The runtime's other work moves to another thread meanwhile,
+    /// unless the write is over sooner than that.
+    fn serve_one(&mut self, job: Box<dyn Job>, length: Length) {
+        let is_over_at_once = length == Length::Brief && self.sync < QUICK;
+        if !is_over_at_once || !self.begin_at_once() {
+            return block_in_place(|| self.serve(job, None));
+        }
+        if let Err(group) = self.fill(vec![job], |_, _| None) {
+            block_in_place(|| self.serve_one_by_one(group));
+        }
+    }
+
     /// Writes all jobs that wait in one transaction; should that not do, each in one of its own.
     fn serve(&mut self, first: Box<dyn Job>, queue: Option<&mpsc::Receiver<Box<dyn Job>>>) {
         let mut patience = (self.sync / 2).min(PATIENCE_MAX);
         let next = |desk: &Self, count| desk.next(count, &mut patience, queue?);
         if let Err(group) = self.attempt(vec![first], next) {
-            for job in group {
-                if let Err(alone) = self.attempt(vec![job], |_, _| None) {
-                    alone.into_iter().for_each(|job| job.reply(&self.location));
-                }
+            self.serve_one_by_one(group);
+        }
+    }
+
+    fn serve_one_by_one(&mut self, group: Vec<Box<dyn Job>>) {
+        for job in group {
+            if let Err(alone) = self.attempt(vec![job], |_, _| None) {
+                alone.into_iter().for_each(|job| job.reply(&self.location));
             }
         }
     }
@@ -291,12 +339,23 @@ impl Desk {
         })
     }
 
-    /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone. Whatever `next`
-    /// gives joins the group, so that the first jobs are written while the last are still on their way.
+    /// Begins a transaction, unless that takes waiting or may not be.
+    fn begin_at_once(&self) -> bool {
+        let db = &self.connection;
+        !self.is_read_only.load(Ordering::Acquire)
+            && self.file.is_at(&self.location)
+            && db.busy_timeout(Duration::ZERO).is_ok()
+            && {
+                let has_begun = run(db, BEGIN).is_ok();
+                db.busy_timeout(Duration::from_secs(BUSY_SECONDS)).is_ok() && has_begun
+            }
+    }
+
+    /// Writes a group in one transaction and tells everybody; gives the group back if it had to be undone.
     fn attempt(
         &mut self,
-        mut group: Vec<Box<dyn Job>>,
-        mut next: impl FnMut(&Self, usize) -> Option<Box<dyn Job>>,
+        group: Vec<Box<dyn Job>>,
+        next: impl FnMut(&Self, usize) -> Option<Box<dyn Job>>,
     ) -> Result<(), Vec<Box<dyn Job>>> {
         if self.is_read_only.load(Ordering::Acquire) {
             self.refuse(group, || StoreError::ReadOnly { url: self.location.url() });
@@ -306,10 +365,20 @@ impl Desk {
             self.refuse(group, || SameFile::gone(&self.location));
             return Ok(());
         }
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(error) = run(&self.connection, BEGIN) {
             self.tell_all(group, error, "beginning a transaction failed");
             return Ok(());
         }
+        self.fill(group, next)
+    }
+
+    /// Writes a group in the transaction that has begun, and ends it. Whatever `next` gives joins the group, so that the
+    /// first jobs are written while the last are still on their way.
+    fn fill(
+        &mut self,
+        mut group: Vec<Box<dyn Job>>,
+        mut next: impl FnMut(&Self, usize) -> Option<Box<dyn Job>>,
+    ) -> Result<(), Vec<Box<dyn Job>>> {
         let mut done = 0;
         loop {
             while let Some(job) = group.get_mut(done) {
@@ -325,7 +394,7 @@ impl Desk {
             }
         }
         let begun = Instant::now();
-        let committed = self.connection.execute_batch("COMMIT");
+        let committed = run(&self.connection, "COMMIT");
         self.sync = begun.elapsed();
         self.crowd = self.callers.load(Ordering::Relaxed);
         match committed {
@@ -349,7 +418,7 @@ impl Desk {
     /// Ends the transaction, unless SQLite did so itself.
     fn roll_back(&self) {
         if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+            && let Err(error) = run(&self.connection, "ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
@@ -362,9 +431,7 @@ impl Desk {
         let is_busy = matches!(first, Some(StoreError::Busy { .. }));
         self.refuse(group, || match first.take() {
             Some(error) => error,
-            None if is_busy => {
-                StoreError::Busy { url: self.location.url(), seconds: super::BUSY_SECONDS }
-            }
+            None if is_busy => StoreError::Busy { url: self.location.url(), seconds: BUSY_SECONDS },
             None => StoreError::Unavailable {
                 url: self.location.url(),
                 what: format!("{what}: {text}"),
@@ -376,6 +443,11 @@ impl Desk {
     fn refuse(&self, group: Vec<Box<dyn Job>>, mut error: impl FnMut() -> StoreError) {
         group.into_iter().for_each(|job| job.fail(error()));
     }
+}
+
+/// Runs a statement that begins or ends a transaction.
+fn run(db: &Connection, statement: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 #[cfg(test)]
@@ -435,40 +507,66 @@ mod tests {
     /// A caller in a task of a runtime with several threads, which writes without the writer's thread when it is alone.
     async fn in_a_task<T: Send + 'static>(
         writer: &Arc<Writer>,
+        length: Length,
         write: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writer = Arc::clone(writer);
-        tokio::spawn(async move { writer.write(write).await }).await.unwrap()
+        tokio::spawn(async move { writer.write_for(length, write).await }).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_caller_who_is_alone_writes_on_its_own_thread() {
+        for length in [Length::Brief, Length::Any] {
+            let directory = tempfile::tempdir().unwrap();
+            let location = Location::new(directory.path().join("guidepost.db"));
+            let writer = Arc::new(Writer::start(schema::open(&location).unwrap(), location));
+            let insert = |name: &'static str| {
+                move |db: &Connection| {
+                    db.execute("INSERT INTO workflow (name) VALUES (?)", [name])?;
+                    Ok(std::thread::current().name().map(ToOwned::to_owned))
+                }
+            };
+            let thread = in_a_task(&writer, length, insert("a")).await.unwrap();
+            assert_ne!(thread.as_deref(), Some("guidepost-writer"));
+            // Whatever goes wrong there goes wrong for that caller only.
+            let broken = in_a_task(&writer, length, |db| {
+                db.execute("INSERT INTO workflow (name) VALUES ('lost')", [])?;
+                assert!(db.is_autocommit(), "as bugs do");
+                Ok(())
+            });
+            assert!(matches!(broken.await, Err(StoreError::Unavailable { .. })));
+            assert!(in_a_task(&writer, length, insert("a")).await.is_err(), "the name is taken");
+            in_a_task(&writer, length, insert("b")).await.unwrap();
+            let names = in_a_task(&writer, length, |db| {
+                let names =
+                    db.query_row("SELECT group_concat(name) FROM workflow", [], |row| row.get(0))?;
+                Ok::<String, Fault>(names)
+            });
+            assert_eq!(names.await.unwrap(), "a,b");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_brief_write_waits_for_another_process_like_any_other() {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::new(directory.path().join("guidepost.db"));
         let writer = Arc::new(Writer::start(schema::open(&location).unwrap(), location));
-        let insert = |name: &'static str| {
-            move |db: &Connection| {
-                db.execute("INSERT INTO workflow (name) VALUES (?)", [name])?;
-                Ok(std::thread::current().name().map(ToOwned::to_owned))
-            }
+        let other = Connection::open(directory.path().join("guidepost.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let write = in_a_task(&writer, Length::Brief, |db| {
+            db.execute("INSERT INTO workflow (name) VALUES ('a')", [])?;
+            Ok(db.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0))?)
+        });
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            other.execute_batch("COMMIT").unwrap();
         };
-        let thread = in_a_task(&writer, insert("a")).await.unwrap();
-        assert_ne!(thread.as_deref(), Some("guidepost-writer"));
-        // Whatever goes wrong there goes wrong for that caller only.
-        let broken = in_a_task(&writer, |db| {
-            db.execute("INSERT INTO workflow (name) VALUES ('lost')", [])?;
-            assert!(db.is_autocommit(), "as bugs do");
-            Ok(())
+        let (wrote, ()) = tokio::join!(write, other);
+        assert_eq!(wrote.unwrap(), 5_000);
+        let patience = in_a_task(&writer, Length::Brief, |db| {
+            Ok(db.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0))?)
         });
-        assert!(matches!(broken.await, Err(StoreError::Unavailable { .. })));
-        assert!(in_a_task(&writer, insert("a")).await.is_err(), "the name is taken");
-        in_a_task(&writer, insert("b")).await.unwrap();
-        let names = in_a_task(&writer, |db| {
-            let names =
-                db.query_row("SELECT group_concat(name) FROM workflow", [], |row| row.get(0))?;
-            Ok::<String, Fault>(names)
-        });
-        assert_eq!(names.await.unwrap(), "a,b");
+        assert_eq!(patience.await.unwrap(), 5_000);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
