@@ -318,19 +318,17 @@ fn edited_list(
     inner: &[String],
     change: &Change,
 ) -> Result<Value, &'static str> {
-    let mut items = list_items(old)?;
+    let mut items = List::of(old).ok_or("the list cannot be read")?;
     let index: usize = key.parse().map_err(|_| "a list's items are numbered")?;
     let current = items.get(index).cloned();
     match (edited(current.as_ref(), inner, change)?, current) {
-        (Some(value), Some(_)) => items[index] = value,
+        (Some(value), Some(_)) => items.set(index, value),
         (Some(value), None) if index == items.len() => items.push(value),
         (Some(_), None) => return Err("the index lies beyond the end of the list"),
-        (None, Some(_)) => {
-            items.remove(index);
-        }
+        (None, Some(_)) => items = items.without(index),
         (None, None) => {}
     }
-    Ok(Value::from(items))
+    Ok(Value::from_object(items))
 }
 
 fn appended(old: Option<&Value>, values: &[Json]) -> Result<Value, &'static str> {
@@ -343,10 +341,6 @@ fn appended(old: Option<&Value>, values: &[Json]) -> Result<Value, &'static str>
     };
     values.iter().for_each(|value| list.push(value_of(value)));
     Ok(Value::from_object(list))
-}
-
-fn list_items(list: &Value) -> Result<Vec<Value>, &'static str> {
-    Ok(list.try_iter().map_err(|_| "the list cannot be read")?.collect())
 }
 
 /// Equal if their JSON is: the order of attributes and of fields does not count.
