@@ -289,7 +289,7 @@ fn machine(project: &Project) -> String {
 
 /// The version of SQLite that is built in, which its package's own version does not tell.
 fn sqlite(project: &Project) -> Option<String> {
-    let asked = ["metadata", "--offline", "--format-version", "1"];
+    let asked = ["metadata", "--locked", "--format-version", "1"];
     let metadata: Json = serde_json::from_str(&project.ask("cargo", &asked)?).ok()?;
     let packages = metadata["packages"].as_array()?;
     let package = packages.iter().find(|package| package["name"] == "libsqlite3-sys")?;
