@@ -6,6 +6,7 @@
 
 mod budgets;
 mod catalogue;
+mod claim;
 mod delete;
 mod fault;
 mod location;
@@ -227,7 +228,7 @@ impl Store for Sqlite {
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let (tenant, claim) = (tenant.clone(), claim.clone());
-        self.writer.write(move |db| tasks::claim(db, &tenant, &claim)).await
+        self.writer.write(move |db| claim::claim(db, &tenant, &claim)).await
     }
 
     async fn extend(

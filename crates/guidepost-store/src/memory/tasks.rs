@@ -8,7 +8,7 @@ use guidepost_core::machine::Concurrency;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
 
-use crate::bounds::Going;
+use crate::bounds::{Admission, Going};
 use crate::filter::{page, page_items};
 use crate::task::{CANCEL_QUEUE, NEVER};
 use crate::{
@@ -140,6 +140,8 @@ impl Tasks {
             filed.task.owner = None;
             filed.task.ready_at = now;
             filed.task.deadline = None;
+            filed.task.bound_to = None;
+            filed.bound = None;
         }
     }
 
@@ -190,17 +192,16 @@ impl Tasks {
                 if claimed.len() >= claim.limit {
                     return claimed;
                 }
-                if queue != CANCEL_QUEUE
-                    && let Some(bound) = self.filed.get(&id).and_then(|filed| filed.bound.clone())
-                {
+                if let Some(bound) = self.filed.get(&id).and_then(|filed| filed.bound.clone()) {
                     let going = goings.entry(bound.workflow.clone()).or_insert_with(|| {
                         self.going(&bound.workflow, &concurrency, &run_of, claim.now)
                     });
-                    let Some(begins) = admitted(going, id.run, &bound.work, &run_of) else {
-                        continue;
-                    };
-                    if begins {
-                        self.begun.entry(bound.workflow).or_default().insert(id.run);
+                    match admission(going, id.run, &bound.work, &run_of) {
+                        Admission::Begins => {
+                            self.begun.entry(bound.workflow).or_default().insert(id.run);
+                        }
+                        Admission::GoesOn => {}
+                        Admission::NoRoom | Admission::NoPlace => continue,
                     }
                 }
                 let Some(filed) = self.filed.get_mut(&id) else { continue };
@@ -307,17 +308,16 @@ impl Tasks {
     }
 }
 
-/// Whether a piece of work may begin, and whether its run begins with it.
-fn admitted(
+fn admission(
     going: &mut Going,
     run: RunNo,
     work: &str,
     run_of: impl Fn(RunNo) -> Option<RunOfTask>,
-) -> Option<bool> {
+) -> Admission {
     let parent = |run: &RunNo| run_of(*run)?.parent;
     let above = || Ok::<_, Infallible>(std::iter::successors(parent(&run), parent).collect());
-    let Ok(admitted) = going.admit(run, work, above);
-    admitted
+    let Ok(admission) = going.admit(run, work, above);
+    admission
 }
 
 fn earlier(time: Timestamp, deadline: Option<Timestamp>) -> Timestamp {

@@ -147,6 +147,43 @@ pub async fn a_run_waits_for_no_place_that_waits_for_it(on: Fixture) {
     assert_eq!(which(&on.claim("a", at(14)).await), [(other, 1)], "it took no place of its own");
 }
 
+/// However much waits that may not begin, what may is found: the rest of the work of a run that has begun, and that of runs
+/// below it, filed before or after.
+pub async fn what_may_begin_is_found_behind_what_may_not(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let later = |branch| NewTask { ready_at: at(12), ..bounded(branch) };
+    let root = on.start_with_tasks("a", [bounded(1), later(2)]).await;
+    let new = NewRun { parent: Some(root), ..new_run("b") };
+    let below = done(on.store.create(&on.tenant, new, begin(at(1), vec![])).await).run;
+    on.step_with(below, "Score", files([later(1)])).await;
+    for agent in 0..15 {
+        let task = NewTask { ready_at: at(11), ..bounded(1) };
+        on.start_with_tasks(&format!("other {agent}"), [task]).await;
+    }
+    assert_eq!(which(&on.claim("a", at(13)).await), [(root, 1), (root, 2), (below, 1)]);
+    on.step_with(root, "Score", files([later(3)])).await;
+    on.step_with(below, "Score", files([later(2)])).await;
+    assert_eq!(which(&on.claim("a", at(13)).await), [(root, 3), (below, 2)]);
+    assert_eq!(on.claim("a", at(13)).await, []);
+}
+
+/// A run below shares the place of one above for as long as that is there. Then it waits for one like all others.
+pub async fn a_place_is_shared_until_its_run_is_over(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let root = on.start_with_tasks("a", [bounded(1)]).await;
+    assert_eq!(which(&on.claim("a", at(11)).await), [(root, 1)]);
+    let new = NewRun { parent: Some(root), ..new_run("b") };
+    let below = done(on.store.create(&on.tenant, new, begin(at(1), vec![])).await).run;
+    let later = |second| NewTask { ready_at: at(second), ..bounded(1) };
+    on.step_with(below, "Score", files([later(13)])).await;
+    let other = on.start_with_tasks("c", [later(12)]).await;
+    done(on.step(root, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(other, 1)], "it waited longer");
+    assert_eq!(on.claim("a", at(14)).await, []);
+    done(on.step(other, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(below, 1)]);
+}
+
 /// Bounds are no part of a structure: saving others reaches what was filed before.
 pub async fn the_bounds_that_were_saved_last_count(on: Fixture) {
     on.bound(None, &[("task", 1)]).await;
