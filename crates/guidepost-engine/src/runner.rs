@@ -181,7 +181,7 @@ impl Runner {
             Message::Wake => self.next_poll = now,
             Message::Claimed(claimed) => self.claimed(claimed, now, effects),
             Message::Due(due) => self.due(due, now, effects),
-            Message::Scheduled(found) => self.scheduled(found, now, effects),
+            Message::Scheduled { until, found } => self.scheduled(until, found, now, effects),
             Message::ScheduleMoved(outcome) => self.moved(outcome, now),
             Message::Loaded { run, loaded } => self.loaded(run, loaded, now, effects),
             Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),
