@@ -39,7 +39,7 @@ pub(crate) const DUE_MAX: usize = 256;
 pub struct Config {
     /// Its name, which no other runner has.
     pub owner: String,
-    /// The queues it serves. What is ready in an earlier one is claimed before what is ready in a later.
+    /// The queues it serves. Whatever is ready for longest is claimed first, whichever of them it is in.
     pub queues: Vec<String>,
     /// Tasks it does at once, at most.
     pub slots: usize,

@@ -18,7 +18,7 @@ use super::write::unwritable;
 use crate::bounds::{Admission, Going};
 use crate::{Bound, Claim, Claimed, Task};
 
-/// Claims tasks that are ready, queue by queue, and those whose attempt took too long.
+/// Claims those tasks whose attempt took too long, and those that are ready.
 pub(super) fn claim(
     db: &Connection,
     tenant: &Tenant,
@@ -76,29 +76,27 @@ impl Claiming<'_> {
     fn take_ready(&mut self) -> Result<bool, Fault> {
         let mut found = Vec::new();
         let mut is_cut = false;
-        for (place, queue) in self.claim.queues.iter().enumerate() {
-            let left = self.left();
+        let left = self.left();
+        for queue in &self.claim.queues {
             let rows = self.ready(queue, left)?;
             is_cut |= rows.len() == left;
-            found.extend(rows.into_iter().map(|row| (place, row)));
+            found.extend(rows);
         }
         for lane in self.lanes()? {
-            let place = self.claim.queues.iter().position(|queue| *queue == lane.queue);
-            let Some(place) = place.filter(|_| lane.ready_at <= self.claim.now) else { continue };
+            if lane.ready_at > self.claim.now || !self.claim.queues.contains(&lane.queue) {
+                continue;
+            }
             let room = self.room(&lane)?;
             if room == 0 {
                 continue;
             }
             let rows = self.ready_in(&lane, room)?;
             is_cut |= rows.len() == room;
-            found.extend(rows.into_iter().map(|row| (place, row)));
+            found.extend(rows);
         }
-        found.sort_by(|(place, row), (other_place, other)| {
-            let (one, other) = (&row.task, &other.task);
-            (place, one.ready_at, &one.id).cmp(&(other_place, other.ready_at, &other.id))
-        });
+        found.sort_by(|one, other| one.task.turn().cmp(&other.task.turn()));
         let mut has_moved = false;
-        for (_, row) in found {
+        for row in found {
             if self.left() == 0 {
                 break;
             }

@@ -113,6 +113,7 @@ macro_rules! conformance {
             a_run_waits_for_no_place_that_waits_for_it
             what_may_begin_is_found_behind_what_may_not
             a_place_is_shared_until_its_run_is_over
+            who_waits_longest_is_next_whatever_the_queue
             the_bounds_that_were_saved_last_count
         );
     };

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, RunNo, StateId, Visit};
 use guidepost_core::machine::Concurrency;
 use guidepost_core::time::Span;
 
 use super::Fixture;
 use super::fixture::{Step, at, begin, done, lead, new_run};
 use super::tasks::{files, score};
-use crate::{Bound, Claimed, Lease, NewRun, NewTask, NewVersion, TaskChange, TaskChanges};
+use crate::{
+    Bound, CANCEL_QUEUE, Claimed, Lease, NewRun, NewTask, NewVersion, TaskChange, TaskChanges,
+};
 
 /// A branch of the work `task:score`, which counts in the bounds of `lead`.
 fn bounded(branch: u32) -> NewTask {
@@ -182,6 +184,32 @@ pub async fn a_place_is_shared_until_its_run_is_over(on: Fixture) {
     assert_eq!(on.claim("a", at(14)).await, []);
     done(on.step(other, Step { ends: true, ..Step::to("Done") }).await);
     assert_eq!(which(&on.claim("a", at(14)).await), [(below, 1)]);
+}
+
+/// Whoever waits longest is next, whichever queue its work is in; but what is to be cancelled comes before all else.
+pub async fn who_waits_longest_is_next_whatever_the_queue(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let bound = Bound { workflow: "lead".to_owned(), work: "exec".to_owned() };
+    let by = |queue: &str, second| NewTask {
+        ready_at: at(second),
+        queue: queue.to_owned(),
+        bound: Some(bound.clone()),
+        ..score(1)
+    };
+    let first = on.start_with_tasks("a", [by("b", 10)]).await;
+    let second = on.start_with_tasks("b", [by("c", 12)]).await;
+    let third = on.start_with_tasks("c", [by("a", 13)]).await;
+    let free = NewTask { queue: "a".to_owned(), ready_at: at(11), ..score(2) };
+    on.step_with(third, "Score", files([free])).await;
+    let cancels = NewTask { bound: None, ..by(CANCEL_QUEUE, 20) };
+    on.step_with(third, "Score", files([NewTask { branch: Branch(3), ..cancels }])).await;
+    let queues = ["a", "b", "c", CANCEL_QUEUE];
+    let claimed = on.claim_from("x", at(20), &queues).await;
+    assert_eq!(which(&claimed), [(third, 3), (first, 1), (third, 2)]);
+    for (before, after) in [(first, second), (second, third)] {
+        done(on.step(before, Step { ends: true, ..Step::to("Done") }).await);
+        assert_eq!(which(&on.claim_from("x", at(20), &queues).await), [(after, 1)]);
+    }
 }
 
 /// Bounds are no part of a structure: saving others reaches what was filed before.
