@@ -39,7 +39,7 @@ pub(crate) const DUE_MAX: usize = 256;
 pub struct Config {
     /// Its name, which no other runner has.
     pub owner: String,
-    /// The queues it serves. What is ready in an earlier one is claimed before what is ready in a later.
+    /// The queues it serves. Whatever is ready for longest is claimed first, whichever of them it is in.
     pub queues: Vec<String>,
     /// Tasks it does at once, at most.
     pub slots: usize,
@@ -181,7 +181,7 @@ impl Runner {
             Message::Wake => self.next_poll = now,
             Message::Claimed(claimed) => self.claimed(claimed, now, effects),
             Message::Due(due) => self.due(due, now, effects),
-            Message::Scheduled(found) => self.scheduled(found, now, effects),
+            Message::Scheduled { until, found } => self.scheduled(until, found, now, effects),
             Message::ScheduleMoved(outcome) => self.moved(outcome, now),
             Message::Loaded { run, loaded } => self.loaded(run, loaded, now, effects),
             Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),

@@ -130,7 +130,7 @@ impl Shell {
                     let filter =
                         ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
                     let found = store.schedules(&tenant, &filter).await;
-                    Message::Scheduled(found.map(|page| page.items))
+                    Message::Scheduled { until, found: found.map(|page| page.items) }
                 }
                 Effect::MoveSchedule { before, settled } => {
                     let moved =
@@ -239,7 +239,9 @@ fn broken_off(effect: &Effect) -> Option<Message> {
     match effect {
         Effect::Claim(_) => Some(Message::Claimed(Err(error()))),
         Effect::FindDue { .. } => Some(Message::Due(Err(error()))),
-        Effect::FindSchedules { .. } => Some(Message::Scheduled(Err(error()))),
+        Effect::FindSchedules { until } => {
+            Some(Message::Scheduled { until: *until, found: Err(error()) })
+        }
         Effect::MoveSchedule { .. } => Some(Message::ScheduleMoved(Err(error()))),
         Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),

@@ -246,7 +246,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Changes, StoreError>;
 
-    /// Hands out tasks that are ready, those longest ready first in each queue, and those whose attempt took too long.
+    /// Hands out tasks whose attempt took too long, then those that are ready: in the order of [`Claim::queues`].
     /// Tasks of a run that is paused, or for which a limit is passed, are not handed out, but for those that took too long.
     ///
     /// Of tasks with a [`Bound`], no more are handed out than the workflow's [`NewVersion::concurrency`] allows, whoever

@@ -6,6 +6,7 @@
 
 mod budgets;
 mod catalogue;
+mod claim;
 mod delete;
 mod fault;
 mod location;
@@ -231,7 +232,7 @@ impl Store for Sqlite {
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let (tenant, claim) = (tenant.clone(), claim.clone());
         let length = Length::of(claim.limit, 0);
-        self.writer.write_for(length, move |db| tasks::claim(db, &tenant, &claim)).await
+        self.writer.write_for(length, move |db| claim::claim(db, &tenant, &claim)).await
     }
 
     async fn extend(

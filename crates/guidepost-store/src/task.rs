@@ -257,7 +257,8 @@ pub struct Claim {
     pub until: Timestamp,
     /// At most so many.
     pub limit: usize,
-    /// The queues the asker serves. What is ready in an earlier one is handed out before what is ready in a later.
+    /// The queues the asker serves. Whatever is ready for longest comes first, whichever of them it is in; but before all else
+    /// what is to be cancelled.
     pub queues: Vec<String>,
     /// Only tasks of this run and of runs below it.
     pub root: Option<RunNo>,
@@ -296,6 +297,12 @@ impl Task {
     #[must_use]
     pub fn held(&self) -> Held {
         Held { task: self.id.clone(), attempt: self.attempt }
+    }
+
+    /// Its place among tasks that are ready: they are handed out in this order.
+    #[cfg(any(feature = "memory", feature = "sqlite"))]
+    pub(crate) fn turn(&self) -> (bool, Timestamp, &TaskId) {
+        (self.queue != CANCEL_QUEUE, self.ready_at, &self.id)
     }
 }
 

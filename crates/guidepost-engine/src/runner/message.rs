@@ -40,7 +40,12 @@ pub enum Message {
     /// Runs with a timer that is due, or a move by SQL to settle.
     Due(Result<Vec<RunNo>, StoreError>),
     /// Schedules that are due, or soon will be.
-    Scheduled(Result<Vec<Scheduled>, StoreError>),
+    Scheduled {
+        /// Up to when they were asked for.
+        until: Timestamp,
+        /// Those that were found.
+        found: Result<Vec<Scheduled>, StoreError>,
+    },
     /// What became of a schedule that was due; `None` if somebody else came first.
     ScheduleMoved(Result<Option<Moved>, StoreError>),
     /// A run as it is.

@@ -1,5 +1,6 @@
 //! What a runner does about schedules: it looks for those that are due, and has each moved on.
 
+use guidepost_core::schedule::Overlap;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::{Moved, Scheduled, StoreError};
 
@@ -48,6 +49,7 @@ impl Runner {
     /// Takes schedules that are due, or soon will be.
     pub(super) fn scheduled(
         &mut self,
+        until: Timestamp,
         found: Result<Vec<Scheduled>, StoreError>,
         now: Timestamp,
         effects: &mut Vec<Effect>,
@@ -64,13 +66,18 @@ impl Runner {
         if self.is_stopping {
             return;
         }
+        let asked_at = Timestamp(until.0.saturating_sub(LOOK.0));
         for before in found {
             let Some(due) = before.due else { continue };
-            if due > now {
+            // That a run goes on was so when it was asked. No time that came since is passed over for it.
+            let is_going_on = before.is_going_on();
+            let skips = is_going_on && before.schedule.overlap == Overlap::Skip;
+            let known_at = if skips { asked_at.min(now) } else { now };
+            if due > known_at {
                 self.schedules.next_look = self.schedules.next_look.min(due);
                 continue;
             }
-            if let Some(settled) = before.schedule.settle(due, now, before.is_going_on()) {
+            if let Some(settled) = before.schedule.settle(due, known_at, is_going_on) {
                 self.schedules.moving += 1;
                 effects.push(Effect::MoveSchedule { before: Box::new(before), settled });
             }

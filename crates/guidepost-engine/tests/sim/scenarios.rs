@@ -147,7 +147,7 @@ impl Script {
             Effect::FindDue { now, limit } => {
                 Message::Due(answer(self.store.due(&tenant, now, limit)))
             }
-            Effect::FindSchedules { .. } => Message::Scheduled(Ok(Vec::new())),
+            Effect::FindSchedules { until } => Message::Scheduled { until, found: Ok(Vec::new()) },
             Effect::Load(run) => {
                 Message::Loaded { run, loaded: Ok(Some(Box::new(self.load(run)))) }
             }

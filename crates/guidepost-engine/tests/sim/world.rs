@@ -523,7 +523,7 @@ impl World {
             Effect::FindSchedules { until } => {
                 let filter = ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
                 let found = at_once(store.schedules(&tenant, &filter));
-                Message::Scheduled(found.map(|page| page.items))
+                Message::Scheduled { until, found: found.map(|page| page.items) }
             }
             Effect::MoveSchedule { before, settled } => {
                 let own = NodeWorld { store: Arc::clone(&store), node };
@@ -850,14 +850,16 @@ fn again(message: &Message) -> Option<Message> {
         Message::Tick => Some(Message::Tick),
         Message::Wake => Some(Message::Wake),
         Message::Due(Ok(due)) => Some(Message::Due(Ok(due.clone()))),
-        Message::Scheduled(Ok(found)) => Some(Message::Scheduled(Ok(found.clone()))),
+        Message::Scheduled { until, found: Ok(found) } => {
+            Some(Message::Scheduled { until: *until, found: Ok(found.clone()) })
+        }
         Message::Extended(Ok(lost)) => Some(Message::Extended(Ok(lost.clone()))),
         Message::Ended { held, outcome } => {
             Some(Message::Ended { held: held.clone(), outcome: outcome.clone() })
         }
         Message::Claimed(_)
         | Message::Due(Err(_))
-        | Message::Scheduled(Err(_))
+        | Message::Scheduled { found: Err(_), .. }
         | Message::ScheduleMoved(_)
         | Message::Loaded { .. }
         | Message::Committed { .. }

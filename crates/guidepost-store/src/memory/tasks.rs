@@ -8,7 +8,7 @@ use guidepost_core::machine::Concurrency;
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
 
-use crate::bounds::Going;
+use crate::bounds::{Admission, Going};
 use crate::filter::{page, page_items};
 use crate::task::{CANCEL_QUEUE, NEVER};
 use crate::{
@@ -140,6 +140,8 @@ impl Tasks {
             filed.task.owner = None;
             filed.task.ready_at = now;
             filed.task.deadline = None;
+            filed.task.bound_to = None;
+            filed.bound = None;
         }
     }
 
@@ -178,41 +180,39 @@ impl Tasks {
             claimed.push(Claimed { task: filed.task.clone(), timed_out: true });
         }
         let mut goings: BTreeMap<String, Going> = BTreeMap::new();
-        for queue in &claim.queues {
-            let ready = self.ids(|filed| {
-                let run = run_of(filed.task.id.run).filter(is_below)?;
-                let goes_on =
-                    matches!(run.status, Status::Running | Status::Waiting) && !run.is_over;
-                let is_ready = filed.task.queue == *queue && filed.task.ready_at <= claim.now;
-                (is_ready && (goes_on || queue == CANCEL_QUEUE)).then_some(filed.task.ready_at)
-            });
-            for id in ready {
-                if claimed.len() >= claim.limit {
-                    return claimed;
-                }
-                if queue != CANCEL_QUEUE
-                    && let Some(bound) = self.filed.get(&id).and_then(|filed| filed.bound.clone())
-                {
-                    let going = goings.entry(bound.workflow.clone()).or_insert_with(|| {
-                        self.going(&bound.workflow, &concurrency, &run_of, claim.now)
-                    });
-                    let Some(begins) = admitted(going, id.run, &bound.work, &run_of) else {
-                        continue;
-                    };
-                    if begins {
+        let mut ready: Vec<Task> = self.filed.values().map(|filed| filed.task.clone()).collect();
+        ready.retain(|task| {
+            let Some(run) = run_of(task.id.run).filter(is_below) else { return false };
+            let goes_on = matches!(run.status, Status::Running | Status::Waiting) && !run.is_over;
+            let is_ready = claim.queues.contains(&task.queue) && task.ready_at <= claim.now;
+            is_ready && (goes_on || task.queue == CANCEL_QUEUE)
+        });
+        ready.sort_by(|one, other| one.turn().cmp(&other.turn()));
+        for Task { id, .. } in ready {
+            if claimed.len() >= claim.limit {
+                break;
+            }
+            if let Some(bound) = self.filed.get(&id).and_then(|filed| filed.bound.clone()) {
+                let going = goings.entry(bound.workflow.clone()).or_insert_with(|| {
+                    self.going(&bound.workflow, &concurrency, &run_of, claim.now)
+                });
+                match admission(going, id.run, &bound.work, &run_of) {
+                    Admission::Begins => {
                         self.begun.entry(bound.workflow).or_default().insert(id.run);
                     }
+                    Admission::GoesOn => {}
+                    Admission::NoRoom | Admission::NoPlace => continue,
                 }
-                let Some(filed) = self.filed.get_mut(&id) else { continue };
-                let task = &mut filed.task;
-                // Whoever held it was not heard of again.
-                task.lost += u32::from(task.owner.is_some());
-                task.owner = Some(claim.owner.clone());
-                task.attempt += 1;
-                task.deadline = filed.timeout.map(|timeout| claim.now.after(timeout));
-                task.ready_at = earlier(claim.until, task.deadline);
-                claimed.push(Claimed { task: task.clone(), timed_out: false });
             }
+            let Some(filed) = self.filed.get_mut(&id) else { continue };
+            let task = &mut filed.task;
+            // Whoever held it was not heard of again.
+            task.lost += u32::from(task.owner.is_some());
+            task.owner = Some(claim.owner.clone());
+            task.attempt += 1;
+            task.deadline = filed.timeout.map(|timeout| claim.now.after(timeout));
+            task.ready_at = earlier(claim.until, task.deadline);
+            claimed.push(Claimed { task: task.clone(), timed_out: false });
         }
         claimed
     }
@@ -307,17 +307,16 @@ impl Tasks {
     }
 }
 
-/// Whether a piece of work may begin, and whether its run begins with it.
-fn admitted(
+fn admission(
     going: &mut Going,
     run: RunNo,
     work: &str,
     run_of: impl Fn(RunNo) -> Option<RunOfTask>,
-) -> Option<bool> {
+) -> Admission {
     let parent = |run: &RunNo| run_of(*run)?.parent;
     let above = || Ok::<_, Infallible>(std::iter::successors(parent(&run), parent).collect());
-    let Ok(admitted) = going.admit(run, work, above);
-    admitted
+    let Ok(admission) = going.admit(run, work, above);
+    admission
 }
 
 fn earlier(time: Timestamp, deadline: Option<Timestamp>) -> Timestamp {

@@ -1,22 +1,18 @@
-//! Tasks: filed and ended with the steps that begin and end their work, claimed and held in between.
-
-use std::collections::BTreeMap;
+//! Tasks: filed and ended with the steps that begin and end their work, and held in between. How they are claimed stands in
+//! `claim.rs`.
 
 use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Tenant, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::run::Status;
 use guidepost_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use super::fault::Fault;
 use super::row::int;
 use super::threads;
-use super::write::unwritable;
-use crate::bounds::Going;
 use crate::filter::{page, page_items};
 use crate::{
-    Bound, CANCEL_QUEUE, Claim, Claimed, Held, Lease, NewTask, Page, Task, TaskChange, TaskChanges,
-    TaskFilter, TaskId, refuse,
+    Bound, Held, Lease, NewTask, Page, Task, TaskChange, TaskChanges, TaskFilter, TaskId, refuse,
 };
 
 /// Refuses whoever speaks for an attempt that is not the present one any more.
@@ -109,6 +105,10 @@ fn file(
 ) -> Result<(), Fault> {
     let deadline = task.timeout.filter(|_| lease.is_some()).map(|timeout| now.after(timeout));
     let until = lease.map(|lease| deadline.map_or(lease.until, |by| by.min(lease.until)));
+    let needs_place = match &task.bound {
+        Some(bound) => !has_place(db, tenant, run, &bound.workflow)?,
+        None => false,
+    };
     db.prepare_cached(include_str!("queries/insert_task.sql"))?.execute(named_params! {
         ":tenant": tenant.as_str(),
         ":run": run.0,
@@ -126,8 +126,17 @@ fn file(
         ":deadline": deadline.map(|deadline| deadline.0),
         ":bound_to": task.bound.as_ref().map(|bound| &bound.workflow),
         ":bound_as": task.bound.as_ref().map(|bound| &bound.work),
+        ":needs_place": needs_place,
     })?;
     Ok(())
+}
+
+/// Whether a run, or one above it, is among those that have begun in a workflow and are not over.
+fn has_place(db: &Connection, tenant: &Tenant, run: RunNo, workflow: &str) -> Result<bool, Fault> {
+    let mut found = db.prepare_cached(include_str!("queries/has_place.sql"))?;
+    Ok(found.exists(named_params! {
+        ":tenant": tenant.as_str(), ":workflow": workflow, ":run": run.0,
+    })?)
 }
 
 fn end(
@@ -160,7 +169,7 @@ fn end(
 }
 
 /// The rev of what asks for making good, as the table has it; 0 for the work itself.
-fn compensates(purpose: Purpose) -> i64 {
+pub(super) fn compensates(purpose: Purpose) -> i64 {
     match purpose {
         Purpose::Work => 0,
         Purpose::Compensation(rev) => int(rev.0),
@@ -187,153 +196,6 @@ fn end_all(db: &Connection, tenant: &Tenant, run: RunNo, now: Timestamp) -> Resu
         return Ok(());
     }
     file(db, tenant, run, &NewTask::cancelling(now), None, now)
-}
-
-/// Claims tasks that are ready, queue by queue, and those whose attempt took too long.
-pub(super) fn claim(
-    db: &Connection,
-    tenant: &Tenant,
-    claim: &Claim,
-) -> Result<Vec<Claimed>, Fault> {
-    let mut claimed = Vec::new();
-    let mut late = db.prepare_cached(include_str!("queries/late_tasks.sql"))?;
-    let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
-    let found = late.query_map(
-        named_params! {
-            ":tenant": tenant.as_str(), ":now": claim.now.0,
-            ":root": claim.root.map(|root| root.0), ":limit": limit,
-        },
-        read,
-    )?;
-    for row in found.collect::<Result<Vec<_>, _>>()? {
-        let task = Task { deadline: None, ready_at: claim.until, ..row.task };
-        claimed.push(taken(db, claim, task, true)?);
-    }
-    let mut bounds = Bounds { db, tenant, now: claim.now, going: BTreeMap::new() };
-    for queue in &claim.queues {
-        let left = claim.limit.saturating_sub(claimed.len());
-        if left == 0 {
-            break;
-        }
-        for row in ready(&mut bounds, claim, queue, left)? {
-            let deadline =
-                row.timeout.map(|timeout| Timestamp(claim.now.0.saturating_add(timeout)));
-            let task = Task {
-                attempt: row.task.attempt + 1,
-                // Whoever held it was not heard of again.
-                lost: row.task.lost + u32::from(row.task.owner.is_some()),
-                ready_at: deadline.map_or(claim.until, |by| by.min(claim.until)),
-                deadline,
-                ..row.task
-            };
-            claimed.push(taken(db, claim, task, false)?);
-        }
-    }
-    Ok(claimed)
-}
-
-/// Tasks of a queue that may begin, those longest ready first; at most `limit`.
-fn ready(
-    bounds: &mut Bounds<'_>,
-    claim: &Claim,
-    queue: &str,
-    limit: usize,
-) -> Result<Vec<TaskRow>, Fault> {
-    let mut statement = bounds.db.prepare_cached(include_str!("queries/ready_tasks.sql"))?;
-    let mut rows = statement.query(named_params! {
-        ":tenant": bounds.tenant.as_str(), ":queue": queue, ":now": claim.now.0,
-        ":root": claim.root.map(|root| root.0),
-    })?;
-    let mut ready = Vec::new();
-    while ready.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let row = read(row)?;
-        if queue == CANCEL_QUEUE || bounds.admit(&row)? {
-            ready.push(row);
-        }
-    }
-    Ok(ready)
-}
-
-/// The bounds that the tasks of one claim meet, by workflow.
-struct Bounds<'a> {
-    db: &'a Connection,
-    tenant: &'a Tenant,
-    now: Timestamp,
-    going: BTreeMap<String, Going>,
-}
-
-impl Bounds<'_> {
-    /// Whether a task may begin. If so, it counts from then on, and so does its run.
-    fn admit(&mut self, row: &TaskRow) -> Result<bool, Fault> {
-        let Some(Bound { workflow, work }) = &row.bound else { return Ok(true) };
-        if !self.going.contains_key(workflow) {
-            let going = self.going(workflow)?;
-            self.going.insert(workflow.clone(), going);
-        }
-        let Some(going) = self.going.get_mut(workflow) else { return Ok(true) };
-        let run = row.task.id.run;
-        let begins = going.admit(run, work, || runs_above(self.db, run))?;
-        if begins == Some(true) {
-            let this = named_params! { ":tenant": self.tenant.as_str(), ":workflow": workflow };
-            self.db.prepare_cached(include_str!("queries/forget_begun_runs.sql"))?.execute(this)?;
-            self.db.prepare_cached(include_str!("queries/begin_run.sql"))?.execute(
-                named_params! {
-                    ":tenant": self.tenant.as_str(), ":workflow": workflow, ":run": run.0,
-                },
-            )?;
-        }
-        Ok(begins.is_some())
-    }
-
-    /// What of a workflow's work goes on. Leases that ran out are taken back.
-    fn going(&self, workflow: &str) -> Result<Going, Fault> {
-        let this = named_params! { ":tenant": self.tenant.as_str(), ":workflow": workflow };
-        let most: Option<String> = self
-            .db
-            .prepare_cached(include_str!("queries/concurrency.sql"))?
-            .query_row(this, |row| row.get(0))
-            .optional()?
-            .flatten();
-        let most = most.map(|most| serde_json::from_str(&most).map_err(unwritable)).transpose()?;
-        self.db.prepare_cached(include_str!("queries/take_back_bound_work.sql"))?.execute(
-            named_params! {
-                ":tenant": self.tenant.as_str(), ":workflow": workflow, ":now": self.now.0,
-            },
-        )?;
-        let mut held = self.db.prepare_cached(include_str!("queries/bound_work.sql"))?;
-        let held = held.query_map(this, |row| row.get(0))?;
-        let held = held.collect::<Result<Vec<String>, _>>()?;
-        let mut begun = self.db.prepare_cached(include_str!("queries/begun_runs.sql"))?;
-        let begun = begun.query_map(this, |row| Ok(RunNo(row.get(0)?)))?;
-        Ok(Going::new(most.unwrap_or_default(), held, begun.collect::<Result<_, _>>()?))
-    }
-}
-
-/// The runs a run was launched by, directly or not.
-fn runs_above(db: &Connection, run: RunNo) -> Result<Vec<RunNo>, Fault> {
-    let mut statement = db.prepare_cached(include_str!("queries/runs_above.sql"))?;
-    let above =
-        statement.query_map(named_params! { ":run": run.0 }, |row| Ok(RunNo(row.get(0)?)))?;
-    Ok(above.collect::<Result<_, _>>()?)
-}
-
-fn taken(db: &Connection, claim: &Claim, task: Task, timed_out: bool) -> Result<Claimed, Fault> {
-    let task = Task { owner: Some(claim.owner.clone()), ..task };
-    db.prepare_cached(include_str!("queries/claim_task.sql"))?.execute(named_params! {
-        ":run": task.id.run.0,
-        ":state": task.id.state.as_str(),
-        ":visit": int(task.id.visit.0),
-        ":branch": task.id.branch.0,
-        ":compensates": compensates(task.id.purpose),
-        ":owner": task.owner,
-        ":until": task.ready_at.0,
-        ":attempt": task.attempt,
-        ":lost": task.lost,
-        ":deadline": task.deadline.map(|deadline| deadline.0),
-    })?;
-    Ok(Claimed { task, timed_out })
 }
 
 /// Extends leases; gives those that are lost.
@@ -431,14 +293,16 @@ pub(super) fn list(
 }
 
 /// A row of the table.
-struct TaskRow {
-    task: Task,
+pub(super) struct TaskRow {
+    pub(super) task: Task,
     /// How long one attempt may take, in nanoseconds.
-    timeout: Option<i64>,
-    bound: Option<Bound>,
+    pub(super) timeout: Option<i64>,
+    pub(super) bound: Option<Bound>,
+    /// Whether it may only begin with a place of its run's own.
+    pub(super) needs_place: bool,
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
     let kind: String = row.get("kind")?;
     let id = TaskId {
         run: RunNo(row.get("run_no")?),
@@ -468,7 +332,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         Some(workflow) => Some(Bound { workflow, work: row.get("bound_as")? }),
         None => None,
     };
-    Ok(TaskRow { task, timeout: row.get("timeout_ns")?, bound })
+    Ok(TaskRow {
+        task,
+        timeout: row.get("timeout_ns")?,
+        bound,
+        needs_place: row.get("needs_place")?,
+    })
 }
 
 #[cfg(test)]

@@ -111,6 +111,9 @@ macro_rules! conformance {
             what_was_taken_back_is_late_for_nobody
             no_more_runs_begin_than_a_workflow_allows
             a_run_waits_for_no_place_that_waits_for_it
+            what_may_begin_is_found_behind_what_may_not
+            a_place_is_shared_until_its_run_is_over
+            who_waits_longest_is_next_whatever_the_queue
             the_bounds_that_were_saved_last_count
         );
     };

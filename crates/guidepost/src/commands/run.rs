@@ -179,7 +179,7 @@ pub(super) async fn drive(
         }
         if silent_since.elapsed() >= SILENCE && !is_told {
             silent_since = tokio::time::Instant::now();
-            if let Some(told) = tasks_of(door, no).await?.iter().find_map(tasks::waits_its_turn) {
+            if let Some(told) = tasks::first_to_wait_its_turn(door, Some(no), None).await? {
                 is_told = true;
                 out.note(told);
             }
@@ -323,8 +323,16 @@ fn is_ours(queue: &str) -> bool {
 }
 
 async fn tasks_of(door: &Door, no: RunNo) -> Result<Vec<Task>, Failure> {
-    let wanted = FindTasks { run: Some(no.into()), limit: 1_000, ..FindTasks::default() };
-    Ok(door.ops.find_tasks(&wanted).await?.items)
+    let mut wanted = FindTasks { run: Some(no.into()), limit: tasks::PAGE, ..FindTasks::default() };
+    let mut tasks = Vec::new();
+    loop {
+        let page = door.ops.find_tasks(&wanted).await?;
+        tasks.extend(page.items);
+        if page.next.is_none() {
+            return Ok(tasks);
+        }
+        wanted.cursor = page.next;
+    }
 }
 
 /// What of the run's history has been shown.

@@ -1,6 +1,6 @@
 //! `guidepost tasks`: what is to be done, and the doing of it by workers outside.
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunNo, RunRef};
 use guidepost_engine::world::{System, World as _};
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
 use guidepost_store::{Held, Task, TaskId};
@@ -10,6 +10,9 @@ use crate::args;
 use crate::door::Door;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+
+/// Tasks read at a time.
+pub(super) const PAGE: usize = 1_000;
 
 /// Lists, claims, extends or ends tasks.
 ///
@@ -143,15 +146,31 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
 async fn waiting_their_turn(claim: &args::ClaimTask, door: &Door) -> Result<Vec<String>, Failure> {
     let mut told = Vec::new();
     for queue in &claim.queues {
-        let wanted = FindTasks { queue: Some(queue.clone()), ..FindTasks::default() };
-        let found = door.ops.find_tasks(&wanted).await?.items;
-        told.extend(found.iter().find_map(waits_its_turn));
+        told.extend(first_to_wait_its_turn(door, None, Some(queue)).await?);
     }
     Ok(told)
 }
 
+/// What is told of the first task of a run or a queue that waits its turn, however many stand before it.
+pub(super) async fn first_to_wait_its_turn(
+    door: &Door,
+    run: Option<RunNo>,
+    queue: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let (run, queue) = (run.map(RunRef::from), queue.map(str::to_owned));
+    let mut wanted = FindTasks { run, queue, limit: PAGE, cursor: None };
+    loop {
+        let page = door.ops.find_tasks(&wanted).await?;
+        let told = page.items.iter().find_map(waits_its_turn);
+        if told.is_some() || page.next.is_none() {
+            return Ok(told);
+        }
+        wanted.cursor = page.next;
+    }
+}
+
 /// What is told of a task that is ready, and may not begin before other runs of its workflow have done theirs.
-pub(super) fn waits_its_turn(task: &Task) -> Option<String> {
+fn waits_its_turn(task: &Task) -> Option<String> {
     let is_ready = task.owner.is_none() && task.child.is_none() && task.ready_at <= System.now();
     let workflow = task.bound_to.as_ref().filter(|_| is_ready)?;
     Some(format!(

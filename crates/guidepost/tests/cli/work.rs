@@ -132,6 +132,30 @@ states:
     assert!(String::from_utf8_lossy(&output.stdout).contains("state: Ask"));
 }
 
+/// It is told so however many tasks of others stand before its own.
+#[test]
+fn who_waits_its_turn_is_found_behind_others() {
+    let talk = Conversation::new();
+    let items: Vec<String> = (0..110).map(|item| item.to_string()).collect();
+    let items = items.join(", ");
+    talk.file(
+        "many.yaml",
+        &format!(
+            "name: many\nsteps: [{{ name: Go, for_each: [{items}], concurrency: 110, task: x }}]\n"
+        ),
+    );
+    talk.file("one.yaml", "name: one\nconcurrency: { runs: 1 }\nsteps: [{ name: Go, task: x }]\n");
+    for file in ["many.yaml", "one.yaml", "one.yaml"] {
+        assert_eq!(talk.run(&["run", file]).exit, 5, "{file}: it waits for a worker");
+    }
+    for (limit, expected) in [("100", 100), ("11", 11)] {
+        let claimed = talk.run(&["tasks", "claim", "task:x", "--limit", limit, "--json"]).stdout;
+        assert_eq!(claimed.lines().count(), expected, "{claimed}");
+    }
+    let claimed = talk.run(&["tasks", "claim", "task:x"]);
+    assert!(claimed.stdout.starts_with("r-3:Go#1 waits its turn"), "{}", claimed.stdout);
+}
+
 /// S4.3: what a person and a worker outside are needed for.
 #[test]
 fn a_run_waits_for_people_and_workers() {

@@ -488,11 +488,15 @@ CREATE TABLE task (
     -- The workflow whose `concurrency` bounds it, and what it counts as there: `exec`, `task:review`.
     bound_to      TEXT,
     bound_as      TEXT,
+    -- Whether it is bounded and its run has no place yet among the runs that may begin, nor has one above it.
+    needs_place   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run_no, state, visit, branch, compensates)
 ) WITHOUT ROWID;
 
 -- Which tasks of a queue may be claimed, the longest ready first?
-CREATE INDEX task_ready ON task (tenant, queue, ready_at);
+CREATE INDEX task_ready ON task (tenant, queue, ready_at) WHERE bound_to IS NULL;
+-- What of them is bounded, and by what? Those for which there is no room are passed over all at once.
+CREATE INDEX task_lane ON task (tenant, bound_to, bound_as, queue, needs_place, ready_at) WHERE bound_to IS NOT NULL;
 -- How much of a workflow's bounded work is somebody doing?
 CREATE INDEX task_bound ON task (tenant, bound_to) WHERE bound_to IS NOT NULL AND owner IS NOT NULL;
 -- Which attempts took too long?

@@ -1,2 +1,2 @@
-UPDATE task SET owner = NULL, deadline = NULL, lost = lost + 1
+UPDATE task INDEXED BY task_bound SET owner = NULL, deadline = NULL, lost = lost + 1
 WHERE tenant = :tenant AND bound_to = :workflow AND owner IS NOT NULL AND ready_at <= :now

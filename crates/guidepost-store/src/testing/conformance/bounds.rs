@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{RunNo, StateId, Visit};
+use guidepost_core::id::{Branch, RunNo, StateId, Visit};
 use guidepost_core::machine::Concurrency;
 use guidepost_core::time::Span;
 
 use super::Fixture;
 use super::fixture::{Step, at, begin, done, lead, new_run};
 use super::tasks::{files, score};
-use crate::{Bound, Claimed, Lease, NewRun, NewTask, NewVersion, TaskChange, TaskChanges};
+use crate::{
+    Bound, CANCEL_QUEUE, Claimed, Lease, NewRun, NewTask, NewVersion, TaskChange, TaskChanges,
+};
 
 /// A branch of the work `task:score`, which counts in the bounds of `lead`.
 fn bounded(branch: u32) -> NewTask {
@@ -145,6 +147,69 @@ pub async fn a_run_waits_for_no_place_that_waits_for_it(on: Fixture) {
     assert_eq!(which(&on.claim("a", at(13)).await), [(below, 1)]);
     done(on.step(root, Step { ends: true, ..Step::to("Done") }).await);
     assert_eq!(which(&on.claim("a", at(14)).await), [(other, 1)], "it took no place of its own");
+}
+
+/// However much waits that may not begin, what may is found: the rest of the work of a run that has begun, and that of runs
+/// below it, filed before or after.
+pub async fn what_may_begin_is_found_behind_what_may_not(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let later = |branch| NewTask { ready_at: at(12), ..bounded(branch) };
+    let root = on.start_with_tasks("a", [bounded(1), later(2)]).await;
+    let new = NewRun { parent: Some(root), ..new_run("b") };
+    let below = done(on.store.create(&on.tenant, new, begin(at(1), vec![])).await).run;
+    on.step_with(below, "Score", files([later(1)])).await;
+    for agent in 0..15 {
+        let task = NewTask { ready_at: at(11), ..bounded(1) };
+        on.start_with_tasks(&format!("other {agent}"), [task]).await;
+    }
+    assert_eq!(which(&on.claim("a", at(13)).await), [(root, 1), (root, 2), (below, 1)]);
+    on.step_with(root, "Score", files([later(3)])).await;
+    on.step_with(below, "Score", files([later(2)])).await;
+    assert_eq!(which(&on.claim("a", at(13)).await), [(root, 3), (below, 2)]);
+    assert_eq!(on.claim("a", at(13)).await, []);
+}
+
+/// A run below shares the place of one above for as long as that is there. Then it waits for one like all others.
+pub async fn a_place_is_shared_until_its_run_is_over(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let root = on.start_with_tasks("a", [bounded(1)]).await;
+    assert_eq!(which(&on.claim("a", at(11)).await), [(root, 1)]);
+    let new = NewRun { parent: Some(root), ..new_run("b") };
+    let below = done(on.store.create(&on.tenant, new, begin(at(1), vec![])).await).run;
+    let later = |second| NewTask { ready_at: at(second), ..bounded(1) };
+    on.step_with(below, "Score", files([later(13)])).await;
+    let other = on.start_with_tasks("c", [later(12)]).await;
+    done(on.step(root, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(other, 1)], "it waited longer");
+    assert_eq!(on.claim("a", at(14)).await, []);
+    done(on.step(other, Step { ends: true, ..Step::to("Done") }).await);
+    assert_eq!(which(&on.claim("a", at(14)).await), [(below, 1)]);
+}
+
+/// Whoever waits longest is next, whichever queue its work is in; but what is to be cancelled comes before all else.
+pub async fn who_waits_longest_is_next_whatever_the_queue(on: Fixture) {
+    on.bound(Some(1), &[]).await;
+    let bound = Bound { workflow: "lead".to_owned(), work: "exec".to_owned() };
+    let by = |queue: &str, second| NewTask {
+        ready_at: at(second),
+        queue: queue.to_owned(),
+        bound: Some(bound.clone()),
+        ..score(1)
+    };
+    let first = on.start_with_tasks("a", [by("b", 10)]).await;
+    let second = on.start_with_tasks("b", [by("c", 12)]).await;
+    let third = on.start_with_tasks("c", [by("a", 13)]).await;
+    let free = NewTask { queue: "a".to_owned(), ready_at: at(11), ..score(2) };
+    on.step_with(third, "Score", files([free])).await;
+    let cancels = NewTask { bound: None, ..by(CANCEL_QUEUE, 20) };
+    on.step_with(third, "Score", files([NewTask { branch: Branch(3), ..cancels }])).await;
+    let queues = ["a", "b", "c", CANCEL_QUEUE];
+    let claimed = on.claim_from("x", at(20), &queues).await;
+    assert_eq!(which(&claimed), [(third, 3), (first, 1), (third, 2)]);
+    for (before, after) in [(first, second), (second, third)] {
+        done(on.step(before, Step { ends: true, ..Step::to("Done") }).await);
+        assert_eq!(which(&on.claim_from("x", at(20), &queues).await), [(after, 1)]);
+    }
 }
 
 /// Bounds are no part of a structure: saving others reaches what was filed before.

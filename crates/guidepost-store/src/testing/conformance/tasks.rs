@@ -68,7 +68,12 @@ impl Fixture {
         self.claim_from(owner, now, &["task:score"]).await
     }
 
-    async fn claim_from(&self, owner: &str, now: Timestamp, queues: &[&str]) -> Vec<Claimed> {
+    pub(super) async fn claim_from(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        queues: &[&str],
+    ) -> Vec<Claimed> {
         let claim = Claim {
             owner: owner.to_owned(),
             now,
