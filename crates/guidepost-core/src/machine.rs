@@ -372,6 +372,9 @@ pub struct Work {
     pub compensate: Option<Box<Work>>,
 }
 
+/// The name of the task that a person is to do, who is told in words what makes work good.
+pub const PERSON: &str = "person";
+
 /// Sorts of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

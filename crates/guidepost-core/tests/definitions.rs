@@ -33,6 +33,7 @@ fn the_examples_have_no_problems() {
         include_str!("../../../examples/lead-qualification.yaml"),
         include_str!("../../../examples/release.yaml"),
         include_str!("../../../examples/tool.yaml"),
+        include_str!("../../../examples/digest.yaml"),
     ] {
         check(text, expect![""]);
     }

@@ -9,9 +9,10 @@ use guidepost_core::workflow::{compile, print, to_mermaid, to_xstate};
 use serde_json::{Map, Value as Json};
 
 /// Definitions that together use everything a definition can say.
-const DEFINITIONS: [&str; 7] = [
+const DEFINITIONS: [&str; 8] = [
     include_str!("../../../examples/lead-qualification.yaml"),
     include_str!("../../../examples/release.yaml"),
+    include_str!("../../../examples/digest.yaml"),
     include_str!("definitions/everything.yaml"),
     include_str!("definitions/steps.yaml"),
     include_str!("definitions/toggle.xstate.json"),
@@ -34,6 +35,7 @@ fn a_definition_written_as_yaml_is_the_same_structure() {
         let machine_after = machine(&written);
         assert_eq!(machine_before.hash, machine_after.hash, "{written}");
         assert_eq!(machine_before.concurrency, machine_after.concurrency, "{written}");
+        assert_eq!(machine_before.schedules, machine_after.schedules, "{written}");
         assert_eq!(written, print(&machine_after), "writing is stable");
         for (before, after) in machine_before.states.iter().zip(&machine_after.states) {
             assert_eq!(before.wording, after.wording);

@@ -19,7 +19,7 @@ use guidepost_store::{Entry, EntryBody, HistoryPage, Store, StoreError};
 
 pub use self::diff::{Difference, Differing, Ending, Part, diff};
 pub use self::lasting::{
-    Compensations, TaskOf, compensations, is_irreversible, lasting, launched, pending,
+    Compensations, TaskOf, compensations, is_irreversible, lasting, launched, made_good, pending,
 };
 pub use self::migrate::{Migration, Obstacle, migration};
 pub use self::replay::{Divergence, Played, Replay, replay};

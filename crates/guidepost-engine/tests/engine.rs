@@ -328,6 +328,49 @@ async fn cancelling_a_run_cancels_what_it_launched() {
     assert_eq!(ended.status, Status::Cancelled);
 }
 
+const LAUNCHES: &str = "
+name: launches
+attributes: { all: { type: number, is_array: true, default: [1, 2, 3] } }
+initial: Launch
+states:
+  Launch: { run: child, for_each: all, concurrency: 3, input: { n: '{{ item }}' }, onDone: END }
+  END: { type: final }
+";
+
+/// The run launched last is looked at first. What is wrong with it saves none of the others, and it is cancelled once it
+/// is mended.
+#[tokio::test]
+async fn a_launched_run_that_cannot_be_cancelled_keeps_no_others_alive() {
+    let bench = Bench::new();
+    let first = bench.start(CHILD, json!({ "n": 1 })).await;
+    let run = bench.start(LAUNCHES, json!({})).await;
+    let children = [1, 2, 3].map(|nth| RunNo(run.0 + nth));
+    let engine = Engine::new(Arc::clone(&bench.store)).with_lease(Span(300_000_000));
+    // Nobody doubles anything, so they do not end by themselves.
+    let running = engine.start();
+    bench.until(first, |run| run.active.contains_key("Double")).await;
+    for child in children {
+        while bench.store.load(&bench.tenant, &RunRef::No(child)).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let file = rusqlite::Connection::open(bench.keep.path().join("guidepost.db")).unwrap();
+    file.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+    let sql =
+        |sql: &str| file.execute_batch(&sql.replace("?", &children[2].0.to_string())).unwrap();
+    sql("UPDATE agent_instance SET state = '-' || state WHERE agent_id = ?");
+    bench.control(run, Control::Cancel).await;
+    for child in &children[..2] {
+        let ended = bench.until(*child, |run| run.status.is_ended()).await;
+        assert_eq!(ended.status, Status::Cancelled);
+    }
+    sql("UPDATE agent_instance SET state = substr(state, 2) WHERE agent_id = ?");
+    let ended = bench.until(children[2], |run| run.status.is_ended()).await;
+    assert_eq!(ended.status, Status::Cancelled);
+    assert!(!bench.load(first).await.run.status.is_ended(), "nobody launched it");
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn what_takes_too_long_is_stopped_and_fails() {
     let bench = Bench::new();

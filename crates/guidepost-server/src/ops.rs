@@ -127,7 +127,7 @@ pub use self::log::{Log, LogEntry, Logged};
 pub use self::migrate::{AddStep, Migrate, Migrated, MigratedRun, Outcome};
 pub use self::next::Next;
 pub use self::packet::{OpenAction, Packet, PendingTimer};
-pub use self::past::Place;
+pub use self::past::{MadeGood, Place};
 pub use self::read_run::{ReadRun, Reading, What};
 pub use self::refusal::{LastMove, NotDone, Refusal};
 pub use self::replay::{Against, ReplayRun, Replayed};

@@ -30,7 +30,7 @@ pub use self::definition::{definition, workflow};
 pub use self::failure::error;
 pub use self::follow::{due, seen, standing_line};
 pub use self::history::history_item;
-pub use self::lists::{open_runs, runs, workflows};
+pub use self::lists::{open_runs, runs, schedules, workflows};
 pub use self::next::legal_now;
 pub use self::reading::{reading, reading_from};
 pub use self::schedules::schedule;

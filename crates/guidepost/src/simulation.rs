@@ -7,6 +7,7 @@ use guidepost_core::kernel::{self, Rejected};
 use guidepost_core::machine::Machine;
 use guidepost_core::record::{Cause, Record, Transitioned};
 use guidepost_core::run::{Driver, Run};
+use guidepost_core::schedule::{Schedule, Times};
 use guidepost_core::simulator::{self, Failure, Simulator};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_server::ops::{Way, timer_in_words};
@@ -19,6 +20,9 @@ const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000_000);
 
 /// Timers that one `--advance` may fire. A year of minutes is half of it; more is a loop somebody did not mean.
 const TIMERS_FIRED_MAX: usize = 1_000_000;
+
+/// How many times of a schedule are shown.
+const UPCOMING: usize = 3;
 
 /// A run being stepped through.
 pub(crate) struct Simulation(Simulator);
@@ -211,6 +215,21 @@ impl Simulation {
             }
         }
         StateId::from(state)
+    }
+
+    /// The time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.now
+    }
+
+    /// The workflow's schedules, each with the next few times at which it would begin a run.
+    pub(crate) fn upcoming(&self) -> Vec<(&str, &Times, Vec<Timestamp>)> {
+        let schedules = self.0.machine.schedules.iter();
+        schedules
+            .map(|(name, Schedule { times, .. })| {
+                (name.as_str(), times, times.upcoming(self.0.now, UPCOMING))
+            })
+            .collect()
     }
 
     /// The active states, in document order.

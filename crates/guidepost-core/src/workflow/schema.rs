@@ -412,6 +412,7 @@ mod tests {
         for text in [
             include_str!("../../../../examples/lead-qualification.yaml"),
             include_str!("../../../../examples/release.yaml"),
+            include_str!("../../../../examples/digest.yaml"),
             include_str!("../../tests/definitions/everything.yaml"),
             include_str!("../../tests/definitions/steps.yaml"),
         ] {

@@ -1,5 +1,7 @@
 //! What was done and cannot be undone: work with an effect on the world.
 
+use std::collections::BTreeSet;
+
 use guidepost_core::data::Data;
 use guidepost_core::id::{Branch, Rev, StateId, Visit};
 use guidepost_core::kernel;
@@ -181,10 +183,36 @@ pub fn lasting(
     Ok(lasting.collect())
 }
 
-/// What a step says would make its work good: a text for people with its values filled in, as far as there are any.
+/// What a step says would make its work good, with its values filled in as far as there are any.
 fn remedy(work: &Work, scope: &dyn Fn() -> Scope) -> Json {
     let said = work.spec.get("compensate").cloned().unwrap_or(Json::Null);
-    if said.is_string() { kernel::filled_in(&said, &scope()).unwrap_or(said) } else { said }
+    if said.is_null() { said } else { kernel::filled_in(&said, &scope()).unwrap_or(said) }
+}
+
+/// Work that was done after a rev and was made good since, in the order in which that happened, each with the rev at which it
+/// was made good.
+///
+/// # Errors
+///
+/// [`Unfoldable`] if the history was damaged.
+pub fn made_good(entries: &[Entry], after: Rev) -> Result<Vec<(TaskOf, Rev)>, Unfoldable> {
+    let mut run = Run::default();
+    let mut done: BTreeSet<TaskOf> = BTreeSet::new();
+    let mut found = Vec::new();
+    for (rev, record) in records(entries) {
+        if let Record::Compensated(made_good) = record {
+            let task = (made_good.state.clone(), made_good.visit, made_good.branch);
+            if made_good.ok && done.remove(&task) {
+                found.push((task, rev));
+            }
+        } else if rev > after
+            && let Some((state, visit, branch, _)) = done_by(record, &run)
+        {
+            done.insert((state, visit, branch));
+        }
+        run.apply(record)?;
+    }
+    Ok(found)
 }
 
 /// The work after a rev that launched child workflows, or may have: what lasts of that is what they did. Latest first, each

@@ -20,6 +20,9 @@ use crate::plan;
 use crate::work::Handler;
 use crate::world::World;
 
+/// How many runs that cannot be cancelled a warning names.
+const NAMED_MAX: usize = 10;
+
 /// Where child runs live.
 #[derive(Clone)]
 pub(crate) struct Nursery {
@@ -147,7 +150,7 @@ impl Handler for Cancel {
             Ok(()) => Outcome::Dropped,
             // It is claimed again when the lease has run out.
             Err(failure) => {
-                tracing::warn!(task = %call.task, %failure, "launched runs could not be cancelled yet");
+                tracing::warn!(run = %call.task.run, %failure, "launched runs could not be cancelled yet");
                 Outcome::Dropped
             }
         }
@@ -159,23 +162,44 @@ impl Cancel {
         let own = &self.0;
         match call.child {
             Some(child) => own.cancel(child, call.task.run).await?,
-            None => {
-                let live = vec![Status::Running, Status::Waiting, Status::Paused];
-                let children =
-                    RunFilter { parent: Some(call.task.run), status: live, ..RunFilter::default() };
-                loop {
-                    let page = own.store.runs(&own.tenant, &children).await?.items;
-                    if page.is_empty() {
-                        break;
-                    }
-                    for child in page {
-                        own.cancel(child.no, call.task.run).await?;
-                    }
-                }
-            }
+            None => self.cancel_all(call.task.run).await?,
         }
         Ok(own.store.drop_task(&own.tenant, &call.held()).await?)
     }
+
+    /// Cancels everything a run launched. One that cannot be cancelled keeps no others alive.
+    async fn cancel_all(&self, launcher: RunNo) -> Result<(), Failure> {
+        let own = &self.0;
+        let status = vec![Status::Running, Status::Waiting, Status::Paused];
+        let mut wanted = RunFilter { parent: Some(launcher), status, ..RunFilter::default() };
+        let mut left = Vec::new();
+        loop {
+            let page = own.store.runs(&own.tenant, &wanted).await?;
+            for child in page.items {
+                if let Err(failure) = own.cancel(child.no, launcher).await {
+                    left.push(format!("{}: {failure}", child.no));
+                }
+            }
+            wanted.cursor = page.next;
+            if wanted.cursor.is_none() {
+                break;
+            }
+        }
+        match left.len() {
+            0 => Ok(()),
+            _ => Err(Failure::passing(named(left))),
+        }
+    }
+}
+
+/// The first few of many failures.
+fn named(mut failures: Vec<String>) -> String {
+    let more = failures.len().saturating_sub(NAMED_MAX);
+    failures.truncate(NAMED_MAX);
+    if more > 0 {
+        failures.push(format!("and {more} more"));
+    }
+    failures.join("; ")
 }
 
 impl Nursery {

@@ -58,6 +58,17 @@ fn narrow(seed: u64, broken: Option<Broken>) -> World {
     world
 }
 
+/// A world in which one node's runners work for one run and those below it, beside runners that work for all.
+fn beside(seed: u64, broken: Option<Broken>) -> World {
+    let mut world = World::new(seed, broken);
+    let faults = world.swarm();
+    world.start_with_a_runner_of_its_own();
+    world.start(7, &faults);
+    world.run_with(faults, 12);
+    world.settle();
+    world
+}
+
 /// A world of runs that go back past what they did, and are cancelled so that it is made good.
 fn travellers(seed: u64, broken: Option<Broken>) -> World {
     let mut world = World::new(seed, broken);
@@ -144,6 +155,18 @@ fn what_a_workflow_bounds_is_bounded_over_all_runners() {
         ended += world.runs().iter().filter(|run| is_ended(run)).count();
     }
     assert!(ended > 300, "only {ended} runs came to an end");
+}
+
+/// Whatever crashes, a runner that is there for one run does work of that run and of those below it, and of no other.
+#[test]
+fn a_runner_for_one_run_does_the_work_of_no_other() {
+    let mut done = 0;
+    for seed in 0..60 {
+        let world = beside(seed, None);
+        expect_sound(seed, &world);
+        done += world.done_at_home;
+    }
+    assert!(done > 60, "it did {done} pieces of work only");
 }
 
 /// B8: whatever crashes, what was done is made good once, the last first, and nothing else happens meanwhile.
@@ -328,6 +351,25 @@ mod teeth {
                 .contains_key("no more goes on at once than its workflow allows")
         });
         assert!(found, "no world in which it is noticed");
+    }
+
+    /// Asserts that in some world with a runner for one run the checker finds what is broken.
+    fn expect_found_beside(broken: Broken) {
+        let found = (0..30).any(|seed| {
+            checkers::problems(&beside(seed, Some(broken)))
+                .contains_key("a runner for one run does the work of no other")
+        });
+        assert!(found, "no world in which {broken:?} is noticed");
+    }
+
+    #[test]
+    fn tasks_of_all_for_a_runner_of_one_are_found() {
+        expect_found_beside(Broken::RootIgnored);
+    }
+
+    #[test]
+    fn a_run_that_is_taken_for_one_below_is_found() {
+        expect_found_beside(Broken::RootMistaken);
     }
 
     #[test]

@@ -75,6 +75,10 @@ pub(crate) enum Broken {
     AheadMeanwhile,
     /// What makes work good has the key of that work.
     KeyOfTheWork,
+    /// Whoever works for one run is handed the tasks of all.
+    RootIgnored,
+    /// Whoever works for one run takes every run for one below it.
+    RootMistaken,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -400,8 +404,9 @@ impl SimStore {
 
     /// A claim, with what is broken about it.
     async fn claim_it(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        let mut claimed = self.real.claim(tenant, claim).await?;
         let broken = self.state().broken;
+        let root = claim.root.filter(|_| broken != Some(Broken::RootIgnored));
+        let mut claimed = self.real.claim(tenant, &Claim { root, ..claim.clone() }).await?;
         match broken {
             Some(Broken::LaunchesForgotten) => {
                 claimed.retain(|claimed| claimed.task.queue != CANCEL_QUEUE);

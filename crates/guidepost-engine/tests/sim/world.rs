@@ -81,6 +81,8 @@ struct Node {
     work: BTreeMap<Held, Work>,
     frozen_until: Timestamp,
     tick_at: Option<Timestamp>,
+    /// Its runners work for this run only, and for those below it.
+    root: Option<RunNo>,
     handlers: (Arc<dyn Handler>, Arc<dyn Handler>),
 }
 
@@ -119,6 +121,10 @@ pub(crate) struct World {
     pub(crate) outside: Outside,
     /// Where more was done at once than there are slots.
     pub(crate) crowded: Vec<String>,
+    /// Where a runner for one run did the work of another.
+    pub(crate) strayed: Vec<String>,
+    /// How often a runner for one run did work of that run, or of one below it.
+    pub(crate) done_at_home: usize,
     /// The schedules as they were when they were taken away.
     pub(crate) schedules: Vec<Scheduled>,
     seed: u64,
@@ -144,6 +150,8 @@ impl World {
             store,
             outside: Outside::default(),
             crowded: Vec::new(),
+            strayed: Vec::new(),
+            done_at_home: 0,
             schedules: Vec::new(),
             seed,
             rng: Rng::new(seed),
@@ -171,6 +179,12 @@ impl World {
             let at = self.rng.below(5_000);
             self.later(0, at, Event::Start(if launches { LAUNCHING } else { any }));
         }
+    }
+
+    /// Starts a run that launches others, the first of the world, and has the runners of one node work for it alone.
+    pub(crate) fn start_with_a_runner_of_its_own(&mut self) {
+        self.later(0, 0, Event::Start(LAUNCHING));
+        self.nodes[NODES - 1].root = Some(RunNo(1));
     }
 
     /// Lets runs begin by themselves from now on.
@@ -484,7 +498,7 @@ impl World {
             slots_of: BTreeMap::from([(SCARCE.0.to_owned(), SCARCE.1)]),
             lease: LEASE,
             poll: POLL,
-            root: None,
+            root: self.nodes[node].root,
         };
         let begun = &mut self.nodes[node];
         begun.runner = Some(Runner::new(config));
@@ -530,7 +544,15 @@ impl World {
                 let moved = schedule::settle(&*store, &tenant, &MACHINES, &own, &before, &settled);
                 Message::ScheduleMoved(at_once(moved))
             }
-            Effect::Load(run) => Message::Loaded { run, loaded: load(&store, run) },
+            Effect::Load(run) => {
+                let mut loaded = load(&store, run);
+                if store.state().broken == Some(Broken::RootMistaken)
+                    && let (Ok(Some(loaded)), Some(root)) = (&mut loaded, self.nodes[node].root)
+                {
+                    loaded.root = root;
+                }
+                Message::Loaded { run, loaded }
+            }
             Effect::Commit { run, expected, batch } => {
                 let outcome = at_once(store.commit(&tenant, run, expected, *batch));
                 Message::Committed { run, outcome }
@@ -580,6 +602,7 @@ impl World {
     fn perform(&mut self, node: usize, held: Held, queue: &str, call: Call) {
         self.nodes[node].performing.insert(held.clone(), String::new());
         self.count(node, queue);
+        self.note_whose(node, &held.task);
         let (launch, cancel) = &self.nodes[node].handlers;
         let own = match queue {
             CANCEL_QUEUE => Some(Arc::clone(cancel)),
@@ -654,6 +677,16 @@ impl World {
                 let (queue, most) = SCARCE;
                 self.crowded.push(format!("n{node} does {of_it} tasks of `{queue}`, of {most}"));
             }
+        }
+    }
+
+    /// Notes whose work a runner does that is there for one run.
+    fn note_whose(&mut self, node: usize, task: &TaskId) {
+        let Some(root) = self.nodes[node].root else { return };
+        if self.store.run(task.run).is_some_and(|loaded| loaded.head.root == root) {
+            self.done_at_home += 1;
+        } else {
+            self.strayed.push(format!("n{node} works for {root}, and did {task}"));
         }
     }
 
@@ -803,6 +836,7 @@ impl Node {
             work: BTreeMap::new(),
             frozen_until: Timestamp(0),
             tick_at: None,
+            root: None,
             handlers,
         }
     }

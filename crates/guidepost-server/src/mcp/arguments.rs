@@ -123,6 +123,7 @@ pub(super) enum In {
     #[default]
     Workflows,
     Runs,
+    Schedules,
 }
 
 /// Arguments of `guidepost_define`.

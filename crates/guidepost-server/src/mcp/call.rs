@@ -9,8 +9,8 @@ use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject};
 use super::arguments::{self as args, Whole, read};
 use super::server::Server;
 use crate::ops::{
-    Define, Detail, FindRuns, FindWorkflows, Log, LogEntry, OpError, ReadRun, SendEvent, StartRun,
-    Wait, What, WhereAmI,
+    Define, Detail, FindRuns, FindSchedules, FindWorkflows, Log, LogEntry, OpError, ReadRun,
+    SendEvent, StartRun, Wait, What, WhereAmI,
 };
 use crate::text::{self, Words};
 
@@ -191,13 +191,20 @@ async fn find(server: &Server, arguments: JsonObject) -> Answer {
     let asked: args::Find = read("guidepost_find", arguments)?;
     let limit = items("limit", asked.limit, FIND_ITEMS_MAX)?;
     match asked.r#in {
-        args::In::Workflows if asked.state.is_some() => Err(OpError::BadArgument {
-            what: "state is given, but workflows are in none".to_owned(),
-            hint: Some("add in=runs to find runs by their state".to_owned()),
-        }),
+        args::In::Workflows | args::In::Schedules if asked.state.is_some() => {
+            Err(OpError::BadArgument {
+                what: "state is given, but only runs are in one".to_owned(),
+                hint: Some("add in=runs to find runs by their state".to_owned()),
+            })
+        }
         args::In::Workflows => {
             let wanted = FindWorkflows { query: asked.query, limit, cursor: asked.cursor };
             Ok(text::workflows(&server.ops.find_workflows(&wanted).await?, Words::Tools))
+        }
+        args::In::Schedules => {
+            let workflow = asked.query.filter(|name| !name.is_empty());
+            let wanted = FindSchedules { workflow, limit, cursor: asked.cursor };
+            Ok(text::schedules(&server.ops.schedules(&wanted).await?, Words::Tools))
         }
         args::In::Runs => {
             let (query, cursor) = (asked.query, asked.cursor);

@@ -8,8 +8,9 @@ use guidepost_store::StoreError;
 use serde::Serialize;
 
 use super::current::ATTEMPTS_MAX;
+use super::past::Deeds;
 use super::rollback::restored;
-use super::{OpError, Ops, Standing, bounds, sensitive};
+use super::{MadeGood, OpError, Ops, Standing, bounds, sensitive};
 
 /// A run to cancel after what it did is made good.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,9 @@ pub struct Ending {
     pub compensations: Vec<Compensation>,
     /// What was done and cannot be undone, latest first.
     pub lasting: Vec<Lasting>,
+    /// What was done and was made good before, in the order in which that happened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub made_good: Vec<MadeGood>,
     /// How the run stands.
     #[serde(flatten)]
     pub standing: Standing,
@@ -55,7 +59,8 @@ impl Ops {
             let mut current = self.current(&request.run).await?;
             let past = self.past(&current).await?;
             let compensations = past.compensations(&current, Rev(0))?;
-            let lasting = self.lasting(&current, &past, Rev(0), &compensations).await?;
+            let Deeds { lasting, made_good } =
+                self.deeds(&current, &past, Rev(0), &compensations).await?;
             let told = sensitive::shown(&current.machine, &compensations);
             let asks = !lasting.is_empty() || !compensations.is_empty();
             let now = self.world.now();
@@ -64,13 +69,15 @@ impl Ops {
             let input = Input::Compensate(Compensate { work: compensations, by, at: now });
             let batch = restored(&current.machine, &current, &current.run, &input, now)?;
             if asks && !request.confirm {
+                let (is_done, compensations) = (false, told);
                 let standing = self.standing(&current).await?;
-                return Ok(Ending { is_done: false, compensations: told, lasting, standing });
+                return Ok(Ending { is_done, compensations, lasting, made_good, standing });
             }
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
+                    let (is_done, compensations) = (true, told);
                     let standing = self.standing(&current).await?;
-                    return Ok(Ending { is_done: true, compensations: told, lasting, standing });
+                    return Ok(Ending { is_done, compensations, lasting, made_good, standing });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 Err(error) => return Err(error),

@@ -66,7 +66,7 @@ impl Ops {
         let past = self.past(&current).await?;
         let from = past.find(request.at.as_ref().unwrap_or(&Place::Rev(current.run.rev)))?;
         let origin = current.name();
-        let lasting = self.lasting(&current, &past, from, &[]).await?;
+        let lasting = self.deeds(&current, &past, from, &[]).await?.lasting;
         if !lasting.is_empty() && !request.confirm {
             let standing = self.standing(&current).await?;
             let (is_done, is_new) = (false, false);

@@ -7,11 +7,12 @@ use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Visit};
 use guidepost_core::machine::{Checkpoints, Machine};
 use guidepost_core::record::{Compensation, Lasting, Placed, Record};
 use guidepost_core::recorded::FactBody;
-use guidepost_core::run::Run;
+use guidepost_core::run::{Run, Unfoldable};
 use guidepost_core::time::Timestamp;
 use guidepost_engine::call;
 use guidepost_engine::history::{self, Milestone, Replay};
 use guidepost_store::{Entry, EntryBody, RequestDigest, StoreError, TaskId};
+use serde::Serialize;
 
 use super::current::Current;
 use super::error::count;
@@ -48,29 +49,63 @@ pub(super) fn automatic_rev(name: &str) -> Option<Rev> {
     name.strip_prefix(AUTOMATIC)?.parse().ok().map(Rev)
 }
 
+/// A piece of work that was made good before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MadeGood {
+    /// The run that did it, if it is another: one that was launched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_no: Option<RunNo>,
+    /// The step.
+    pub state: StateId,
+    /// Its visit.
+    pub visit: Visit,
+    /// Its branch; 0 without a fan-out.
+    pub branch: Branch,
+    /// The rev of that run at which it was made good.
+    pub rev: Rev,
+}
+
+/// What was done, and what became of it.
+#[derive(Debug, Default)]
+pub(super) struct Deeds {
+    /// What cannot be undone, or is not.
+    pub(super) lasting: Vec<Lasting>,
+    /// What was made good before.
+    pub(super) made_good: Vec<MadeGood>,
+}
+
+impl Deeds {
+    fn extend(&mut self, other: Self) {
+        self.lasting.extend(other.lasting);
+        self.made_good.extend(other.made_good);
+    }
+}
+
 impl Ops {
-    /// What was done after a rev, cannot be undone, and is not made good by this: by the run, latest first, and then by the
-    /// runs it launched since and those below them.
-    pub(super) async fn lasting(
+    /// What was done after a rev and is not made good by this: it cannot be undone, or was made good before. That of the run,
+    /// and then that of the runs it launched since and those below them.
+    pub(super) async fn deeds(
         &self,
         current: &Current,
         past: &Past,
         after: Rev,
         made_good: &[Compensation],
-    ) -> Result<Vec<Lasting>, OpError> {
+    ) -> Result<Deeds, OpError> {
         let is_made_good = |piece: (&StateId, Visit, Branch)| {
             made_good.iter().any(|work| (&work.state, work.visit, work.branch) == piece)
         };
-        let mut found = past.lasting(current, after)?;
-        found.retain(|one| !is_made_good((&one.state, one.visit, one.branch)));
+        let mut found = past.deeds(current, after)?;
+        found.lasting.retain(|one| !is_made_good((&one.state, one.visit, one.branch)));
         let mut launches = past.launched(current, after)?;
         launches.retain(|task| !is_made_good((&task.state, task.visit, task.branch)));
         let mut below = self.runs_of(current, &launches).await?;
         while let Some(run) = below.pop() {
             let current = self.current(&run.into()).await?;
             let past = self.past(&current).await?;
-            let own = past.lasting(&current, Rev(0))?.into_iter();
-            found.extend(own.map(|one| Lasting { run_no: Some(run), ..one }));
+            let mut own = past.deeds(&current, Rev(0))?;
+            own.lasting.iter_mut().for_each(|one| one.run_no = Some(run));
+            own.made_good.iter_mut().for_each(|one| one.run_no = Some(run));
+            found.extend(own);
             below.extend(self.runs_of(&current, &past.launched(&current, Rev(0))?).await?);
         }
         Ok(found)
@@ -161,15 +196,22 @@ impl Past {
         Ok((run, at, machine.ok_or_else(gone)?))
     }
 
-    /// What the run itself did after a rev and cannot be undone.
-    fn lasting(&self, current: &Current, after: Rev) -> Result<Vec<Lasting>, OpError> {
+    /// What the run itself did after a rev and cannot be undone, or made good before.
+    fn deeds(&self, current: &Current, after: Rev) -> Result<Deeds, OpError> {
+        let run = current.head.no;
+        let damaged = |misfit: Unfoldable| StoreError::Damaged { run, what: misfit.to_string() };
         let found = history::lasting(&self.entries, after, &|run: &Run| self.machine_of(run));
-        let mut found = found.map_err(|misfit| StoreError::Damaged {
-            run: current.head.no,
-            what: misfit.to_string(),
-        })?;
-        found.iter_mut().for_each(|one| sensitive::hide_remedy(&current.machine, one));
-        Ok(found)
+        let mut lasting = found.map_err(damaged)?;
+        lasting.iter_mut().for_each(|one| sensitive::hide_remedy(&current.machine, one));
+        let found = history::made_good(&self.entries, after).map_err(damaged)?;
+        let made_good = found.into_iter().map(|((state, visit, branch), rev)| MadeGood {
+            run_no: None,
+            state,
+            visit,
+            branch,
+            rev,
+        });
+        Ok(Deeds { lasting, made_good: made_good.collect() })
     }
 
     /// The work after a rev that launched runs.

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::current::{ATTEMPTS_MAX, Current, leaf_ids};
 use super::error::count;
-use super::{NotDone, OpError, Ops, Place, Refusal, Standing, bounds, sensitive};
+use super::past::Deeds;
+use super::{MadeGood, NotDone, OpError, Ops, Place, Refusal, Standing, bounds, sensitive};
 
 /// A run to take back.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,9 @@ pub struct RolledBack {
     pub compensations: Vec<Compensation>,
     /// What was done since and cannot be undone, latest first.
     pub lasting: Vec<Lasting>,
+    /// What was done since and was made good before, in the order in which that happened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub made_good: Vec<MadeGood>,
     /// How the run stands.
     #[serde(flatten)]
     pub standing: Standing,
@@ -78,7 +82,8 @@ impl Ops {
                 true => past.compensations(&current, to)?,
                 false => Vec::new(),
             };
-            let mut lasting = self.lasting(&current, &past, to, &compensations).await?;
+            let Deeds { mut lasting, made_good } =
+                self.deeds(&current, &past, to, &compensations).await?;
             if !request.compensate {
                 let pending = history::pending(&current.run, to).iter();
                 lasting.extend(pending.map(|work| left(&current, work)));
@@ -101,16 +106,32 @@ impl Ops {
             // What would be refused is refused before anybody confirms it.
             let batch = restored(&machine, &current, &current.run, &input, now)?;
             if asks && !request.confirm {
-                let (is_done, standing) = (false, self.standing(&current).await?);
+                let standing = self.standing(&current).await?;
                 let compensations = told;
-                return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+                return Ok(RolledBack {
+                    is_done: false,
+                    to,
+                    steps,
+                    compensations,
+                    lasting,
+                    made_good,
+                    standing,
+                });
             }
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     current = self.current(&current.head.no.into()).await?;
-                    let (is_done, standing) = (true, self.standing(&current).await?);
+                    let standing = self.standing(&current).await?;
                     let compensations = told;
-                    return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+                    return Ok(RolledBack {
+                        is_done: true,
+                        to,
+                        steps,
+                        compensations,
+                        lasting,
+                        made_good,
+                        standing,
+                    });
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 Err(error) => return Err(error),

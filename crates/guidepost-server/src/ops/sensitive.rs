@@ -36,10 +36,11 @@ pub(super) fn shown(machine: &Machine, work: &[Compensation]) -> Vec<Compensatio
     shown
 }
 
-/// Hides what a text for people says about what is sensitive. So it is recorded: whoever is to act on it can read the data.
+/// Hides what is sensitive in what a step says would make its work good. So it is recorded: whoever is to act on it can read
+/// the data.
 pub(super) fn hide_remedy(machine: &Machine, lasting: &mut Lasting) {
     let names = names(machine);
-    if names.is_empty() || !lasting.compensate.is_string() {
+    if names.is_empty() {
         return;
     }
     let step =

@@ -1,15 +1,19 @@
 //! Going back, forking, migrating, replaying and comparing, in words.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use guidepost_core::id::{Branch, StateId, Visit};
+use guidepost_core::machine::WorkKind;
 use guidepost_core::record::{Compensation, Done, Lasting};
 use serde_json::Value as Json;
 
 use super::budget::{REPLY_MAX, fitting};
-use super::foreign::{line, name, value, word};
+use super::foreign::{line, name, quoted, value, word};
 use super::standing;
 use crate::ops::{
-    Checkpointed, Ending, Forked, Migrated, MigratedRun, Outcome, Replayed, RolledBack, RunsDiffer,
+    Checkpointed, Ending, Forked, MadeGood, Migrated, MigratedRun, Outcome, Replayed, RolledBack,
+    RunsDiffer,
 };
 use crate::words::Words;
 
@@ -34,6 +38,8 @@ pub fn rolled_back(answer: &RolledBack, words: Words) -> String {
     };
     text.push_str(&compensations(&answer.compensations, good));
     text.push_str(&lasting(&answer.lasting, not));
+    text.push_str(left_to_people(&answer.lasting));
+    text.push_str(&made_good(&answer.made_good));
     text + &standing(&answer.standing, words)
 }
 
@@ -52,25 +58,60 @@ pub fn ending(answer: &Ending, words: Words) -> String {
     let mut text = format!("{opening}\n");
     text.push_str(&compensations(&answer.compensations, good));
     text.push_str(&lasting(&answer.lasting, not));
+    text.push_str(left_to_people(&answer.lasting));
+    text.push_str(&made_good(&answer.made_good));
     text + &standing(&answer.standing, words)
 }
 
 /// What makes good what was done, in its order.
 fn compensations(work: &[Compensation], what: &str) -> String {
     let lines = work.iter().map(|one| {
-        let branch = match one.branch.is_whole() {
-            true => String::new(),
-            false => format!("[{}]", one.branch),
-        };
+        let piece = piece(&one.state, one.visit, one.branch);
         let called = one.name.as_ref().map(|called| format!(" {}", word(called)));
+        let prompt = one.prompt.as_ref().map(|prompt| format!(", {}", quoted(prompt, PART_MAX)));
         let spec = match &one.spec {
             Json::Object(fields) if fields.is_empty() => String::new(),
             spec => format!(", {}", value(spec, PART_MAX)),
         };
-        let by = format!("{}{}{spec}", one.kind.as_str(), called.unwrap_or_default());
-        format!("{what}: {}#{}{branch} by {by}", name(one.state.as_str()), one.visit)
+        let (called, prompt) = (called.unwrap_or_default(), prompt.unwrap_or_default());
+        format!("{what}: {piece} by {}{called}{prompt}{spec}", one.kind.as_str())
+    });
+    let mut text = fitting(lines, REPLY_MAX / 2).0;
+    let is_asked = |one: &&Compensation| one.kind == WorkKind::Task;
+    let queues: BTreeSet<String> =
+        work.iter().filter(is_asked).filter_map(|one| one.name.as_deref().map(word)).collect();
+    for queue in queues {
+        let _ =
+            writeln!(text, "whoever does that gets it with `guidepost tasks claim task:{queue}`");
+    }
+    text
+}
+
+/// That nobody makes good what launched runs did, if their steps say how.
+fn left_to_people(found: &[Lasting]) -> &'static str {
+    match found.iter().any(|one| one.run_no.is_some() && !one.compensate.is_null()) {
+        true => {
+            "what launched runs did is left to people: only `guidepost cancel RUN --compensate` makes it good, while they \
+             are alive\n"
+        }
+        false => "",
+    }
+}
+
+/// What was made good before, and is not again.
+fn made_good(pieces: &[MadeGood]) -> String {
+    let lines = pieces.iter().map(|one| {
+        let run = one.run_no.map(|run| format!("{run} ")).unwrap_or_default();
+        let piece = piece(&one.state, one.visit, one.branch);
+        format!("made good before: {run}{piece}, at rev {}", one.rev)
     });
     fitting(lines, REPLY_MAX / 2).0
+}
+
+/// A piece of work: `Sit#1[2]`.
+fn piece(state: &StateId, visit: Visit, branch: Branch) -> String {
+    let branch = if branch.is_whole() { String::new() } else { format!("[{branch}]") };
+    format!("{}#{visit}{branch}", name(state.as_str()))
 }
 
 /// That a run was forked, or what has to be confirmed first.
@@ -99,16 +140,13 @@ fn lasting(found: &[Lasting], what: &str) -> String {
             Done::Failed => ", which failed and may be half done",
             Done::Begun => ", which is going on and may be half done",
         };
-        let branch = match one.branch.is_whole() {
-            true => String::new(),
-            false => format!("[{}]", one.branch),
-        };
+        let piece = piece(&one.state, one.visit, one.branch);
         let remedy = match &one.compensate {
             Json::Null => String::new(),
             remedy => format!("; to make it good: {}", value(remedy, PART_MAX)),
         };
         let run = one.run_no.map(|run| format!("{run} ")).unwrap_or_default();
-        format!("{what}: {run}{}#{}{branch}{how}{remedy}", name(one.state.as_str()), one.visit)
+        format!("{what}: {run}{piece}{how}{remedy}")
     });
     fitting(lines, REPLY_MAX / 2).0
 }

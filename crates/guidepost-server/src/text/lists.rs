@@ -9,7 +9,8 @@ use guidepost_store::Page;
 use super::budget::{REPLY_MAX, fitting};
 use super::foreign::{line, name, quoted, word};
 use super::names::{listed, states, workflow};
-use crate::ops::{RunHit, WorkflowHit};
+use super::schedules::schedule;
+use crate::ops::{RunHit, ScheduleView, WorkflowHit};
 use crate::words::Words;
 
 /// Letters of a goal or a description in a list.
@@ -46,6 +47,12 @@ pub fn runs(found: &Page<RunHit>, words: Words) -> String {
 #[must_use]
 pub fn workflows(found: &Page<WorkflowHit>, words: Words) -> String {
     list("workflow", found, words, found_workflow)
+}
+
+/// Schedules that were found, with when they come next.
+#[must_use]
+pub fn schedules(found: &Page<ScheduleView>, words: Words) -> String {
+    list("schedule", found, words, schedule)
 }
 
 fn list<T>(noun: &str, found: &Page<T>, words: Words, line: impl Fn(&T) -> String) -> String {

@@ -40,6 +40,12 @@ async fn arguments_out_of_bounds_are_refused() {
         ("guidepost_read", json!({ "run": run, "cursor": "bogus" }), "`bogus` is no record's id"),
         ("guidepost_find", json!({ "limit": 51 }), "limit is 51, and must lie between 1 and 50"),
         ("guidepost_find", json!({ "state": "fix" }), "Add in=runs"),
+        ("guidepost_find", json!({ "in": "schedules", "state": "fix" }), "Add in=runs"),
+        (
+            "guidepost_find",
+            json!({ "in": "schedules", "query": "bugfx" }),
+            "Did you mean `bugfix`?",
+        ),
         ("guidepost_find", json!({ "in": "runs", "state": "fxi" }), "Did you mean `fix`?"),
         ("guidepost_find", json!({ "in": "runs", "cursor": "bogus" }), "`bogus` is no place"),
         ("guidepost_where", json!({ "run": run, "detail": "all" }), "detail is not one of"),

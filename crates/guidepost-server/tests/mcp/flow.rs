@@ -151,7 +151,11 @@ async fn every_refusal_names_a_legal_event() {
             json!({}),
             "the arguments of guidepost_define do not fit: lacks `yaml`",
         ),
-        ("guidepost_find", json!({ "in": "attic" }), "in is not one of \"workflows\" or \"runs\""),
+        (
+            "guidepost_find",
+            json!({ "in": "attic" }),
+            "in is not one of \"workflows\", \"runs\" or \"schedules\"",
+        ),
     ] {
         let text = wire.refused(tool, arguments).await;
         assert!(text.to_lowercase().contains(&part.to_lowercase()), "{part}: {text}");
@@ -296,4 +300,39 @@ async fn calls_sent_at_once_are_done_in_their_order() {
         assert_eq!(answer["id"], id, "{answer}");
         assert_ne!(answer["result"]["isError"], true, "{answer}");
     }
+}
+
+const REPORT: &str = "
+name: report
+attributes: { day: { type: string } }
+schedules:
+  hourly: { every: 1h }
+  daily: { cron: '0 9 * * MON-FRI', timezone: Europe/Berlin, due_as: day }
+steps:
+  - { name: Collect, task: collect }
+";
+
+/// An agent sees which runs begin by themselves, and when the next does.
+#[tokio::test]
+async fn an_agent_sees_when_runs_begin_by_themselves() {
+    let fixture = Fixture::sqlite();
+    fixture.define(REPORT).await;
+    fixture.define(BUGFIX).await;
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    let all = wire.done("guidepost_find", json!({ "in": "schedules" })).await;
+    let of_one = json!({ "in": "schedules", "query": "report", "limit": 1 });
+    let of_one = wire.done("guidepost_find", of_one).await;
+    let of_none = json!({ "in": "schedules", "query": "bugfix" });
+    let of_none = wire.done("guidepost_find", of_none).await;
+    expect![[r#"
+        2 schedules
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next 2026-02-02T08:00:00Z
+        report/hourly  every 1h  next 2026-01-31T13:00:00Z
+        1 or more schedule
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next 2026-02-02T08:00:00Z
+        more: cursor report@daily
+        no schedules found
+    "#]]
+    .assert_eq(&format!("{all}{of_one}{of_none}"));
+    wire.close().await;
 }

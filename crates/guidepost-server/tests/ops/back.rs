@@ -13,16 +13,19 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{BUGFIX, Fixture, object, on_every_store};
 
-async fn back(fixture: &Fixture, run: &str, to: Place, yes: bool) -> Result<RolledBack, OpError> {
-    let request = Rollback {
+fn wish(run: &str, to: Place, confirm: bool) -> Rollback {
+    Rollback {
         run: RunRef::from(run),
         to,
-        confirm: yes,
+        confirm,
         compensate: true,
         note: Some("wrong branch".to_owned()),
         caller: "ada".to_owned(),
-    };
-    fixture.ops.roll_back(&request).await
+    }
+}
+
+async fn back(fixture: &Fixture, run: &str, to: Place, yes: bool) -> Result<RolledBack, OpError> {
+    fixture.ops.roll_back(&wish(run, to, yes)).await
 }
 
 fn named(place: &str) -> Place {
@@ -174,7 +177,11 @@ async fn b8_what_cannot_be_undone_asks_first_and_is_named_in_the_record() {
         let run = fixture.start("pay", json!({})).await;
         fixture.send(&run, "done", json!({}), None).await.unwrap();
         let before = fixture.standing(&run).await;
-        let asked = back(&fixture, &run, Place::Steps(1), false).await.unwrap();
+        let back = async |confirm| {
+            let request = Rollback { compensate: false, ..wish(&run, Place::Steps(1), confirm) };
+            fixture.ops.roll_back(&request).await.unwrap()
+        };
+        let asked = back(false).await;
         assert!(!asked.is_done);
         assert_eq!(asked.lasting[0].state, StateId::from("Charge"));
         assert_eq!(asked.lasting[0].compensate, json!("Pay it back."));
@@ -183,8 +190,7 @@ async fn b8_what_cannot_be_undone_asks_first_and_is_named_in_the_record() {
                 .contains("it would not undo: Charge#1; to make it good")
         );
         assert_eq!(fixture.standing(&run).await, before);
-        let rolled = back(&fixture, &run, Place::Steps(1), true).await.unwrap();
-        assert!(rolled.is_done);
+        assert!(back(true).await.is_done);
         let read = guidepost_server::ops::ReadHistory {
             run: RunRef::from(run.as_str()),
             newest_first: false,

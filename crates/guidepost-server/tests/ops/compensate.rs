@@ -200,6 +200,22 @@ async fn b8_what_was_done_is_made_good_last_first_before_the_run_goes_on() {
         let asked = back(&fixture, &run, "Fly#2", false).await.unwrap();
         let again: Vec<u64> = asked.compensations.iter().map(|work| work.visit.0).collect();
         assert_eq!(again, [2, 2, 2, 2]);
+        assert_eq!(asked.made_good, [], "that lies before the place it goes back to");
+        // Further back it is told that this was done.
+        let asked = back(&fixture, &run, "Plan#1", false).await.unwrap();
+        assert_eq!(asked.compensations.len(), 4);
+        let told = text::rolled_back(&asked, text::Words::Commands);
+        let before: Vec<&str> =
+            told.lines().filter(|line| line.starts_with("made good before")).collect();
+        assert_eq!(
+            before,
+            [
+                "made good before: Sit#1[2], at rev 12",
+                "made good before: Sit#1[1], at rev 13",
+                "made good before: Sleep#1, at rev 14",
+                "made good before: Fly#1, at rev 16",
+            ]
+        );
         is_whole(&fixture, &run).await;
     })
     .await;
@@ -442,9 +458,10 @@ states:
 
 const MIDDLE: &str = "
 name: middle
+attributes: { city: { type: string, default: Rome } }
 initial: Book
 states:
-  Book: { task: book, onDone: Deeper, compensate: { task: unbook } }
+  Book: { task: book, onDone: Deeper, compensate: { task: unbook, input: { city: '{{ city }}' } } }
   Deeper: { run: leaf, onDone: END }
   END: { type: final }
 ";
@@ -459,8 +476,8 @@ states:
   END: { type: final }
 ";
 
-/// What runs below did that lasts is named by the run they were launched by, and has to be confirmed: going back makes
-/// nothing of it good.
+/// What runs below did that lasts is named by the run they were launched by, with what would make it good, and has to be
+/// confirmed: going back makes nothing of it good.
 #[tokio::test]
 async fn b8_what_runs_below_did_that_lasts_is_named() {
     on_every_store(async |fixture| {
@@ -484,10 +501,11 @@ async fn b8_what_runs_below_did_that_lasts_is_named() {
         assert_eq!(
             named,
             [
-                r#"it would not undo: r-2 Book#1; to make it good: <<{"task":"unbook"}>>"#,
+                r#"it would not undo: r-2 Book#1; to make it good: <<{"task":"unbook","input":{"city":"Rome"}}>>"#,
                 "it would not undo: r-3 Pay#1",
             ]
         );
+        assert!(told.contains("what launched runs did is left to people: only `guidepost cancel"), "{told}");
         let forked = Fork {
             run: RunRef::from(run.as_str()),
             at: Some(Place::Named("Plan#1".to_owned())),
@@ -540,15 +558,27 @@ async fn what_is_sensitive_is_not_shown_in_what_makes_good() {
         end(&fixture, &claimed(&fixture, "task:call").await, Ok(json!("8"))).await.unwrap();
 
         let asked = cancel(&fixture, &run, false).await.unwrap();
-        let remedies: Vec<&Json> = asked.lasting.iter().map(|one| &one.compensate).collect();
+        let prompt = |n: usize| asked.compensations[n].prompt.as_deref();
         // What a person is to do is told with what the run knew then.
-        assert_eq!(remedies, ["(sensitive)", "Open 7."]);
+        assert_eq!([prompt(0), prompt(1)], [Some("(sensitive)"), Some("Open 7.")]);
         let input = |n: usize| asked.compensations[n].spec["input"].clone();
-        assert_eq!(input(0), json!({ "who": "(sensitive)", "nth": 0 }));
+        assert_eq!(input(2), json!({ "who": "(sensitive)", "nth": 0 }));
         let hidden =
             json!({ "with": "(sensitive)", "all": "(sensitive)", "room": "7", "fixed": "y" });
-        assert_eq!(input(1), hidden);
-        assert_eq!(asked.compensations[1].prompt.as_deref(), Some("(sensitive)"));
+        assert_eq!(input(3), hidden);
+        assert_eq!(prompt(3), Some("(sensitive)"));
+        let without = Rollback {
+            run: RunRef::from(run.as_str()),
+            to: Place::Named("Open#1".to_owned()),
+            confirm: false,
+            compensate: false,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        let without = fixture.ops.roll_back(&without).await.unwrap();
+        let remedies: Vec<&Json> = without.lasting.iter().map(|one| &one.compensate).collect();
+        assert_eq!(remedies[..2], ["(sensitive)", "Open 7."]);
+        assert_eq!(remedies[3]["input"], hidden);
         let back = back(&fixture, &run, "Open#1", true).await.unwrap();
         let read = ReadHistory {
             run: RunRef::from(run.as_str()),
@@ -558,15 +588,21 @@ async fn what_is_sensitive_is_not_shown_in_what_makes_good() {
             cursor: None,
         };
         let history = fixture.ops.history(&read).await.unwrap().items;
-        assert_eq!(history[0].body["work"][1]["spec"]["input"], hidden);
+        assert_eq!(history[0].body["work"][3]["spec"]["input"], hidden);
         for shown in [
             serde_json::to_string(&asked).unwrap(),
+            serde_json::to_string(&without).unwrap(),
             serde_json::to_string(&back).unwrap(),
             serde_json::to_string(&history).unwrap(),
             text::ending(&asked, text::Words::Commands),
             text::rolled_back(&back, text::Words::Commands),
         ] {
             assert!(!shown.contains("s3cret"), "{shown}");
+        }
+        for prompt in ["Tell s3cret.", "Open 7."] {
+            let asked = claimed(&fixture, "task:person").await;
+            assert_eq!(asked.prompt.as_deref(), Some(prompt));
+            end(&fixture, &asked, Ok(json!(null))).await.unwrap();
         }
         assert_eq!(claimed(&fixture, "task:uneach").await.spec["input"]["who"], "s3cret-1");
     })
@@ -603,6 +639,61 @@ async fn what_is_left_to_make_good_is_not_forgotten_by_going_back_again() {
         let gone = fixture.ops.roll_back(&request(true)).await.unwrap();
         assert!(gone.is_done && gone.standing.making_good.is_empty());
         claimed(&fixture, "task:book").await;
+        is_whole(&fixture, &run).await;
+    })
+    .await;
+}
+
+const LETTER: &str = "
+name: letter
+attributes: { to: { type: string, default: Ada }, number: { type: string } }
+initial: Write
+states:
+  Write: { task: write, onDone: Post }
+  Post: { task: post, output: [number], onDone: Sent, compensate: 'Call {{ to }}: letter {{ number }} is void.' }
+  Sent: { on: { Close: END } }
+  END: { type: final }
+";
+
+/// A text says what a person is to do: it is a task of theirs, and the run goes on when they say that it is done.
+#[tokio::test]
+async fn b8_what_a_person_is_to_make_good_is_a_task_for_a_person() {
+    on_every_store(async |fixture| {
+        fixture.define(LETTER).await;
+        let request = StartRun {
+            workflow: Some("letter".to_owned()),
+            driver: Driver::Engine,
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&request).await.unwrap().standing.name.run;
+        end(&fixture, &claimed(&fixture, "task:write").await, Ok(json!(null))).await.unwrap();
+        end(&fixture, &claimed(&fixture, "task:post").await, Ok(json!("17"))).await.unwrap();
+
+        let asked = back(&fixture, &run, "Write#1", false).await.unwrap();
+        let told = text::rolled_back(&asked, text::Words::Commands);
+        let named: Vec<&str> = told.lines().skip(1).take(2).collect();
+        assert_eq!(
+            named,
+            [
+                "it would make good first: Post#1 by task person, <<Call Ada: letter 17 is void.>>",
+                "whoever does that gets it with `guidepost tasks claim task:person`",
+            ]
+        );
+        assert_eq!((asked.is_done, asked.lasting.len()), (false, 0), "{told}");
+        assert!(back(&fixture, &run, "Write#1", true).await.unwrap().is_done);
+
+        let person = claimed(&fixture, "task:person").await;
+        assert_eq!(person.prompt.as_deref(), Some("Call Ada: letter 17 is void."));
+        assert_eq!(fixture.standing(&run).await.making_good, ["Post#1"]);
+        let busy = end(&fixture, &person, Err(("nobody answers".to_owned(), true))).await;
+        busy.unwrap();
+        let standing = fixture.standing(&run).await;
+        let reason = standing.reason.unwrap();
+        assert!(reason.contains("`Post#1` could not be made good: nobody answers"), "{reason}");
+        control(&fixture, &run, Control::Resume).await.unwrap();
+        end(&fixture, &claimed(&fixture, "task:person").await, Ok(json!(null))).await.unwrap();
+        assert_eq!(fixture.standing(&run).await.making_good, [""; 0]);
+        claimed(&fixture, "task:write").await;
         is_whole(&fixture, &run).await;
     })
     .await;

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 /// Arguments of `schedules`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost schedules\n  guidepost schedules pause report\n  guidepost schedules run report daily\n\nA workflow says under `schedules:` when its runs begin by themselves. They begin while an engine is at work: `guidepost run --all`.",
+    after_help = "Examples:\n  guidepost schedules\n  guidepost schedules pause report\n  guidepost schedules run report daily\n\nA workflow says under `schedules:` when its runs begin by themselves, as examples/digest.yaml does. They begin while an engine is at work:\n`guidepost run --all`. `guidepost simulate FILE` and `guidepost check FILE` show when they come next.",
     args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Schedules {

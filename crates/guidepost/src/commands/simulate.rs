@@ -4,6 +4,7 @@ use guidepost_core::diagnostic::{Explain, closest};
 use guidepost_core::kernel;
 use guidepost_core::machine::Machine;
 use guidepost_core::machine::schema::Mismatch;
+use guidepost_core::time::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::args::{self, Sent};
@@ -94,6 +95,14 @@ fn as_json(simulation: &Simulation, step: &Step) -> Json {
     if let Some(rejected) = &step.rejected {
         shown["rejected"] = refusal(rejected);
     }
+    if !simulation.machine().schedules.is_empty() {
+        shown["now"] = json!(simulation.now().to_string());
+        let next = |times: &[Timestamp]| times.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let schedules = simulation.upcoming().into_iter().map(|(name, times, upcoming)| {
+            json!({ "name": name, "times": times.to_string(), "next": next(&upcoming) })
+        });
+        shown["schedules"] = schedules.collect();
+    }
     shown
 }
 
@@ -136,6 +145,19 @@ fn as_text(simulation: &Simulation, step: &Step, out: &mut Output) {
     }
     if simulation.run().rev.0 > 0 {
         standing(simulation, out);
+    }
+    let has_passed = ["start", "advance"].iter().any(|key| step.input.get(key).is_some());
+    if has_passed && !simulation.machine().schedules.is_empty() {
+        schedules(simulation, out);
+    }
+}
+
+/// When runs would begin by themselves, from the simulation's time on.
+fn schedules(simulation: &Simulation, out: &mut Output) {
+    out.line(format!("  now: {}", simulation.now()));
+    for (name, times, upcoming) in simulation.upcoming() {
+        let next: Vec<String> = upcoming.iter().map(ToString::to_string).collect();
+        out.line(format!("  schedule `{name}`: {times}, next {}", next.join(", ")));
     }
 }
 

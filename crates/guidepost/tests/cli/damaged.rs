@@ -1,12 +1,12 @@
 //! One damaged run hides no others: every list tells of it, and of them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use expect_test::expect;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::conversation::Conversation;
 
@@ -64,6 +64,75 @@ fn a_damaged_run_hides_no_others() {
         assert!(doctor.stdout.contains("the history of r-2 is damaged"), "{}", doctor.stderr);
         assert!(!doctor.stdout.contains("r-1"), "{}", doctor.stdout);
         assert_eq!(talk.run(&["steps", "get", "r-2"]).exit, 1, "whoever asks for it is told");
+    }
+}
+
+/// What a server over stdio answers to calls of its tools: the text, and whether it is an error.
+fn over_mcp(talk: &Conversation, calls: &[(&str, Json)]) -> Vec<(String, bool)> {
+    let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "probe", "version": "1" } });
+    let mut server = talk.command(&["mcp"]);
+    let server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = server.spawn().unwrap();
+    let mut asks = server.stdin.take().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let mut ask = |id: usize, method: &str, params: &Json| {
+        let asked = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        writeln!(asks, "{asked}").unwrap();
+        let line = lines.next().unwrap().unwrap();
+        let answer: Json = serde_json::from_str(&line).unwrap();
+        assert_eq!(answer["id"], id, "{line}");
+        if method == "initialize" {
+            writeln!(asks, r#"{{"jsonrpc":"2.0","method":"notifications/initialized"}}"#).unwrap();
+        }
+        answer["result"].clone()
+    };
+    ask(0, "initialize", &hello);
+    let mut told = Vec::new();
+    for (id, (tool, arguments)) in (1..).zip(calls) {
+        let answer = ask(id, "tools/call", &json!({ "name": tool, "arguments": arguments }));
+        let text = answer["content"][0]["text"].as_str().unwrap().to_owned();
+        told.push((text, answer["isError"] == true));
+    }
+    drop(asks);
+    assert!(server.wait().unwrap().success());
+    told
+}
+
+/// An agent that looks for runs sees the damaged one named as damaged, and all others; whoever asks for it is told why not.
+#[test]
+fn agents_are_shown_a_damaged_run_beside_the_others() {
+    for damage in [
+        "UPDATE agent_instance SET state = '{' WHERE agent_id = 2",
+        "UPDATE agent_instance SET run_id = 'none', leaves = '[' WHERE agent_id = 2",
+        "UPDATE agent_instance SET due_at = 0, state = '{' WHERE agent_id = 2",
+    ] {
+        let (talk, shell) = with_runs();
+        assert_eq!(shell.execute(damage, []).unwrap(), 1);
+        let answers = over_mcp(
+            &talk,
+            &[
+                ("guidepost_find", json!({ "in": "runs" })),
+                ("guidepost_find", json!({ "in": "runs", "query": "two" })),
+                ("guidepost_where", json!({})),
+                ("guidepost_where", json!({ "run": "r-2" })),
+                ("guidepost_where", json!({ "run": "r-3" })),
+            ],
+        );
+        let [all, two, open, damaged, sound] = &answers[..] else { panic!("{answers:#?}") };
+        for (text, is_error) in [all, open] {
+            let named = ["r-1", "r-2", "r-3", "r-4"].map(|run| text.contains(run));
+            assert_eq!((named, is_error), ([true; 4], &false), "{damage}: {text}");
+        }
+        assert!(two.0.starts_with("1 run\nr-2 ") && !two.1, "{damage}: {two:?}");
+        // What the list does not look at, it cannot tell.
+        let is_seen = damage.contains("leaves");
+        assert_eq!(two.0.contains("damaged[GP0310]"), is_seen, "{damage}: {two:?}");
+        assert!(
+            damaged.0.contains("r-2") && damaged.0.contains("damaged"),
+            "{damage}: {damaged:?}"
+        );
+        assert!(damaged.1, "{damage}: {damaged:?}");
+        assert!(sound.0.starts_with("run r-3 three@1 ") && !sound.1, "{damage}: {sound:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs that begin by themselves: `schedules`, and what other commands know of them.
 
 use expect_test::expect;
+use serde_json::Value as Json;
 
 use crate::conversation::Conversation;
 
@@ -122,6 +123,79 @@ fn a_check_shows_when_runs_will_begin() {
         wrong.yaml: 1 error, 0 warnings
     "#]]
     .assert_eq(&answer.stdout);
+}
+
+#[test]
+fn a_simulation_shows_when_schedules_come_next_by_its_own_clock() {
+    let talk = Conversation::new();
+    talk.file("digest.yaml", include_str!("../../../../examples/digest.yaml"));
+    let said = |words: &[&str]| {
+        let told = talk.command(words).output().unwrap();
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    // A Thursday, in winter; what happens in between takes no time.
+    let simulate = ["simulate", "digest.yaml", "--driver", "engine", "--advance", "1d"];
+    let words = [&simulate[..], &["--failed", "Gather", "--advance", "1d"]].concat();
+    let text = said(&words);
+    let told: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("  now") || line.starts_with("  schedule"))
+        .collect();
+    expect![[r#"
+          now: 2026-01-01T00:00:00Z
+          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-01T08:00:00Z, 2026-01-02T08:00:00Z, 2026-01-05T08:00:00Z
+          now: 2026-01-02T00:00:00Z
+          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-02T08:00:00Z, 2026-01-05T08:00:00Z, 2026-01-06T08:00:00Z
+          now: 2026-01-03T00:00:00Z
+          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-05T08:00:00Z, 2026-01-06T08:00:00Z, 2026-01-07T08:00:00Z"#]].assert_eq(&told.join("\n"));
+    let words = [&words[..], &["--json"]].concat();
+    for (line, next) in said(&words).lines().zip(["01", "02", "02", "05"]) {
+        let step: Json = serde_json::from_str(line).unwrap();
+        let first = format!("2026-01-{next}T08:00:00Z");
+        assert_eq!(step["schedules"][0]["next"][0], first, "{line}");
+        assert_eq!(step["schedules"][0]["name"], "default");
+    }
+    talk.file("plain.yaml", "name: plain\nsteps: [{ name: A, wait: 1s }]\n");
+    let plain = said(&["simulate", "plain.yaml", "--json"]);
+    assert!(!plain.contains("schedules") && !plain.contains("\"now\""), "{plain}");
+}
+
+/// The example does what its first lines say.
+#[test]
+fn the_example_with_a_schedule_is_begun_and_done() {
+    let mut talk = Conversation::new();
+    talk.file("digest.yaml", include_str!("../../../../examples/digest.yaml"));
+    talk.type_("apply digest.yaml")
+        .type_("schedules")
+        .type_("schedules run digest")
+        .type_("run r-1");
+    talk.expect(&expect![[r#"
+        $ guidepost apply digest.yaml
+        saved digest@1 (digest.yaml)
+
+        $ guidepost schedules
+        digest/default  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+
+        $ guidepost schedules run digest
+        digest/default  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]; last r-1 for [TIME], which goes on
+        ! `guidepost run r-1` does its work, if no engine is about
+
+        $ guidepost run r-1
+        e-1 rev 1 schedule:default: started digest
+        e-2 rev 2: began in Gather
+        e-3 rev 3: done, Gather -> Sum with <<{"news":["A harbour orders two more turbines.","The grid study is out."]}>>
+        e-4 rev 4: done, Sum -> Done with <<{"digest":"Two turbines more, and a study to read."}>>
+        e-5 rev 5: completed with <<{"digest":"Two turbines more, and a study to read."}>>
+
+        run r-1 digest@1 rev 5 completed
+        state: Done (3 of 3)
+        goal: <<default, due [TIME]>>
+        have: due=[TIME] topic=<<tide power>> news=<<["A harbour orders two more turbines.","The grid study is out."]>> digest=<<Two turbines more, and a study to read.>>
+        result: <<{"digest":"Two turbines more, and a study to read."}>>
+        next: nothing, the run is completed
+
+    "#]]);
 }
 
 #[test]

@@ -378,6 +378,7 @@ fn what_makes_work_good_is_a_task_with_a_name_of_its_own() {
         $ guidepost rollback r-1 --to Book#1 --yes
         went back to rev 2, 1 step
         is made good first: Book#1 by task unbook, <<{"input":{"room":"7"}}>>
+        whoever does that gets it with `guidepost tasks claim task:unbook`
         run r-1 stay@1 rev 5
         state: Book (1 of 3)
         makes good first: Book#1

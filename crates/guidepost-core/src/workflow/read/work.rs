@@ -10,7 +10,7 @@ use super::transition::Read;
 use super::value::{Sight, span_of};
 use super::{Reader, Shape, keys};
 use crate::diagnostic::Diagnostic;
-use crate::machine::{Retry, StateIx, Trigger, Work, WorkKind};
+use crate::machine::{PERSON, Retry, StateIx, Trigger, Work, WorkKind};
 use crate::time::Span;
 
 /// What the texts of a state that fans out can see besides attributes.
@@ -177,11 +177,23 @@ impl<'t> Reader<'t, '_> {
         work
     }
 
+    /// A text that says what a person is to do is a task for a person.
+    fn asked_of_a_person(&mut self, text: &'t Tree, sight: Sight<'_>) -> Work {
+        Work {
+            kind: WorkKind::Task,
+            name: Some(PERSON.to_owned()),
+            prompt: self.template(text, "compensate", sight),
+            spec: Json::Null,
+            retry: None,
+            timeout: None,
+            compensate: None,
+        }
+    }
+
     /// What makes the work good: work of one kind as a state has it, or a text that says what a person is to do.
     fn compensation(&mut self, tree: &'t Tree, sight: Sight<'_>) -> Option<Work> {
         if tree.as_text().is_some() {
-            self.check_templates(tree, sight);
-            return None;
+            return Some(self.asked_of_a_person(tree, sight));
         }
         let entries = self.fields(tree, "compensate");
         let kinds = UNDOING.map(WorkKind::as_str);
