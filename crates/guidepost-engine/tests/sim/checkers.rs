@@ -19,7 +19,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 17] = [
+pub(crate) const ALL: [(&str, Check); 18] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -37,6 +37,7 @@ pub(crate) const ALL: [(&str, Check); 17] = [
     ("no more goes on at once than its workflow allows", no_more_than_its_workflow_allows),
     ("all is made good once, last first", what_was_done_is_made_good),
     ("nothing else happens meanwhile", nothing_else_happens_meanwhile),
+    ("who declined is not asked again", who_declined_is_not_asked_again),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -538,6 +539,10 @@ fn no_task_is_left_of_an_ended_run(world: &World) -> Vec<String> {
 
 fn no_more_than_slots(world: &World) -> Vec<String> {
     world.crowded.clone()
+}
+
+fn who_declined_is_not_asked_again(world: &World) -> Vec<String> {
+    world.store.state().ledger.insisted.clone()
 }
 
 fn a_parent_learns_its_childs_outcome_once(world: &World) -> Vec<String> {

@@ -183,7 +183,9 @@ impl Tasks {
                 let run = run_of(filed.task.id.run).filter(is_below)?;
                 let goes_on =
                     matches!(run.status, Status::Running | Status::Waiting) && !run.is_over;
-                let is_ready = filed.task.queue == *queue && filed.task.ready_at <= claim.now;
+                let is_ready = filed.task.queue == *queue
+                    && filed.task.ready_at <= claim.now
+                    && !claim.except.contains(&filed.task.id);
                 (is_ready && (goes_on || queue == CANCEL_QUEUE)).then_some(filed.task.ready_at)
             });
             for id in ready {
@@ -263,6 +265,15 @@ impl Tasks {
     }
 
     pub(super) fn release(&mut self, owner: &str, held: &[Held], now: Timestamp) {
+        self.give_back(owner, held, now, |_| {});
+    }
+
+    /// Gives back what was not begun.
+    pub(super) fn decline(&mut self, owner: &str, held: &[Held], now: Timestamp) {
+        self.give_back(owner, held, now, |task| task.attempt -= 1);
+    }
+
+    fn give_back(&mut self, owner: &str, held: &[Held], now: Timestamp, how: impl Fn(&mut Task)) {
         for hold in held {
             if let Some(filed) =
                 self.held_mut(hold).filter(|filed| filed.task.owner.as_deref() == Some(owner))
@@ -270,6 +281,7 @@ impl Tasks {
                 filed.task.owner = None;
                 filed.task.ready_at = now;
                 filed.task.deadline = None;
+                how(&mut filed.task);
             }
         }
     }
