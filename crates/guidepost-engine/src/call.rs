@@ -54,6 +54,9 @@ pub enum Outcome {
     Parked,
     /// Nobody waits for it any more.
     Dropped,
+    /// Whoever was asked may not do it, or lacks what it takes, and did nothing. The reason says what would let it. The
+    /// task is given back as if it had not been claimed, and this engine leaves it to others from then on.
+    Declined(String),
 }
 
 /// Why a try failed.

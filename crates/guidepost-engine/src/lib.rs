@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use guidepost_core::id::{RunNo, Tenant};
 use guidepost_core::time::Span;
-use guidepost_store::Store;
+use guidepost_store::{Store, TaskId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -157,6 +157,7 @@ impl Engine {
         };
         let (commits, committed) = watch::channel(0);
         let (trouble, troubled) = watch::channel(None);
+        let (declined, left) = watch::channel(BTreeMap::new());
         let shell = Shell {
             store: self.store,
             tenant: self.tenant,
@@ -166,9 +167,10 @@ impl Engine {
             world: self.world,
             commits,
             trouble,
+            declined,
         };
         let (stop, stopped) = watch::channel(false);
-        Running { stop, committed, troubled, task: tokio::spawn(shell.run(config, stopped)) }
+        Running { stop, committed, troubled, left, task: tokio::spawn(shell.run(config, stopped)) }
     }
 }
 
@@ -180,6 +182,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     committed: watch::Receiver<u64>,
     troubled: watch::Receiver<Option<String>>,
+    left: watch::Receiver<BTreeMap<TaskId, String>>,
     task: JoinHandle<()>,
 }
 
@@ -195,6 +198,13 @@ impl Running {
     #[must_use]
     pub fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.troubled.clone()
+    }
+
+    /// The tasks this engine may not do, or lacks what it takes for, and why: it left them to other engines. One that was
+    /// done elsewhere since is still among them.
+    #[must_use]
+    pub fn declined(&self) -> watch::Receiver<BTreeMap<TaskId, String>> {
+        self.left.clone()
     }
 
     /// Takes nothing new, keeps results that are there, gives back everything else, and waits until that is done; while the

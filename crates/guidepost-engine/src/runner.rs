@@ -4,6 +4,7 @@
 //! is a copy that is checked by every commit: the store takes a decision only at the rev it was made at, and a result only
 //! for the present attempt. So any number of runners may work on one store, and any of them may vanish at any moment.
 
+mod declined;
 mod message;
 mod next;
 mod schedules;
@@ -20,6 +21,8 @@ use guidepost_store::{
     TaskChange, TaskId, is_over,
 };
 
+pub(crate) use self::declined::DECLINED_MAX;
+use self::declined::Declined;
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
 use self::schedules::Schedules;
@@ -73,6 +76,7 @@ pub struct Runner {
     schedules: Schedules,
     trouble: Trouble,
     aside: Aside,
+    declined: Declined,
     /// When the first of the runs that rest is tried again; [`NEVER`] if none does.
     rested_at: Timestamp,
     is_stopping: bool,
@@ -167,6 +171,7 @@ impl Runner {
             schedules: Schedules::default(),
             trouble: Trouble::default(),
             aside: Aside::default(),
+            declined: Declined::default(),
             rested_at: NEVER,
             is_stopping: false,
             stop_by: Timestamp(i64::MAX),
@@ -317,6 +322,7 @@ impl Runner {
             limit,
             queues,
             root: self.config.root,
+            except: self.declined.tasks(),
         }));
     }
 
@@ -369,6 +375,13 @@ impl Runner {
             self.in_hand
                 .insert(task.id.clone(), InHand { task, is_performed: false, is_known: false });
             if self.is_stopping {
+                continue;
+            }
+            if let Todo::Begin(task) = &todo
+                && self.declined.has(&task.id)
+            {
+                // The claim was under way when it was declined.
+                self.decline(&task.held(), effects);
                 continue;
             }
             self.tracked(run).todo.push_back(todo);
@@ -601,6 +614,10 @@ impl Runner {
                 self.tidy(held.task.run);
                 return;
             }
+            Outcome::Declined(why) => {
+                self.declined(held, &why, effects);
+                return;
+            }
         };
         if self.is_stopping && !self.runs.contains_key(&task.id.run) {
             return;
@@ -608,6 +625,25 @@ impl Runner {
         let run = task.id.run;
         self.tracked(run).todo.push_back(Todo::End(task, result));
         self.advance(run, now, effects);
+    }
+
+    /// Leaves a task to others, and says so if the reason is a new one.
+    fn declined(&mut self, held: &Held, why: &str, effects: &mut Vec<Effect>) {
+        let is_new = self.declined.put(held.task.clone(), why);
+        let task = &held.task;
+        // Whoever works for one run alone waits for it, and is told at the end.
+        if is_new && self.config.root.is_none() {
+            tracing::warn!(run = %task.run, %task, "left to other engines: {why}");
+        } else {
+            tracing::debug!(run = %task.run, %task, "left to other engines: {why}");
+        }
+        self.has_backlog &= !self.declined.is_full();
+        self.decline(held, effects);
+    }
+
+    fn decline(&mut self, held: &Held, effects: &mut Vec<Effect>) {
+        self.unhold(held, effects);
+        effects.push(Effect::Decline(held.clone()));
     }
 
     fn extended(&mut self, lost: Result<Vec<Held>, StoreError>, effects: &mut Vec<Effect>) {

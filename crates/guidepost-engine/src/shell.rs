@@ -4,7 +4,7 @@
 //! Work runs in tasks of its own. Questions to the store are waited for right here: most of them are commits, which others
 //! carry out, and many answers that come at once wake one task.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guidepost_core::id::{RunNo, RunRef, Tenant};
 use guidepost_core::time::Timestamp;
-use guidepost_store::{CANCEL_QUEUE, Held, ScheduleFilter, Store, StoreError};
+use guidepost_store::{CANCEL_QUEUE, Held, ScheduleFilter, Store, StoreError, TaskId};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::{Machines, NoMachine};
 use crate::plan;
-use crate::runner::{Config, Effect, LoadedRun, Message, Runner};
+use crate::runner::{Config, DECLINED_MAX, Effect, LoadedRun, Message, Runner};
 use crate::schedule;
 use crate::work::{Handler, Handlers};
 use crate::world::World;
@@ -43,6 +43,8 @@ pub(crate) struct Shell {
     pub(crate) commits: watch::Sender<u64>,
     /// Why no new work is taken, if that is so.
     pub(crate) trouble: watch::Sender<Option<String>>,
+    /// What this engine leaves to others, and why.
+    pub(crate) declined: watch::Sender<BTreeMap<TaskId, String>>,
 }
 
 /// What is waited for.
@@ -68,6 +70,9 @@ impl Shell {
         loop {
             if let Message::Committed { outcome: Ok(_), .. } = &message {
                 self.commits.send_modify(|count| *count += 1);
+            }
+            if let Message::Ended { held, outcome: Outcome::Declined(why) } = &message {
+                self.note_declined(held, why);
             }
             runner.handle(message, self.world.now(), &mut effects);
             if self.trouble.borrow().as_deref() != runner.trouble() {
@@ -114,6 +119,15 @@ impl Shell {
         }
     }
 
+    /// Lets whoever started the engine know what it leaves to others.
+    fn note_declined(&self, held: &Held, why: &str) {
+        self.declined.send_modify(|declined| {
+            if declined.len() < DECLINED_MAX {
+                declined.insert(held.task.clone(), why.to_owned());
+            }
+        });
+    }
+
     /// Asks the store. The answer comes also if the store panics: then it says that nothing is known.
     fn ask(&self, owner: Arc<str>, effect: Effect) -> BoxFuture<'static, Option<Message>> {
         let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
@@ -151,6 +165,12 @@ impl Shell {
                 Effect::Release(held) => {
                     if let Err(error) = store.release(&tenant, &owner, &held, now).await {
                         tracing::warn!(%error, "tasks could not be given back; their leases run out");
+                    }
+                    return None;
+                }
+                Effect::Decline(held) => {
+                    if let Err(error) = store.decline(&tenant, &owner, &[held], now).await {
+                        tracing::warn!(%error, "a task could not be given back; its lease runs out");
                     }
                     return None;
                 }
@@ -247,6 +267,7 @@ fn broken_off(effect: &Effect) -> Option<Message> {
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
         Effect::Extend { .. } => Some(Message::Extended(Err(error()))),
         Effect::Release(_)
+        | Effect::Decline(_)
         | Effect::Quarantine { .. }
         | Effect::Perform { .. }
         | Effect::Abort(_)

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
 use guidepost_core::input::{By, Control, Input, Start};
 use guidepost_core::kernel;
 use guidepost_core::run::{Driver, Run, Status};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_core::workflow::compile;
-use guidepost_engine::{Call, Engine, Failure, Handlers, plan};
+use guidepost_engine::work::exec::{Allowed, Exec};
+use guidepost_engine::{Call, Engine, Failure, Handler, Handlers, Outcome, plan};
 use guidepost_store::{
     EntryBody, HistoryPage, Loaded, NewRun, NewVersion, Source, Store, TaskFilter,
 };
@@ -280,6 +282,60 @@ async fn a_child_run_gives_its_result_to_the_step_that_launched_it() {
     );
     let child = bench.load(RunNo(run.0 + 1)).await;
     assert_eq!((child.head.parent, child.head.root), (Some(run), run));
+}
+
+/// An engine that may not do what another may leaves it to that one: no try at it is used up, and it is asked once.
+#[tokio::test]
+async fn what_one_engine_may_not_do_another_does() {
+    let bench = Bench::new();
+    let definition = "
+name: choosy
+attributes: { said: { type: string } }
+initial: Say
+states:
+  Say: { exec: [sh, -c, 'echo $GUIDEPOST_ATTEMPT'], retry: { max_attempts: 1 }, output: [said], onDone: Done, onError: Failed }
+  Failed: { type: final }
+  Done: { type: final }
+";
+    let run = bench.start(definition, json!({})).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let choosy = Counted { handler: Exec::default(), calls: Arc::clone(&asked) };
+    let choosy = Handlers::new().with("exec", Arc::new(choosy));
+    let choosy = Engine::new(Arc::clone(&bench.store)).with_handlers(choosy).start();
+    let mut declined = choosy.declined();
+    let why = declined.wait_for(|declined| !declined.is_empty()).await.unwrap().clone();
+    let why: Vec<(String, String)> =
+        why.into_iter().map(|(task, why)| (task.to_string(), why)).collect();
+    let expected =
+        "the command `sh` is not allowed here; whoever runs this allows it with `--allow-exec sh`";
+    assert_eq!(why, [("r-1:Say#1".to_owned(), expected.to_owned())]);
+    // It looks for work several times more.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let filed = bench.store.tasks(&bench.tenant, &TaskFilter::default()).await.unwrap().items;
+    assert_eq!((filed[0].owner.clone(), filed[0].attempt, filed[0].lost), (None, 0, 0));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "it is asked once");
+    let able = Exec { allowed: Allowed::Only(["sh".to_owned()].into()) };
+    let able = Handlers::new().with("exec", Arc::new(able));
+    let able = Engine::new(Arc::clone(&bench.store)).with_handlers(able).start();
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    able.stop().await;
+    choosy.stop().await;
+    assert_eq!(data(&ended)["said"], json!("1"), "it is the first try");
+    assert!(!bench.kinds(run).await.contains(&"attempt_failed".to_owned()));
+}
+
+/// Counts what a handler is asked.
+struct Counted<H> {
+    handler: H,
+    calls: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl<H: Handler> Handler for Counted<H> {
+    async fn perform(&self, call: Call) -> Outcome {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.handler.perform(call).await
+    }
 }
 
 /// An engine for one run settles what is due for others too, and leaves their work to whoever works for them.

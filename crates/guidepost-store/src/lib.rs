@@ -274,6 +274,16 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Gives tasks back that were claimed and not begun, as if they had not been claimed: to be claimed by anybody at once,
+    /// and the attempt does not count. Those that are lost are passed over.
+    async fn decline(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Lets a task wait for the end of the run it launched. It is ready again when that run has ended, even if it has
     /// already.
     ///

@@ -360,6 +360,17 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn decline(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.with(tenant, |own| own.tasks.decline(owner, held, now));
+        Ok(())
+    }
+
     async fn park(
         &self,
         tenant: &Tenant,

@@ -257,6 +257,17 @@ impl Store for Sqlite {
         self.writer.write(move |db| tasks::release(db, &owner, &held, now)).await
     }
 
+    async fn decline(
+        &self,
+        _tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (owner, held) = (owner.to_owned(), held.to_vec());
+        self.writer.write(move |db| tasks::decline(db, &owner, &held, now)).await
+    }
+
     async fn park(
         &self,
         _tenant: &Tenant,

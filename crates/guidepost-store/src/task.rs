@@ -4,8 +4,10 @@
 //! the result ends it. Holding a task is a lease, not a lock: when the lease has run out somebody else may claim it, and a
 //! result counts only if it carries the attempt that is the present one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use guidepost_core::id::{Branch, NotARun, Purpose, Rev, RunNo, StateId, Visit, piece};
 use guidepost_core::machine::WorkKind;
@@ -262,6 +264,8 @@ pub struct Claim {
     pub queues: Vec<String>,
     /// Only tasks of this run and of runs below it.
     pub root: Option<RunNo>,
+    /// None of these, whatever queue they are in: tasks the asker declined. Shared, because it is part of every claim.
+    pub except: Arc<BTreeSet<TaskId>>,
 }
 
 /// A task as it stands.

@@ -138,6 +138,8 @@ pub enum Effect {
     },
     /// Give tasks back.
     Release(Vec<Held>),
+    /// Give back a task that was not begun.
+    Decline(Held),
     /// Nothing more is to come.
     Stopped,
 }

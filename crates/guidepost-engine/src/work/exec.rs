@@ -40,7 +40,16 @@ pub struct Exec {
 #[async_trait]
 impl Handler for Exec {
     async fn perform(&self, call: Call) -> Outcome {
-        match self.run(&call).await {
+        let (program, arguments) = match program_and_arguments(&call.spec) {
+            Ok(words) => words,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        if !self.allows(&program) {
+            return Outcome::Declined(format!(
+                "the command `{program}` is not allowed here; whoever runs this allows it with `--allow-exec {program}`"
+            ));
+        }
+        match run(&program, &arguments, &call).await {
             Ok(value) => Outcome::Done(value),
             Err(failure) => Outcome::Failed(failure),
         }
@@ -48,59 +57,56 @@ impl Handler for Exec {
 }
 
 impl Exec {
-    async fn run(&self, call: &Call) -> Result<Json, Failure> {
-        let words = words(&call.spec)?;
-        let (program, arguments) =
-            words.split_first().ok_or_else(|| Failure::lasting("the command is empty"))?;
-        self.expect_allowed(program)?;
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .env("GUIDEPOST_RUN", call.task.run.to_string())
-            .env("GUIDEPOST_KEY", &call.key)
-            .env("GUIDEPOST_ATTEMPT", call.attempt.to_string());
-        if let Some(directory) = call.spec.get("cwd").and_then(Json::as_str) {
-            command.current_dir(directory);
-        }
-        let variables = call.spec.get("env").and_then(Json::as_object);
-        for (name, value) in variables.into_iter().flatten() {
-            command.env(name, as_text(value));
-        }
-        let mut family = Family::spawn(&mut command)
-            .map_err(|error| Failure::lasting(format!("`{program}` cannot be run: {error}")))?;
-        let stdin = call.spec.get("stdin").map(as_text);
-        let (output, complaint) = communicate(&mut family, stdin).await?;
-        let status = family
-            .wait()
-            .await
-            .map_err(|error| Failure::passing(format!("`{program}` was lost: {error}")))?;
-        if !status.success() {
-            let complaint = complaint.trim();
-            let told = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
-            return Err(Failure::passing(format!("`{program}` ended with {status}{told}")));
-        }
-        value_of(output)
-    }
-
-    fn expect_allowed(&self, program: &str) -> Result<(), Failure> {
-        let is_allowed = match &self.allowed {
+    fn allows(&self, program: &str) -> bool {
+        match &self.allowed {
             Allowed::Nothing => false,
             Allowed::Only(programs) => programs.contains(program),
             Allowed::Anything => true,
-        };
-        if is_allowed {
-            return Ok(());
         }
-        Err(Failure::lasting(format!(
-            "the command `{program}` is not allowed here; whoever runs this allows it with `--allow-exec {program}`"
-        )))
     }
 }
 
-/// The words of the command.
+/// Runs a command, and gives what it printed.
+async fn run(program: &str, arguments: &[String], call: &Call) -> Result<Json, Failure> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("GUIDEPOST_RUN", call.task.run.to_string())
+        .env("GUIDEPOST_KEY", &call.key)
+        .env("GUIDEPOST_ATTEMPT", call.attempt.to_string());
+    if let Some(directory) = call.spec.get("cwd").and_then(Json::as_str) {
+        command.current_dir(directory);
+    }
+    let variables = call.spec.get("env").and_then(Json::as_object);
+    for (name, value) in variables.into_iter().flatten() {
+        command.env(name, as_text(value));
+    }
+    let mut family = Family::spawn(&mut command)
+        .map_err(|error| Failure::lasting(format!("`{program}` cannot be run: {error}")))?;
+    let stdin = call.spec.get("stdin").map(as_text);
+    let (output, complaint) = communicate(&mut family, stdin).await?;
+    let status = family
+        .wait()
+        .await
+        .map_err(|error| Failure::passing(format!("`{program}` was lost: {error}")))?;
+    if !status.success() {
+        let complaint = complaint.trim();
+        let told = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+        return Err(Failure::passing(format!("`{program}` ended with {status}{told}")));
+    }
+    value_of(output)
+}
+
+/// The words of the command, the first of which is the program.
+fn program_and_arguments(spec: &Json) -> Result<(String, Vec<String>), Failure> {
+    let mut words = words(spec)?.into_iter();
+    let program = words.next().ok_or_else(|| Failure::lasting("the command is empty"))?;
+    Ok((program, words.collect()))
+}
+
 fn words(spec: &Json) -> Result<Vec<String>, Failure> {
     let uses_shell = spec.get("shell").and_then(Json::as_bool).unwrap_or(false);
     match spec.get("command") {

@@ -81,12 +81,27 @@ struct Server {
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
+/// Why there is no result.
+#[derive(Debug)]
+enum NotDone {
+    Failed(Failure),
+    /// The server is none of those that are known here.
+    Declined(String),
+}
+
+impl From<Failure> for NotDone {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 #[async_trait]
 impl Handler for Tools {
     async fn perform(&self, call: Call) -> Outcome {
         match self.call(&call).await {
             Ok(value) => Outcome::Done(value),
-            Err(failure) => Outcome::Failed(failure),
+            Err(NotDone::Failed(failure)) => Outcome::Failed(failure),
+            Err(NotDone::Declined(why)) => Outcome::Declined(why),
         }
     }
 }
@@ -115,17 +130,22 @@ impl Tools {
         }
     }
 
-    async fn call(&self, call: &Call) -> Result<Json, Failure> {
+    async fn call(&self, call: &Call) -> Result<Json, NotDone> {
         let (name, tool) = self.meant(call)?;
-        let server = self.server(name)?;
+        let server = self.server(name).map_err(not_here)?;
         let deadline = Deadline::of(call.timeout);
         let connection = self.open(name, server, deadline).await?;
         let answer = deadline.keep(async {
-            let known = connection.tool(tool).await?;
+            let is_elsewhere = |failure: &Failure| !failure.may_retry && tool.contains('/');
+            let known = connection.tool(tool).await.map_err(|failure| match failure {
+                // Its name may begin with that of a server that others know.
+                failure if is_elsewhere(&failure) => not_here(failure),
+                failure => failure.into(),
+            })?;
             let arguments = arguments(call)?;
             known.expect_taken(&arguments)?;
-            let Json::Object(arguments) = arguments else { return Err(no_object()) };
-            connection.call(&known, arguments, call).await
+            let Json::Object(arguments) = arguments else { return Err(no_object().into()) };
+            Ok(connection.call(&known, arguments, call).await?)
         });
         match answer.await {
             Some(answer) => answer,
@@ -133,16 +153,16 @@ impl Tools {
                 let failure = late(name, &format!("the call of `{tool}`"), deadline, &connection);
                 // A server that is only slow keeps what it has in memory; one that hangs is started anew.
                 tokio::spawn(async move { connection.probe().await });
-                Err(failure)
+                Err(failure.into())
             }
         }
     }
 
     /// The server and the tool a step means.
-    fn meant<'c>(&'c self, call: &'c Call) -> Result<(&'c str, &'c str), Failure> {
+    fn meant<'c>(&'c self, call: &'c Call) -> Result<(&'c str, &'c str), NotDone> {
         let name = call.name.as_deref().unwrap_or_default();
         if self.servers.is_empty() {
-            return Err(none_known(name));
+            return Err(NotDone::Declined(none_known(name)));
         }
         if let Some(server) = call.spec.get("server").and_then(Json::as_str) {
             return Ok((server, name));
@@ -157,10 +177,10 @@ impl Tools {
             (Some(only), None) => Ok((only, name)),
             _ => {
                 let names: Vec<&str> = self.servers.keys().map(String::as_str).collect();
-                Err(Failure::lasting(format!(
+                Err(NotDone::Failed(Failure::lasting(format!(
                     "`{name}` may be a tool of {}: write `SERVER/{name}`",
                     names.join(" or ")
-                )))
+                ))))
             }
         }
     }
@@ -231,10 +251,17 @@ fn late(server: &str, what: &str, deadline: Deadline, connection: &Connection) -
     ))
 }
 
-fn none_known(name: &str) -> Failure {
-    Failure::lasting(format!(
+fn none_known(name: &str) -> String {
+    format!(
         "`{name}` needs a tool server, and none is known here; whoever runs this names servers in a file, and the file \
          with `--tools FILE`"
+    )
+}
+
+/// What is missing may be known to another engine.
+fn not_here(missing: Failure) -> NotDone {
+    NotDone::Declined(format!(
+        "{missing}; whoever runs this names the servers in the file of `--tools FILE`"
     ))
 }
 

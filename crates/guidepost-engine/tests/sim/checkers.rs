@@ -19,7 +19,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 18] = [
+pub(crate) const ALL: [(&str, Check); 19] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -38,6 +38,7 @@ pub(crate) const ALL: [(&str, Check); 18] = [
     ("all is made good once, last first", what_was_done_is_made_good),
     ("nothing else happens meanwhile", nothing_else_happens_meanwhile),
     ("a runner for one run does the work of no other", no_work_of_others),
+    ("who declined is not asked again", who_declined_is_not_asked_again),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -543,6 +544,10 @@ fn no_more_than_slots(world: &World) -> Vec<String> {
 
 fn no_work_of_others(world: &World) -> Vec<String> {
     world.strayed.clone()
+}
+
+fn who_declined_is_not_asked_again(world: &World) -> Vec<String> {
+    world.store.state().ledger.insisted.clone()
 }
 
 fn a_parent_learns_its_childs_outcome_once(world: &World) -> Vec<String> {

@@ -41,7 +41,7 @@ pub(crate) enum Side {
 /// A place where a runner can vanish.
 pub(crate) type Site = (&'static str, Side);
 
-/// Everything the runner asks its shell for.
+/// Everything the runner asks its shell for; to decline a task is to release it.
 pub(crate) const EFFECTS: [&str; 11] = [
     "Claim",
     "FindDue",

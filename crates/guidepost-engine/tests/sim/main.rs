@@ -373,6 +373,11 @@ mod teeth {
     }
 
     #[test]
+    fn a_task_that_comes_back_to_whoever_declined_it_is_found() {
+        expect_found(Broken::DeclinedHandedOut, "who declined is not asked again");
+    }
+
+    #[test]
     fn a_runner_that_takes_too_much_is_found() {
         expect_found(Broken::SlotsIgnored, "no more is done at once than there are slots");
     }

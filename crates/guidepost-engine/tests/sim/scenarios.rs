@@ -166,6 +166,7 @@ impl Script {
             | Effect::MoveSchedule { .. }
             | Effect::Perform { .. }
             | Effect::Abort(_)
+            | Effect::Decline(_)
             | Effect::Stopped => return None,
         })
     }
@@ -210,6 +211,7 @@ fn brief(effect: &Effect) -> String {
         Effect::Abort(held) => format!("abort {}/{}", held.task, held.attempt),
         Effect::Extend { .. } => "extend".to_owned(),
         Effect::Release(held) => format!("release {}", held.len()),
+        Effect::Decline(held) => format!("decline {}/{}", held.task, held.attempt),
         Effect::Stopped => "stopped".to_owned(),
     }
 }

@@ -79,6 +79,8 @@ pub(crate) enum Broken {
     RootIgnored,
     /// Whoever works for one run takes every run for one below it.
     RootMistaken,
+    /// Tasks are handed to whoever declined them.
+    DeclinedHandedOut,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -102,6 +104,10 @@ pub(crate) struct Ledger {
     pub(crate) over_bounds: Vec<String>,
     /// Work of the way ahead that was handed out while its run made good what it did.
     pub(crate) starts_meanwhile: Vec<String>,
+    /// How often a task was handed to a runner that had declined it: once may be, if the claim was under way.
+    declined: BTreeMap<(String, TaskId), u32>,
+    /// Where it was more than that.
+    pub(crate) insisted: Vec<String>,
 }
 
 /// What a seed decides about the store.
@@ -405,8 +411,13 @@ impl SimStore {
     /// A claim, with what is broken about it.
     async fn claim_it(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let broken = self.state().broken;
-        let root = claim.root.filter(|_| broken != Some(Broken::RootIgnored));
-        let mut claimed = self.real.claim(tenant, &Claim { root, ..claim.clone() }).await?;
+        let mut asked = claim.clone();
+        match broken {
+            Some(Broken::DeclinedHandedOut) => asked.except = Arc::default(),
+            Some(Broken::RootIgnored) => asked.root = None,
+            _ => {}
+        }
+        let mut claimed = self.real.claim(tenant, &asked).await?;
         match broken {
             Some(Broken::LaunchesForgotten) => {
                 claimed.retain(|claimed| claimed.task.queue != CANCEL_QUEUE);
@@ -450,7 +461,21 @@ impl SimStore {
             }
         }
         self.note_bounds();
+        self.note_insistence(&claim.owner, &claimed);
         Ok(claimed)
+    }
+
+    /// Notes what was handed out to a runner that had declined it.
+    fn note_insistence(&self, owner: &str, claimed: &[Claimed]) {
+        let ledger = &mut self.state().ledger;
+        for Claimed { task, timed_out } in claimed {
+            let again = ledger.declined.get_mut(&(owner.to_owned(), task.id.clone()));
+            let Some(times) = again.filter(|_| !timed_out) else { continue };
+            *times += 1;
+            if *times > 1 {
+                ledger.insisted.push(format!("{owner} was asked again for {}", task.id));
+            }
+        }
     }
 
     /// Notes which workflows have more going on than they allow.
@@ -640,6 +665,20 @@ impl Layer for SimStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.call("release", self.real.release(tenant, owner, held, now)).await
+    }
+
+    async fn decline(
+        &self,
+        tenant: &Tenant,
+        owner: &str,
+        held: &[Held],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for held in held {
+            let declined = (owner.to_owned(), held.task.clone());
+            self.state().ledger.declined.entry(declined).or_default();
+        }
+        self.call("decline", self.real.decline(tenant, owner, held, now)).await
     }
 
     async fn schedules(

@@ -565,6 +565,10 @@ impl World {
                 let _ = at_once(store.release(&tenant, &owner, &held, self.clock(node)));
                 return None;
             }
+            Effect::Decline(held) => {
+                let _ = at_once(store.decline(&tenant, &owner, &[held], self.clock(node)));
+                return None;
+            }
             // Every machine is there, in this world.
             Effect::Quarantine { .. } => return None,
             Effect::Perform { held, queue, call } => {
@@ -615,6 +619,9 @@ impl World {
             self.later(node, 0, Event::Poll(held));
             return;
         }
+        if self.may_not(node, &call) {
+            return self.end(node, 1, held, Outcome::Declined("it is not allowed here".to_owned()));
+        }
         let key = self.key_of(&call);
         self.nodes[node].performing.insert(held.clone(), key.clone());
         let is_slow = self.rng.permille(self.faults.slow);
@@ -642,6 +649,14 @@ impl World {
             );
         }
         self.end(node, ends, held, outcome);
+    }
+
+    /// Whether a node is not allowed what others are. Of each piece of work, one node in three at most.
+    fn may_not(&self, node: usize, call: &Call) -> bool {
+        let is_choosy = self.seed % 4 == 1;
+        let run = u64::try_from(call.task.run.0).unwrap();
+        let number = run + call.task.visit.0 + u64::from(call.task.branch.0);
+        is_choosy && number % NODES as u64 == node as u64
     }
 
     /// Lets a runner know how a piece of work ended, once or twice.
@@ -873,7 +888,7 @@ fn name_of(effect: &Effect) -> &'static str {
         Effect::Perform { .. } => "Perform",
         Effect::Abort(_) => "Abort",
         Effect::Extend { .. } => "Extend",
-        Effect::Release(_) => "Release",
+        Effect::Release(_) | Effect::Decline(_) => "Release",
         Effect::Stopped => "Stopped",
     }
 }

@@ -153,12 +153,30 @@ async fn names_that_name_nothing_are_told_with_what_may_be_meant() {
     let told = failure(&two, "echo", json!({})).await;
     let expected = "`echo` may be a tool of desk or shelf: write `SERVER/echo`";
     assert_eq!(told, (expected.to_owned(), false));
-    let told = failure(&two, "dest/echo", json!({})).await;
-    let expected = "no tool server is named `dest`; did you mean `desk`?";
-    assert_eq!(told, (expected.to_owned(), false));
-    let (reason, may_retry) = failure(&Tools::default(), "desk/echo", json!({})).await;
-    assert!(reason.contains("`desk/echo` needs a tool server, and none is known here"), "{reason}");
-    assert!(reason.contains("`--tools FILE`") && !may_retry, "{reason}");
+}
+
+/// What this engine does not know, another may.
+#[tokio::test]
+async fn a_tool_of_a_server_that_is_not_known_here_is_left_to_others() {
+    let declined = |tools: Tools, name: &'static str| async move {
+        match tools.perform(asked(name, json!({}))).await {
+            Outcome::Declined(why) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    let one = || tools(server::place());
+    let two = [("desk".to_owned(), server::place()), ("shelf".to_owned(), server::place())];
+    let why = declined(Tools::new(two.into(), false), "dest/echo").await;
+    let expected = "no tool server is named `dest`; did you mean `desk`?; whoever runs this names the servers in the file of `--tools FILE`";
+    assert_eq!(why, expected);
+    let why = declined(Tools::default(), "desk/echo").await;
+    assert!(why.contains("`desk/echo` needs a tool server, and none is known here"), "{why}");
+    assert!(why.contains("`--tools FILE`"), "{why}");
+    // Of one server, it may be a tool with such a name.
+    let why = declined(one(), "shelf/echo").await;
+    assert!(why.starts_with("the tool server `desk` has no tool `shelf/echo`"), "{why}");
+    let (_, may_retry) = failure(&one(), "desk/ecko", json!({})).await;
+    assert!(!may_retry, "of this server it is known that it has no such tool");
 }
 
 #[tokio::test]

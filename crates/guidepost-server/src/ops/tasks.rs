@@ -1,5 +1,7 @@
 //! Tasks: listed for people, claimed and ended by workers outside.
 
+use std::sync::Arc;
+
 use guidepost_core::id::RunRef;
 use guidepost_core::input::{By, Input};
 use guidepost_core::kernel::{self, Refused};
@@ -118,6 +120,7 @@ impl Ops {
             limit: wanted.limit,
             queues: wanted.queues.clone(),
             root: None,
+            except: Arc::default(),
         };
         let mut claimed = Vec::new();
         for found in self.store.claim(&self.tenant, &claim).await? {

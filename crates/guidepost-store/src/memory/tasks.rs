@@ -185,7 +185,8 @@ impl Tasks {
             let Some(run) = run_of(task.id.run).filter(is_below) else { return false };
             let goes_on = matches!(run.status, Status::Running | Status::Waiting) && !run.is_over;
             let is_ready = claim.queues.contains(&task.queue) && task.ready_at <= claim.now;
-            is_ready && (goes_on || task.queue == CANCEL_QUEUE)
+            let is_wanted = is_ready && !claim.except.contains(&task.id);
+            is_wanted && (goes_on || task.queue == CANCEL_QUEUE)
         });
         ready.sort_by(|one, other| one.turn().cmp(&other.turn()));
         for Task { id, .. } in ready {
@@ -263,6 +264,15 @@ impl Tasks {
     }
 
     pub(super) fn release(&mut self, owner: &str, held: &[Held], now: Timestamp) {
+        self.give_back(owner, held, now, |_| {});
+    }
+
+    /// Gives back what was not begun.
+    pub(super) fn decline(&mut self, owner: &str, held: &[Held], now: Timestamp) {
+        self.give_back(owner, held, now, |task| task.attempt -= 1);
+    }
+
+    fn give_back(&mut self, owner: &str, held: &[Held], now: Timestamp, how: impl Fn(&mut Task)) {
         for hold in held {
             if let Some(filed) =
                 self.held_mut(hold).filter(|filed| filed.task.owner.as_deref() == Some(owner))
@@ -270,6 +280,7 @@ impl Tasks {
                 filed.task.owner = None;
                 filed.task.ready_at = now;
                 filed.task.deadline = None;
+                how(&mut filed.task);
             }
         }
     }

@@ -78,9 +78,9 @@ impl Claiming<'_> {
         let mut is_cut = false;
         let left = self.left();
         for queue in &self.claim.queues {
-            let rows = self.ready(queue, left)?;
-            is_cut |= rows.len() == left;
-            found.extend(rows);
+            let rows = self.ready(queue, self.asked(left))?;
+            is_cut |= rows.len() == self.asked(left);
+            found.extend(self.wanted(rows, left));
         }
         for lane in self.lanes()? {
             if lane.ready_at > self.claim.now || !self.claim.queues.contains(&lane.queue) {
@@ -90,9 +90,9 @@ impl Claiming<'_> {
             if room == 0 {
                 continue;
             }
-            let rows = self.ready_in(&lane, room)?;
-            is_cut |= rows.len() == room;
-            found.extend(rows);
+            let rows = self.ready_in(&lane, self.asked(room))?;
+            is_cut |= rows.len() == self.asked(room);
+            found.extend(self.wanted(rows, room));
         }
         found.sort_by(|one, other| one.task.turn().cmp(&other.task.turn()));
         let mut has_moved = false;
@@ -103,6 +103,16 @@ impl Claiming<'_> {
             has_moved |= self.offer(row)?;
         }
         Ok(is_cut && has_moved)
+    }
+
+    /// How many rows have to be read for so many tasks that the claim does not except.
+    fn asked(&self, wanted: usize) -> usize {
+        wanted.saturating_add(self.claim.except.len())
+    }
+
+    /// The first of the rows that the claim does not except.
+    fn wanted(&self, rows: Vec<TaskRow>, limit: usize) -> impl Iterator<Item = TaskRow> {
+        rows.into_iter().filter(|row| !self.claim.except.contains(&row.task.id)).take(limit)
     }
 
     /// The lanes of tasks that are bounded.
@@ -295,6 +305,8 @@ fn runs_above(db: &Connection, run: RunNo) -> Result<Vec<RunNo>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rusqlite::StatementStatus;
 
     use super::*;
@@ -322,7 +334,15 @@ mod tests {
     fn claimed(db: &Connection) -> usize {
         let queues = ["cancel", "agent", "exec"].map(str::to_owned).to_vec();
         let (now, until) = (Timestamp(1_000_000), Timestamp(2_000_000));
-        let wish = Claim { owner: "a".to_owned(), now, until, limit: 16, queues, root: None };
+        let wish = Claim {
+            owner: "a".to_owned(),
+            now,
+            until,
+            limit: 16,
+            queues,
+            root: None,
+            except: Arc::default(),
+        };
         claim(db, &Tenant::default(), &wish).unwrap().len()
     }
 

@@ -227,7 +227,27 @@ pub(super) fn release(
     held: &[Held],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare_cached(include_str!("queries/release_task.sql"))?;
+    give_back(db, include_str!("queries/release_task.sql"), owner, held, now)
+}
+
+/// Gives tasks back that were not begun, to be claimed by anybody.
+pub(super) fn decline(
+    db: &Connection,
+    owner: &str,
+    held: &[Held],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    give_back(db, include_str!("queries/decline_task.sql"), owner, held, now)
+}
+
+fn give_back(
+    db: &Connection,
+    query: &str,
+    owner: &str,
+    held: &[Held],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare_cached(query)?;
     for Held { task, attempt } in held {
         statement.execute(named_params! {
             ":run": task.run.0, ":state": task.state.as_str(), ":visit": int(task.visit.0),

@@ -73,6 +73,7 @@ macro_rules! conformance {
             a_lease_is_extended_up_to_the_deadline
             an_attempt_past_its_deadline_is_told
             a_released_task_is_ready_at_once
+            a_declined_task_is_as_if_it_had_not_been_claimed
             a_retried_task_is_ready_at_its_time
             an_attempt_gives_one_result
             losses_are_forgiven

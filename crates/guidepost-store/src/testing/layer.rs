@@ -106,6 +106,7 @@ layer! {
     claim(claim: &Claim) -> Vec<Claimed>;
     extend(owner: &str, held: &[Held], until: Timestamp) -> Vec<Held>;
     release(owner: &str, held: &[Held], now: Timestamp) -> ();
+    decline(owner: &str, held: &[Held], now: Timestamp) -> ();
     park(held: &Held, child: RunNo, now: Timestamp) -> ();
     drop_task(held: &Held) -> ();
     tasks(filter: &TaskFilter) -> Page<Task>;

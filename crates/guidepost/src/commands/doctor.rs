@@ -1,15 +1,21 @@
 //! `guidepost doctor`: which store is used, why, and how it is; and whether the tool servers answer.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::run::Status;
+use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::work::tool::Tools;
-use guidepost_server::ops::{self, FindRuns, FindSchedules, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_engine::world::{System, World as _};
+use guidepost_server::ops::{
+    self, FindRuns, FindSchedules, FindTasks, FindWorkflows, RunHit, Stranded, WorkflowHit,
+};
 use guidepost_server::text;
-use guidepost_store::TaskId;
+use guidepost_store::{Task, TaskId};
 use serde_json::{Map, Value as Json, json};
 
+use super::tasks;
 use crate::args;
 use crate::config::tools;
 use crate::door::{self, Door};
@@ -19,6 +25,10 @@ use crate::output::Output;
 /// Things counted at most, and histories checked at most: a first look, where `verify` takes a thorough one.
 const COUNTED_MAX: usize = 1_000;
 const CHECKED_MAX: usize = 20;
+
+/// How long nobody takes a task that is ready before somebody should look; and how many such are told, of each queue.
+const UNTAKEN: Span = Span(10_000_000_000);
+const UNTAKEN_MAX: usize = 10;
 
 /// How long a tool server may take to start and to tell its tools.
 const TOOLS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,6 +79,7 @@ pub(crate) async fn run(
     let schedules =
         door.ops.schedules(&FindSchedules { limit: COUNTED_MAX, ..Default::default() }).await?;
     let late = door.ops.late_schedules().await?;
+    let untaken = untaken(&runs.items, door).await?;
     let are_reached = servers.iter().all(|server| server.tools.is_ok());
     let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
     if out.is_json() {
@@ -80,6 +91,7 @@ pub(crate) async fn run(
             "runs": by_status,
             "schedules": schedules.items.len(),
             "late_schedules": late,
+            "untaken_tasks": untaken,
             "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
@@ -110,6 +122,9 @@ pub(crate) async fn run(
             text::schedule(schedule)
         ));
     }
+    for told in untaken.iter().filter_map(tasks::waits_for_engine) {
+        out.line(format!("note        {told}"));
+    }
     for server in &servers {
         let name = &server.name;
         match &server.tools {
@@ -137,6 +152,26 @@ pub(crate) async fn run(
         out.line("health      ok: the newest histories are whole, and every run has its tasks");
     }
     Ok(if is_well { Exit::Ok } else { Exit::Failed })
+}
+
+/// Tasks of these runs that not every engine may do, and that nobody took for a while: the first of each queue.
+async fn untaken(runs: &[RunHit], door: &Door) -> Result<Vec<Task>, Failure> {
+    let live = runs.iter().filter(|run| matches!(run.status, Status::Running | Status::Waiting));
+    let live: BTreeSet<RunNo> = live.map(|run| run.name.run_no).collect();
+    let long_ago = Timestamp(System.now().0.saturating_sub(UNTAKEN.0));
+    let mut untaken = Vec::new();
+    for queue in ["exec", "tool"] {
+        let wanted =
+            FindTasks { queue: Some(queue.to_owned()), limit: COUNTED_MAX, ..FindTasks::default() };
+        let found = door.ops.find_tasks(&wanted).await?.items.into_iter();
+        let is_meant = |task: &Task| {
+            live.contains(&task.id.run)
+                && task.ready_at <= long_ago
+                && tasks::waits_for_engine(task).is_some()
+        };
+        untaken.extend(found.filter(is_meant).take(UNTAKEN_MAX));
+    }
+    Ok(untaken)
 }
 
 /// What a run waits for in vain, and what to do about it.

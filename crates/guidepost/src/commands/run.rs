@@ -1,6 +1,6 @@
 //! `guidepost run`: does the work of a run until it ends, or somebody else is needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,15 @@ use guidepost_engine::work::exec::{Allowed, Exec};
 use guidepost_engine::work::http::Http;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
-use guidepost_engine::{Engine, Handlers, plan};
+use guidepost_engine::{Engine, Handlers, Running, plan};
 use guidepost_server::ops::{ControlRun, Detail, FindTasks, ReadHistory, Standing, WhereAmI};
 use guidepost_server::text::{self, Words};
-use guidepost_store::Task;
+use guidepost_store::{Task, TaskId};
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::{start, steps, tasks, watch};
+use super::{start, steps, tasks};
 use crate::args;
 use crate::config::tools;
 use crate::door::Door;
@@ -35,6 +37,9 @@ const GRACE: Duration = Duration::from_millis(600);
 
 /// How long nothing happens before somebody who waits is told why, where others have to finish first.
 const SILENCE: Duration = Duration::from_secs(3);
+
+/// Reasons shown for which a run cannot go on.
+const REASONS_SHOWN_MAX: usize = 10;
 
 /// Records shown at a time.
 const PAGE: usize = 100;
@@ -56,6 +61,21 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     end(door, no, &why, out).await
 }
 
+/// An engine as it was asked for, for all runs.
+fn engine(args: &args::Run, handlers: Handlers, door: &Door) -> Engine {
+    Engine::new(door.ops.shared_store())
+        .with_handlers(handlers)
+        .with_slots(args.slots)
+        .with_lease(args.lease)
+}
+
+/// Tells why an engine begins nothing new, if that is so.
+fn tell(trouble: &mut watch::Receiver<Option<String>>, out: &mut Output) {
+    if let Some(what) = trouble.borrow_and_update().as_deref() {
+        out.aside_failure(&held_up(what));
+    }
+}
+
 /// Does the work of all runs, and begins those that are scheduled, showing what happens, until it is told to stop.
 async fn drive_all(
     args: &args::Run,
@@ -64,11 +84,7 @@ async fn drive_all(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let mut watcher = door.ops.watch(None).await?;
-    let running = Engine::new(door.ops.shared_store())
-        .with_handlers(handlers)
-        .with_slots(args.slots)
-        .with_lease(args.lease)
-        .start();
+    let running = engine(args, handlers, door).start();
     let mut trouble = running.trouble();
     out.note("at work on all runs; Ctrl-C ends that");
     let told_to_stop = told_to_stop();
@@ -77,7 +93,7 @@ async fn drive_all(
         tokio::select! {
             news = watcher.next() => match news {
                 Ok(news) => {
-                    news.unwrap_or_default().iter().for_each(|seen| watch::show(seen, true, out));
+                    news.unwrap_or_default().iter().for_each(|seen| super::watch::show(seen, true, out));
                     out.flush();
                 }
                 // The engine goes on, and shows what it does once the store can be read again.
@@ -92,9 +108,7 @@ async fn drive_all(
                     running.stop().await;
                     return Ok(Exit::Failed);
                 }
-                if let Some(what) = trouble.borrow_and_update().as_deref() {
-                    out.aside_failure(&held_up(what));
-                }
+                tell(&mut trouble, out);
             }
             () = &mut told_to_stop => break,
         }
@@ -145,40 +159,54 @@ pub(super) async fn drive(
     door: &Door,
     out: &mut Output,
 ) -> Result<Why, Failure> {
-    let running = Engine::new(door.ops.shared_store())
-        .with_handlers(handlers)
-        .with_slots(args.slots)
-        .with_lease(args.lease)
-        .for_run(no)
-        .start();
+    let running = engine(args, handlers, door).for_run(no).start();
+    let why = attend(&running, no, show.as_deref_mut(), door, out).await;
+    running.stop().await;
+    if let (Ok(_), Some(show)) = (&why, show) {
+        show.news(door, out).await?;
+    }
+    why
+}
+
+/// Looks after an engine that works for one run, until there is nothing more for it to do.
+async fn attend(
+    running: &Running,
+    no: RunNo,
+    mut show: Option<&mut Show>,
+    door: &Door,
+    out: &mut Output,
+) -> Result<Why, Failure> {
     let mut commits = running.commits();
     let mut trouble = running.trouble();
-    let mut idle_since: Option<tokio::time::Instant> = None;
-    let mut silent_since = tokio::time::Instant::now();
+    let declined = running.declined();
+    let mut idle_since: Option<Instant> = None;
+    let mut silent_since = Instant::now();
     let mut is_told = false;
     let told_to_stop = told_to_stop();
     tokio::pin!(told_to_stop);
-    let why = loop {
+    loop {
         if let Some(show) = &mut show {
             show.news(door, out).await?;
         }
         let loaded = door.run(no).await?;
         if loaded.status.is_ended() || loaded.status == Status::Paused {
-            break Why::Over;
+            return Ok(Why::Over);
         }
         if out.is_closed() {
-            break Why::Interrupted;
+            return Ok(Why::Interrupted);
         }
-        if rests(door, no, &loaded).await? {
-            let since = *idle_since.get_or_insert_with(tokio::time::Instant::now);
+        let declined = declined.borrow().clone();
+        let mut left = Vec::new();
+        if rests(door, no, &loaded, &declined, &mut left).await? {
+            let since = *idle_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= GRACE {
-                break Why::Waits;
+                return Ok(if left.is_empty() { Why::Waits } else { Why::Declined(left) });
             }
         } else {
             idle_since = None;
         }
         if silent_since.elapsed() >= SILENCE && !is_told {
-            silent_since = tokio::time::Instant::now();
+            silent_since = Instant::now();
             if let Some(told) = tasks::first_to_wait_its_turn(door, Some(no), None).await? {
                 is_told = true;
                 out.note(told);
@@ -187,24 +215,15 @@ pub(super) async fn drive(
         tokio::select! {
             changed = commits.changed() => {
                 if changed.is_err() {
-                    break Why::Interrupted;
+                    return Ok(Why::Interrupted);
                 }
-                (silent_since, is_told) = (tokio::time::Instant::now(), false);
+                (silent_since, is_told) = (Instant::now(), false);
             }
-            Ok(()) = trouble.changed() => {
-                if let Some(what) = trouble.borrow_and_update().as_deref() {
-                    out.aside_failure(&held_up(what));
-                }
-            }
+            Ok(()) = trouble.changed() => tell(&mut trouble, out),
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
-            () = &mut told_to_stop => break Why::Interrupted,
+            () = &mut told_to_stop => return Ok(Why::Interrupted),
         }
-    };
-    running.stop().await;
-    if let Some(show) = show {
-        show.news(door, out).await?;
     }
-    Ok(why)
 }
 
 /// The store fails, which only somebody else can mend.
@@ -219,7 +238,35 @@ fn held_up(what: &str) -> Failure {
 pub(super) enum Why {
     Over,
     Waits,
+    /// What comes next is not allowed here: the tasks, and why each.
+    Declined(Vec<(TaskId, String)>),
     Interrupted,
+}
+
+impl Why {
+    /// What whoever runs a run is to do about it before it can go on, if it is theirs to do.
+    ///
+    /// # Errors
+    ///
+    /// What is not allowed here.
+    pub(super) fn expect_allowed(&self, run: &str) -> Result<(), Failure> {
+        let Self::Declined(declined) = self else { return Ok(()) };
+        let mut failure = Failure::new(
+            Kind::Refused,
+            "GP0461",
+            format!("`{run}` cannot go on here: this engine may not do what comes next"),
+        );
+        let mut reasons = BTreeSet::new();
+        for (task, why) in declined {
+            if reasons.len() < REASONS_SHOWN_MAX && reasons.insert(why) {
+                failure = failure.caused_by_text(&format!("`{task}`: {why}"));
+            }
+        }
+        Err(failure.hint(format!(
+            "nothing is lost: `guidepost run {run}` goes on from there once that is allowed, and so does any other engine \
+             that may"
+        )))
+    }
 }
 
 /// The run that is meant: a new one of a file or a workflow, or one that is there.
@@ -278,22 +325,25 @@ pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
             .caused_by(&failure)
     })?;
     let servers = tools::servers(&args.tool_servers)?;
-    let mut handlers =
-        Handlers::new().with(plan::AGENT_QUEUE, Arc::new(Agents)).with("http", Arc::new(http));
-    // Whoever runs one run is told that it needs what is not allowed here. Whoever works on all of them leaves that to
-    // engines that may.
-    if !args.all || allowed != Allowed::Nothing {
-        handlers = handlers.with("exec", Arc::new(Exec { allowed }));
-    }
-    if !args.all || !servers.is_empty() {
-        let tools = Tools::new(servers, args.allow_private);
-        handlers = handlers.with("tool", Arc::new(tools));
-    }
-    Ok(handlers)
+    let tools = Tools::new(servers, args.allow_private);
+    Ok(Handlers::new()
+        .with(plan::AGENT_QUEUE, Arc::new(Agents))
+        .with("http", Arc::new(http))
+        .with("exec", Arc::new(Exec { allowed }))
+        .with("tool", Arc::new(tools)))
 }
 
 /// Whether a run, and everything it launched, can go on only by somebody else or at a time far away.
-async fn rests(door: &Door, no: RunNo, run: &Run) -> Result<bool, Failure> {
+///
+/// - `declined`: what this engine leaves to others, and why.
+/// - `left`: gets those of them that nobody has taken.
+async fn rests(
+    door: &Door,
+    no: RunNo,
+    run: &Run,
+    declined: &BTreeMap<TaskId, String>,
+    left: &mut Vec<(TaskId, String)>,
+) -> Result<bool, Failure> {
     let now = System.now();
     let is_near = |due: Timestamp| due <= now.after(PATIENCE);
     if run.is_unsettled() || run.due().is_some_and(is_near) {
@@ -303,7 +353,14 @@ async fn rests(door: &Door, no: RunNo, run: &Run) -> Result<bool, Failure> {
         let goes_on = match task.child {
             Some(child) => {
                 let launched = door.run(child).await?;
-                launched.status.is_ended() || !Box::pin(rests(door, child, &launched)).await?
+                launched.status.is_ended()
+                    || !Box::pin(rests(door, child, &launched, declined, left)).await?
+            }
+            None if task.owner.is_none() && declined.contains_key(&task.id) => {
+                left.extend(
+                    declined.get_key_value(&task.id).map(|(id, why)| (id.clone(), why.clone())),
+                );
+                false
             }
             None => is_ours(&task.queue) && is_near(task.ready_at),
         };
@@ -393,12 +450,15 @@ async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit
                 }
                 out.aside(format!("once it can go on, `guidepost run {run}` goes on"));
             }
-            Why::Over => {}
+            Why::Over | Why::Declined(_) => {}
         }
     }
-    Ok(match (standing.status, why) {
-        (Status::Completed, _) => Exit::Ok,
-        (Status::Failed | Status::Cancelled, _) => Exit::Failed,
-        (Status::Running | Status::Waiting | Status::Paused, _) => Exit::Waiting,
-    })
+    match standing.status {
+        Status::Completed => Ok(Exit::Ok),
+        Status::Failed | Status::Cancelled => Ok(Exit::Failed),
+        Status::Running | Status::Waiting | Status::Paused => {
+            why.expect_allowed(&standing.name.run)?;
+            Ok(Exit::Waiting)
+        }
+    }
 }

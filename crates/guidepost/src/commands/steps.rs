@@ -126,14 +126,17 @@ async fn execute(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit
     let handlers = super::run::handlers(args)?;
     let what = args.what.as_deref().unwrap_or_default();
     let begun = door.ops.begin_agent_workflow(&RunRef::from(what), &door.caller).await?;
-    super::run::drive(args, handlers, begun.run_no, None, door, out).await?;
+    let why = super::run::drive(args, handlers, begun.run_no, None, door, out).await?;
     let found = door.ops.agent_workflow(&begun.run_no.into()).await?;
     show(&found, out);
-    Ok(match found.status {
-        WorkflowStatus::Completed => Exit::Ok,
-        WorkflowStatus::Failed => Exit::Failed,
-        WorkflowStatus::Pending | WorkflowStatus::Running | WorkflowStatus::Paused => Exit::Waiting,
-    })
+    match found.status {
+        WorkflowStatus::Completed => Ok(Exit::Ok),
+        WorkflowStatus::Failed => Ok(Exit::Failed),
+        WorkflowStatus::Pending | WorkflowStatus::Running | WorkflowStatus::Paused => {
+            why.expect_allowed(&begun.run)?;
+            Ok(Exit::Waiting)
+        }
+    }
 }
 
 /// A definition with steps that were given one by one, after those of a file.

@@ -89,11 +89,39 @@ fn told(task: &Task) -> String {
         (None, None) => {
             let bounds = task.bound_to.as_ref();
             let bounds = bounds.map(|name| format!(", begins as `concurrency` of {name} allows"));
-            format!("ready since {}{}", task.ready_at, bounds.unwrap_or_default())
+            let whom =
+                engine_for(&task.queue).map(|engine| format!(", for an engine with {engine}"));
+            format!(
+                "ready since {}{}{}",
+                task.ready_at,
+                bounds.unwrap_or_default(),
+                whom.unwrap_or_default()
+            )
         }
     };
     let what = makes_good(&task.id).map_or(String::new(), |what| format!("  {what}"));
     format!("{}  {}  attempt {}  {how}{what}", task.id, task.queue, task.attempt)
+}
+
+/// What the engines have to be allowed that may do the tasks of a queue; `None` if any may.
+fn engine_for(queue: &str) -> Option<&'static str> {
+    match queue {
+        "exec" => Some("`--allow-exec` for its program"),
+        "tool" => Some("its server in the file of `--tools`"),
+        _ => None,
+    }
+}
+
+/// What is told of a task that is ready, of a kind that not every engine may do, and that nobody has taken.
+pub(super) fn waits_for_engine(task: &Task) -> Option<String> {
+    let engine = engine_for(&task.queue)?;
+    let is_free = task.owner.is_none() && task.child.is_none() && task.ready_at <= System.now();
+    (is_free && task.bound_to.is_none()).then(|| {
+        format!(
+            "{} is ready since {} and no engine has taken it: `guidepost run --all` with {engine} does",
+            task.id, task.ready_at
+        )
+    })
 }
 
 /// Of what a task makes good, that it does.

@@ -7,6 +7,7 @@ mod conversation;
 mod damaged;
 mod define;
 mod demo;
+mod engines;
 mod errors;
 mod files;
 mod follow;

@@ -1,5 +1,7 @@
 //! Tasks: filed, claimed, held, lost, ended.
 
+use std::sync::Arc;
+
 use guidepost_core::id::{Branch, Purpose, Rev, RunNo, StateId, Tenant, Visit};
 use guidepost_core::machine::WorkKind;
 use guidepost_core::time::{Span, Timestamp};
@@ -81,6 +83,7 @@ impl Fixture {
             limit: 10,
             queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
             root: None,
+            except: Arc::default(),
         };
         done(self.store.claim(&self.tenant, &claim).await)
     }
@@ -179,6 +182,44 @@ pub async fn a_released_task_is_ready_at_once(on: Fixture) {
     done(on.store.release(&on.tenant, "a", &[task.held()], at(11)).await);
     let again = on.claim("b", at(11)).await.remove(0).task;
     assert_eq!((again.attempt, again.lost), (2, 0));
+}
+
+/// What was claimed and not begun is as it was, for others and, if it says so, not for whoever declined it.
+pub async fn a_declined_task_is_as_if_it_had_not_been_claimed(on: Fixture) {
+    let timed = NewTask { timeout: Some(Span(50_000_000_000)), ..score(1) };
+    let run = on.with_tasks([timed, score(2)]).await;
+    let claimed = on.claim("a", at(10)).await;
+    let first = claimed.iter().find(|claimed| claimed.task.id == id(run, 1)).map(|it| &it.task);
+    let declined = first.unwrap_or_else(|| panic!("{claimed:?}")).held();
+    done(on.store.decline(&on.tenant, "b", std::slice::from_ref(&declined), at(11)).await);
+    let owner = |tasks: &[Task]| tasks[0].owner.clone();
+    assert_eq!(owner(&on.tasks().await).as_deref(), Some("a"), "it is not `b`'s to decline");
+    for _ in 0..2 {
+        done(on.store.decline(&on.tenant, "a", std::slice::from_ref(&declined), at(11)).await);
+        let task = on.tasks().await.remove(0);
+        assert_eq!(
+            (task.owner, task.attempt, task.lost),
+            (None, 0, 0),
+            "once is as often as twice"
+        );
+        assert_eq!((task.ready_at, task.deadline), (at(11), None));
+    }
+    let claim = |owner: &str, except: &[TaskId]| Claim {
+        owner: owner.to_owned(),
+        now: at(12),
+        until: at(40),
+        limit: 10,
+        queues: vec!["task:score".to_owned()],
+        root: None,
+        except: Arc::new(except.iter().cloned().collect()),
+    };
+    let without = claim("a", &[id(run, 1)]);
+    assert_eq!(done(on.store.claim(&on.tenant, &without).await), []);
+    let others = done(on.store.claim(&on.tenant, &claim("b", &[id(run, 2)])).await);
+    let others: Vec<_> = others.into_iter().map(|it| (it.task.id, it.task.attempt)).collect();
+    assert_eq!(others, [(id(run, 1), 1)]);
+    done(on.store.decline(&on.tenant, "a", &[declined], at(13)).await);
+    assert_eq!(owner(&on.tasks().await).as_deref(), Some("b"), "it is not `a`'s any more");
 }
 
 /// A failed attempt is tried again at its time, by anybody.
@@ -390,6 +431,7 @@ pub async fn a_claim_may_be_for_one_tree_of_runs(on: Fixture) {
         limit: 10,
         queues: vec!["task:score".to_owned()],
         root: Some(root),
+        except: Arc::default(),
     };
     let other = on.start("other").await;
     assert_eq!(done(on.store.claim(&on.tenant, &claim(other)).await), []);
