@@ -680,14 +680,20 @@ impl Runner {
         let busy: Vec<TaskId> = self.runs.values().flat_map(Tracked::ending).collect();
         let idle: Vec<TaskId> =
             self.in_hand.keys().filter(|task| !busy.contains(task)).cloned().collect();
-        let mut released = Vec::new();
+        let (mut ending, mut released) = (Vec::new(), Vec::new());
         for task in idle {
             if let Some(own) = self.in_hand.remove(&task) {
                 if own.is_performed {
                     effects.push(Effect::Abort(own.task.held()));
+                    ending.push(own.task.held());
                 }
                 released.push(own.task.held());
             }
+        }
+        if !ending.is_empty() {
+            // What is told to end takes its time for that, and is given back afterwards.
+            let until = now.after(plan::ENDING.max(self.config.lease));
+            effects.push(Effect::Extend { held: ending, until });
         }
         if !released.is_empty() {
             effects.push(Effect::Release(released));

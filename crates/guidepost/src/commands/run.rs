@@ -329,7 +329,7 @@ pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
     Ok(Handlers::new()
         .with(plan::AGENT_QUEUE, Arc::new(Agents))
         .with("http", Arc::new(http))
-        .with("exec", Arc::new(Exec { allowed }))
+        .with("exec", Arc::new(Exec::new(allowed)))
         .with("tool", Arc::new(tools)))
 }
 
