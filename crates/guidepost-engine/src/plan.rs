@@ -13,13 +13,16 @@ use guidepost_core::machine::{
 };
 use guidepost_core::record::{Compensation, Paused, Record};
 use guidepost_core::run::{PauseReason, Run, Status};
-use guidepost_core::time::Timestamp;
+use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::{
     Batch, Bound, Lease, NEVER, NewTask, RequestDigest, TaskChange, TaskChanges, TaskId,
 };
 
 /// The queue of questions, which nobody serves: people answer by events.
 pub const ASK_QUEUE: &str = "ask";
+
+/// How long what is being ended may take, until that is on record.
+pub(crate) const ENDING: Span = Span(3_000_000_000);
 
 /// The queue of agents that the workflow itself describes.
 pub const AGENT_QUEUE: &str = "agent";
@@ -275,7 +278,7 @@ fn new_task(
         purpose: Purpose::Work,
         kind: work.kind,
         ready_at: if is_question { NEVER } else { now },
-        timeout: work.timeout,
+        timeout: until_over(work.kind, work.timeout),
         lease: if is_question || bound.is_some() { None } else { lease(&queue) },
         queue,
         bound,
@@ -299,10 +302,19 @@ fn compensating_task(
         purpose,
         kind: work.kind,
         ready_at: now,
-        timeout: work.timeout,
+        timeout: until_over(work.kind, work.timeout),
         lease: if bound.is_some() { None } else { lease(&queue) },
         queue,
         bound,
+    }
+}
+
+/// How long a try may take until somebody else finds that it took too long. Whoever runs a command ends it at its timeout,
+/// and says so when all of it is gone.
+fn until_over(kind: WorkKind, timeout: Option<Span>) -> Option<Span> {
+    match kind {
+        WorkKind::Exec => timeout.map(|timeout| Span(timeout.0.saturating_add(ENDING.0))),
+        _ => timeout,
     }
 }
 

@@ -10,7 +10,7 @@ mod next;
 mod schedules;
 mod trouble;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
 use guidepost_core::kernel::Decision;
@@ -77,8 +77,8 @@ pub struct Runner {
     trouble: Trouble,
     aside: Aside,
     declined: Declined,
-    /// When the first of the runs that rest is tried again; [`NEVER`] if none does.
-    rested_at: Timestamp,
+    /// The runs that rest, by when they are tried again.
+    resting: BTreeSet<(Timestamp, RunNo)>,
     is_stopping: bool,
     /// When it stops, whatever is left to do: later its leases have run out anyway.
     stop_by: Timestamp,
@@ -116,8 +116,8 @@ enum Stage {
     Idle,
     Loading,
     Committing(Box<InFlight>),
-    /// The store failed; it is tried again at this time.
-    Resting(Timestamp),
+    /// The store failed; it is tried again later.
+    Resting,
 }
 
 /// A commit under way.
@@ -172,7 +172,7 @@ impl Runner {
             trouble: Trouble::default(),
             aside: Aside::default(),
             declined: Declined::default(),
-            rested_at: NEVER,
+            resting: BTreeSet::new(),
             is_stopping: false,
             stop_by: Timestamp(i64::MAX),
             has_stopped: false,
@@ -201,12 +201,12 @@ impl Runner {
     #[must_use]
     pub fn wake_at(&self) -> Timestamp {
         if self.is_stopping {
-            return self.stop_by.min(self.rested_at);
+            return self.stop_by.min(self.rested_at());
         }
         let beat = if self.in_hand.is_empty() { self.next_poll } else { self.next_beat };
         let looks =
             if self.config.root.is_some() { self.next_poll } else { self.schedules.wake_at() };
-        self.next_poll.min(looks).min(beat).min(self.stop_by).min(self.rested_at)
+        self.next_poll.min(looks).min(beat).min(self.stop_by).min(self.rested_at())
     }
 
     /// How many tasks it holds.
@@ -225,7 +225,7 @@ impl Runner {
         let poll = self.trouble.rest(self.config.poll);
         // What lies further ahead than it was set is from before the clock was set back.
         let has_come = |at: Timestamp, after: Span| at <= now || at > now.after(after);
-        if self.rested_at != NEVER && has_come(self.rested_at, poll) {
+        if !self.resting.is_empty() {
             self.take_up_rested(|until| has_come(until, poll), now, effects);
         }
         if self.is_stopping {
@@ -254,6 +254,18 @@ impl Runner {
         }
     }
 
+    /// When the first of the runs that rest is tried again; [`NEVER`] if none does.
+    fn rested_at(&self) -> Timestamp {
+        self.resting.first().map_or(NEVER, |(until, _)| *until)
+    }
+
+    /// Lets a run rest while the store fails.
+    fn rest(&mut self, run: RunNo, now: Timestamp) {
+        let until = now.after(self.trouble.rest(self.config.poll));
+        self.tracked(run).stage = Stage::Resting;
+        self.resting.insert((until, run));
+    }
+
     /// Tries again what rests no longer.
     fn take_up_rested(
         &mut self,
@@ -261,20 +273,17 @@ impl Runner {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        let mut rested = Vec::new();
-        self.rested_at = NEVER;
-        for (run, tracked) in &mut self.runs {
-            match tracked.stage {
-                Stage::Resting(until) if has_come(until) => {
-                    tracked.stage = Stage::Idle;
-                    rested.push(*run);
-                }
-                Stage::Resting(until) => self.rested_at = self.rested_at.min(until),
-                Stage::Idle | Stage::Loading | Stage::Committing(_) => {}
+        let resting = std::mem::take(&mut self.resting).into_iter();
+        let (rested, resting) = resting.partition::<BTreeSet<_>, _>(|(until, _)| has_come(*until));
+        self.resting = resting;
+        for (_, run) in rested {
+            // It may have been forgotten meanwhile.
+            if let Some(tracked) = self.runs.get_mut(&run)
+                && matches!(tracked.stage, Stage::Resting)
+            {
+                tracked.stage = Stage::Idle;
+                self.advance(run, now, effects);
             }
-        }
-        for run in rested {
-            self.advance(run, now, effects);
         }
     }
 
@@ -294,7 +303,7 @@ impl Runner {
         let is_settling = |tracked: &&Tracked| {
             let committing = match &tracked.stage {
                 Stage::Committing(in_flight) => Some(&in_flight.todo),
-                Stage::Idle | Stage::Loading | Stage::Resting(_) => None,
+                Stage::Idle | Stage::Loading | Stage::Resting => None,
             };
             tracked.todo.iter().chain(committing).any(is_due)
         };
@@ -449,9 +458,7 @@ impl Runner {
             }
             Err(NoMachine::Store(error)) if is_general(&error) => {
                 self.trouble.failed("loading a run", false, &error);
-                let rest = now.after(self.trouble.rest(self.config.poll));
-                tracked.stage = Stage::Resting(rest);
-                self.rested_at = self.rested_at.min(rest);
+                self.rest(run, now);
                 return;
             }
             Err(error) => {
@@ -488,7 +495,6 @@ impl Runner {
             Err(error) if is_general(error) => self.trouble.failed("a commit", true, error),
             Err(_) => {}
         }
-        let rest = now.after(self.trouble.rest(self.config.poll));
         let tracked = self.tracked(run);
         match outcome {
             Ok(committed) => {
@@ -557,8 +563,7 @@ impl Runner {
                 // Whether it happened is unknown. Decided again on what is there, it is taken once at most.
                 tracked.known = None;
                 tracked.todo.push_front(in_flight.todo);
-                tracked.stage = Stage::Resting(rest);
-                self.rested_at = self.rested_at.min(rest);
+                self.rest(run, now);
                 if !in_flight.filed.is_empty() {
                     // If it happened, nobody else would touch what it filed until the lease has run out.
                     let filed = in_flight.filed.iter().map(Task::held).collect();
@@ -680,14 +685,20 @@ impl Runner {
         let busy: Vec<TaskId> = self.runs.values().flat_map(Tracked::ending).collect();
         let idle: Vec<TaskId> =
             self.in_hand.keys().filter(|task| !busy.contains(task)).cloned().collect();
-        let mut released = Vec::new();
+        let (mut ending, mut released) = (Vec::new(), Vec::new());
         for task in idle {
             if let Some(own) = self.in_hand.remove(&task) {
                 if own.is_performed {
                     effects.push(Effect::Abort(own.task.held()));
+                    ending.push(own.task.held());
                 }
                 released.push(own.task.held());
             }
+        }
+        if !ending.is_empty() {
+            // What is told to end takes its time for that, and is given back afterwards.
+            let until = now.after(plan::ENDING.max(self.config.lease));
+            effects.push(Effect::Extend { held: ending, until });
         }
         if !released.is_empty() {
             effects.push(Effect::Release(released));
@@ -941,7 +952,7 @@ impl Tracked {
     fn ending(&self) -> impl Iterator<Item = TaskId> {
         let committing = match &self.stage {
             Stage::Committing(in_flight) => in_flight.todo.task(),
-            Stage::Idle | Stage::Loading | Stage::Resting(_) => None,
+            Stage::Idle | Stage::Loading | Stage::Resting => None,
         };
         let waiting = self.todo.iter().filter(|todo| matches!(todo, Todo::End(..)));
         committing.into_iter().chain(waiting.filter_map(Todo::task)).map(|task| task.id.clone())

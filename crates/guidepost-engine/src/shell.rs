@@ -131,7 +131,7 @@ impl Shell {
     /// Asks the store. The answer comes also if the store panics: then it says that nothing is known.
     fn ask(&self, owner: Arc<str>, effect: Effect) -> BoxFuture<'static, Option<Message>> {
         let (store, tenant) = (Arc::clone(&self.store), self.tenant.clone());
-        let machines = Arc::clone(&self.machines);
+        let (machines, handlers) = (Arc::clone(&self.machines), self.handlers.clone());
         let (world, now) = (Arc::clone(&self.world), self.world.now());
         let otherwise = broken_off(&effect);
         let answer = async move {
@@ -163,7 +163,10 @@ impl Shell {
                     Message::Extended(store.extend(&tenant, &owner, &held, until).await)
                 }
                 Effect::Release(held) => {
-                    if let Err(error) = store.release(&tenant, &owner, &held, now).await {
+                    for held in &held {
+                        handlers.cleared(&held.task).await;
+                    }
+                    if let Err(error) = store.release(&tenant, &owner, &held, world.now()).await {
                         tracing::warn!(%error, "tasks could not be given back; their leases run out");
                     }
                     return None;
@@ -199,12 +202,17 @@ impl Shell {
             return std::future::ready(message).boxed();
         };
         let work = async move {
+            let task = call.task.clone();
+            handler.cleared(&task).await;
             let Some(most) = call.timeout else { return handler.perform(call).await };
-            let late = |_| {
-                let reason = format!("it took longer than its timeout of {most:?}");
-                Outcome::Failed(Failure::passing(reason))
-            };
-            timeout(most, handler.perform(call)).await.unwrap_or_else(late)
+            let in_time = timeout(most, handler.perform(call)).await;
+            if let Ok(outcome) = in_time {
+                return outcome;
+            }
+            handler.cleared(&task).await;
+            Outcome::Failed(Failure::passing(format!(
+                "it took longer than its timeout of {most:?}"
+            )))
         };
         let panicked = |_| Outcome::Failed(Failure::passing("whoever did it panicked"));
         async move {

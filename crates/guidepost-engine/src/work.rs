@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use guidepost_core::exact::expect_exact;
 use guidepost_core::id::Tenant;
-use guidepost_store::Store;
+use guidepost_store::{Store, TaskId};
 use serde_json::Value as Json;
 
 use self::child::{Cancel, Launch, Nursery};
@@ -33,6 +33,13 @@ const COMPLAINT_BYTES_MAX: usize = 2_000;
 pub trait Handler: Send + Sync + 'static {
     /// Does a piece of work. Dropped midway if the work is cancelled, takes too long or was lost to somebody else.
     async fn perform(&self, call: Call) -> Outcome;
+
+    /// Waits until nothing goes on any more of a try at this piece of work that was dropped midway. That is waited for before
+    /// a try is said to have taken too long, before the next begins, and before the task is given back; so it is to take
+    /// a second or two at most, however stubborn what is left may be.
+    async fn cleared(&self, task: &TaskId) {
+        let _ = task;
+    }
 }
 
 /// The handlers of child runs: the first launches one and waits for its end, the second cancels those that nobody waits
@@ -123,6 +130,13 @@ impl Handlers {
     #[must_use]
     pub fn queues(&self) -> Vec<String> {
         self.0.keys().cloned().collect()
+    }
+
+    /// Waits until nothing is left of tries at a piece of work that were dropped midway, whoever made them.
+    pub(crate) async fn cleared(&self, task: &TaskId) {
+        for handler in self.0.values() {
+            handler.cleared(task).await;
+        }
     }
 
     pub(crate) fn get(&self, queue: &str) -> Option<Arc<dyn Handler>> {

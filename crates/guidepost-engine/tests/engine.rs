@@ -314,7 +314,7 @@ states:
     let filed = bench.store.tasks(&bench.tenant, &TaskFilter::default()).await.unwrap().items;
     assert_eq!((filed[0].owner.clone(), filed[0].attempt, filed[0].lost), (None, 0, 0));
     assert_eq!(asked.load(Ordering::SeqCst), 1, "it is asked once");
-    let able = Exec { allowed: Allowed::Only(["sh".to_owned()].into()) };
+    let able = Exec::new(Allowed::Only(["sh".to_owned()].into()));
     let able = Handlers::new().with("exec", Arc::new(able));
     let able = Engine::new(Arc::clone(&bench.store)).with_handlers(able).start();
     let ended = bench.until(run, |run| run.status.is_ended()).await;
@@ -322,6 +322,86 @@ states:
     choosy.stop().await;
     assert_eq!(data(&ended)["said"], json!("1"), "it is the first try");
     assert!(!bench.kinds(run).await.contains(&"attempt_failed".to_owned()));
+}
+
+/// A script that tells in a log when it begins, and whether the one before is still there; it is deaf to being asked to end.
+fn deaf(directory: &std::path::Path) -> String {
+    let script = "if [ -e pid ] && kill -0 $(cat pid) 2> /dev/null; then echo both >> log; fi\n\
+                  trap '' TERM\necho $$ > pid\necho begun >> log\nwhile :; do sleep 0.05; done\n";
+    std::fs::write(directory.join("deaf.sh"), script).unwrap();
+    directory.display().to_string()
+}
+
+/// Two engines look for tries that took too long, and neither begins the next one before the command is gone.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_next_try_begins_when_the_command_is_gone() {
+    let bench = Bench::new();
+    let directory = deaf(bench.keep.path());
+    let definition = format!(
+        "
+name: deaf
+initial: Say
+states:
+  Say: {{ exec: {{ command: [sh, deaf.sh], cwd: {directory} }}, timeout: 300ms, retry: {{ max_attempts: 3, delay: 10ms }}, onDone: Done, onError: Late }}
+  Late: {{ type: final }}
+  Done: {{ type: final }}
+"
+    );
+    let run = bench.start(&definition, json!({})).await;
+    let engine = || {
+        let handlers = Handlers::new().with("exec", Arc::new(Exec::new(Allowed::Anything)));
+        Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).start()
+    };
+    let engines = [engine(), engine()];
+    let ended = bench.until(run, |run| run.status.is_ended()).await;
+    for engine in engines {
+        engine.stop().await;
+    }
+    assert!(ended.active.contains_key("Late"), "{ended:#?}");
+    let log = std::fs::read_to_string(bench.keep.path().join("log")).unwrap();
+    assert_eq!(log, "begun\nbegun\nbegun\n");
+}
+
+/// Also where the lease is shorter than that takes, nobody else begins before.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_engine_that_stops_gives_a_command_back_when_it_is_gone() {
+    let bench = Bench::new();
+    let directory = deaf(bench.keep.path());
+    let definition = format!(
+        "
+name: deaf
+initial: Say
+states:
+  Say: {{ exec: {{ command: [sh, deaf.sh], cwd: {directory} }}, onDone: Done }}
+  Done: {{ type: final }}
+"
+    );
+    bench.start(&definition, json!({})).await;
+    let engine = || {
+        let handlers = Handlers::new().with("exec", Arc::new(Exec::new(Allowed::Anything)));
+        let lease = Span::from_millis(300);
+        Engine::new(Arc::clone(&bench.store)).with_handlers(handlers).with_lease(lease).start()
+    };
+    let log = bench.keep.path().join("log");
+    let begun = |times: usize| {
+        let log = log.clone();
+        async move {
+            while std::fs::read_to_string(&log).unwrap_or_default().lines().count() < times {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    let first = engine();
+    begun(1).await;
+    let second = engine();
+    first.stop().await;
+    begun(2).await;
+    second.stop().await;
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "begun\nbegun\n");
+    let filed = bench.store.tasks(&bench.tenant, &TaskFilter::default()).await.unwrap().items;
+    assert_eq!((filed[0].owner.clone(), filed[0].lost), (None, 0), "it was given back, not lost");
 }
 
 /// Counts what a handler is asked.

@@ -40,7 +40,7 @@ fn call(kind: WorkKind, spec: Json) -> Call {
 }
 
 async fn exec(spec: Json) -> Outcome {
-    Exec { allowed: Allowed::Anything }.perform(call(WorkKind::Exec, spec)).await
+    Exec::new(Allowed::Anything).perform(call(WorkKind::Exec, spec)).await
 }
 
 fn failed(outcome: Outcome) -> (String, bool) {
@@ -83,8 +83,8 @@ async fn a_command_that_fails_says_why() {
 
 #[tokio::test]
 async fn only_what_is_allowed_is_run() {
-    let only = |names: &[&str]| Exec {
-        allowed: Allowed::Only(names.iter().map(|name| (*name).to_owned()).collect()),
+    let only = |names: &[&str]| {
+        Exec::new(Allowed::Only(names.iter().map(|name| (*name).to_owned()).collect()))
     };
     let echo = || call(WorkKind::Exec, json!({ "command": ["echo", "hi"] }));
     assert_eq!(only(&["echo"]).perform(echo()).await, Outcome::Done(json!("hi")));
@@ -177,6 +177,43 @@ async fn a_command_is_asked_to_end_before_it_is_killed() {
     std::fs::remove_file(directory.path().join("pid")).unwrap();
     let pid = given_up(directory.path(), deaf).await;
     soon("it still runs", || (!runs(&pid)).then_some(())).await;
+}
+
+/// A next try is not to meet what is left of the one before.
+#[tokio::test]
+async fn what_was_given_up_is_waited_for_until_it_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pid");
+    let deaf = "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done";
+    let spec = json!({ "command": deaf, "shell": true, "cwd": directory.path() });
+    let exec = Exec::new(Allowed::Anything);
+    let begun = call(WorkKind::Exec, spec);
+    let task = begun.task.clone();
+    let other = TaskId { branch: Branch(2), ..task.clone() };
+    let at_work = exec.clone();
+    let command = tokio::spawn(async move { at_work.perform(begun).await });
+    let pid = soon("it does not begin", || written(&file)).await;
+    command.abort();
+    let patience = Duration::from_millis(300);
+    assert!(tokio::time::timeout(patience, exec.cleared(&other)).await.is_ok(), "it is not its");
+    assert!(tokio::time::timeout(patience, exec.cleared(&task)).await.is_err(), "it heeds nobody");
+    assert!(runs(&pid));
+    exec.cleared(&task).await;
+    assert!(!runs(&pid), "it was waited for");
+}
+
+#[tokio::test]
+async fn a_command_that_left_its_output_to_others_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    for held in ["", "> /dev/null", "2> /dev/null"] {
+        let script = format!("sleep 4321 {held} & echo $! > pid; echo said");
+        let spec = json!({ "command": script, "shell": true, "cwd": directory.path() });
+        let begun = Instant::now();
+        assert_eq!(exec(spec).await, Outcome::Done(json!("said")), "{held}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{held}");
+        let pid = written(&directory.path().join("pid")).unwrap();
+        assert!(!runs(&pid), "what nobody hears any more ends: {held}");
+    }
 }
 
 #[tokio::test]

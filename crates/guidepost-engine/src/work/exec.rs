@@ -1,17 +1,24 @@
 //! Commands: run without a shell unless one is asked for, and only if the operator allows them.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::process::Stdio;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use guidepost_core::limits::PAYLOAD_BYTES_MAX;
+use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+use tokio::time::timeout;
 
-use super::family::Family;
+use super::family::{Family, Parts, Seat, Seats};
 use super::{COMPLAINT_BYTES_MAX, Handler, expect_kept};
 use crate::call::{Call, Failure, Outcome};
+
+/// How long after the end of a command its output is waited for: what it said itself is there by then.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Which commands may be run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,11 +37,16 @@ pub enum Allowed {
 /// The command is `command`, a list of words, or a text that is split as a shell would split it. `shell: true` hands a
 /// text to `sh -c`; what the run's data says reaches it through `env` only, never as part of the text. `cwd`, `env` and
 /// `stdin` are what they are called. What the command prints is the result: JSON if it is, else text. One that takes too
-/// long, or is not wanted any more, is asked to end and then killed, with everything it started.
+/// long, or is not wanted any more, is asked to end, and killed a second later, with everything it started; until all of it is
+/// gone no other try at the step begins.
+///
+/// A command has ended when its program has. What it started and left behind goes on if it holds neither the command's
+/// output nor its stderr (`server > log 2>&1 &`). What holds one of them is listened to for half a second more, and ended
+/// then.
 #[derive(Debug, Clone, Default)]
 pub struct Exec {
-    /// Which commands may be run.
-    pub allowed: Allowed,
+    allowed: Allowed,
+    seats: Seats,
 }
 
 #[async_trait]
@@ -49,14 +61,25 @@ impl Handler for Exec {
                 "the command `{program}` is not allowed here; whoever runs this allows it with `--allow-exec {program}`"
             ));
         }
-        match run(&program, &arguments, &call).await {
+        let seat = self.seats.take(&call.task).await;
+        match run(&program, &arguments, &call, seat).await {
             Ok(value) => Outcome::Done(value),
             Err(failure) => Outcome::Failed(failure),
         }
     }
+
+    async fn cleared(&self, task: &TaskId) {
+        drop(self.seats.take(task).await);
+    }
 }
 
 impl Exec {
+    /// Runs the commands that are allowed.
+    #[must_use]
+    pub fn new(allowed: Allowed) -> Self {
+        Self { allowed, seats: Seats::default() }
+    }
+
     fn allows(&self, program: &str) -> bool {
         match &self.allowed {
             Allowed::Nothing => false,
@@ -67,7 +90,12 @@ impl Exec {
 }
 
 /// Runs a command, and gives what it printed.
-async fn run(program: &str, arguments: &[String], call: &Call) -> Result<Json, Failure> {
+async fn run(
+    program: &str,
+    arguments: &[String],
+    call: &Call,
+    seat: Seat,
+) -> Result<Json, Failure> {
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -84,14 +112,14 @@ async fn run(program: &str, arguments: &[String], call: &Call) -> Result<Json, F
     for (name, value) in variables.into_iter().flatten() {
         command.env(name, as_text(value));
     }
-    let mut family = Family::spawn(&mut command)
+    let mut family = Family::spawn(&mut command, Some(seat))
         .map_err(|error| Failure::lasting(format!("`{program}` cannot be run: {error}")))?;
     let stdin = call.spec.get("stdin").map(as_text);
-    let (output, complaint) = communicate(&mut family, stdin).await?;
-    let status = family
-        .wait()
-        .await
-        .map_err(|error| Failure::passing(format!("`{program}` was lost: {error}")))?;
+    let (output, complaint, is_held) = communicate(&mut family, stdin).await?;
+    // What it left behind and would go on saying something, nobody would hear.
+    let status = if is_held { family.end().await } else { family.wait().await };
+    let status =
+        status.map_err(|error| Failure::passing(format!("`{program}` was lost: {error}")))?;
     if !status.success() {
         let complaint = complaint.trim();
         let told = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
@@ -128,60 +156,84 @@ fn as_text(value: &Json) -> String {
     }
 }
 
-/// Feeds the command and reads what it says until it has said everything, or too much.
+/// Feeds the command and reads what it says until it has said everything, or too much; gives its output, what it complained
+/// about, and whether something that it left behind would go on.
 async fn communicate(
     family: &mut Family,
     stdin: Option<String>,
-) -> Result<(String, String), Failure> {
-    let Some(child) = family.child() else { return Ok(Default::default()) };
-    // What it says is read in place: one that is asked to end may still have something to say, and is not to die of that.
-    let (input, output, complaints) =
-        (child.stdin.take(), child.stdout.as_mut(), child.stderr.as_mut());
-    let feed = async move {
-        if let (Some(mut input), Some(text)) = (input, stdin) {
-            // A command that does not read its input is free not to.
-            let _ = input.write_all(text.as_bytes()).await;
-        }
-        Ok(())
+) -> Result<(String, String, bool), Failure> {
+    let Some(Parts { child, stdout, stderr }) = family.parts() else {
+        return Ok(Default::default());
     };
-    let read = async move {
-        match output {
-            Some(output) => read_up_to(output, PAYLOAD_BYTES_MAX).await,
-            None => Ok(Vec::new()),
-        }
-    };
-    let complain = async move {
-        let mut last = Vec::new();
-        if let Some(complaints) = complaints {
-            let mut part = [0; 4_096];
-            while let Ok(read @ 1..) = complaints.read(&mut part).await {
-                last.extend_from_slice(&part[..read]);
-                let surplus = last.len().saturating_sub(COMPLAINT_BYTES_MAX);
-                last.drain(..surplus);
+    let (mut output, mut complaint) = (Vec::new(), Vec::new());
+    let input = child.stdin.take();
+    let is_held = {
+        let feed = async move {
+            if let (Some(mut input), Some(text)) = (input, stdin) {
+                // A command that does not read its input is free not to.
+                let _ = input.write_all(text.as_bytes()).await;
             }
+            Ok(())
+        };
+        let (read, complain) = (read_up_to(stdout, &mut output), keep_end(stderr, &mut complaint));
+        // Once its output is refused, nobody waits for the rest: what it started may hold its stderr for hours.
+        let mut said = pin!(async { tokio::try_join!(feed, read, complain) });
+        tokio::select! {
+            biased;
+            all = &mut said => {
+                all?;
+                false
+            }
+            // How it ended is asked for again when all is said.
+            _ = child.wait() => match timeout(LAST_WORDS, said).await {
+                Ok(all) => {
+                    all?;
+                    false
+                }
+                Err(_) => true,
+            },
         }
-        Ok(last)
     };
-    // Once its output is refused, nobody waits for the rest: what it started may hold its stderr for hours.
-    let ((), output, complaint) = tokio::try_join!(feed, read, complain)?;
     let output = String::from_utf8(output)
         .map_err(|_| Failure::lasting("what the command printed is not UTF-8"))?;
-    Ok((output, String::from_utf8_lossy(&complaint).into_owned()))
+    Ok((output, String::from_utf8_lossy(&complaint).into_owned(), is_held))
 }
 
-/// Everything a reader gives, unless it is too much.
+/// Everything a reader gives, unless it is too much. Dropped midway, what was read is there.
 async fn read_up_to(
-    mut reader: impl AsyncRead + Unpin,
-    bytes_max: usize,
-) -> Result<Vec<u8>, Failure> {
-    let mut all = Vec::new();
-    let bound = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    let read = (&mut reader).take(bound).read_to_end(&mut all).await;
-    read.map_err(|error| Failure::passing(format!("what it printed cannot be read: {error}")))?;
-    if all.len() > bytes_max {
-        return Err(Failure::lasting(format!("it printed more than {bytes_max} bytes")));
+    reader: &mut Option<impl AsyncRead + Unpin>,
+    all: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let Some(reader) = reader else { return Ok(()) };
+    loop {
+        match reader.read_buf(all).await {
+            Ok(0) => return Ok(()),
+            Ok(_) if all.len() > PAYLOAD_BYTES_MAX => {
+                let reason = format!("it printed more than {PAYLOAD_BYTES_MAX} bytes");
+                return Err(Failure::lasting(reason));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let reason = format!("what it printed cannot be read: {error}");
+                return Err(Failure::passing(reason));
+            }
+        }
     }
-    Ok(all)
+}
+
+/// The end of what a reader gives. Dropped midway, what was read is there.
+async fn keep_end(
+    reader: &mut Option<impl AsyncRead + Unpin>,
+    last: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let Some(reader) = reader else { return Ok(()) };
+    let mut part = [0; 4_096];
+    while let Ok(read @ 1..) = reader.read(&mut part).await {
+        last.extend_from_slice(&part[..read]);
+        let surplus = last.len().saturating_sub(COMPLAINT_BYTES_MAX);
+        last.drain(..surplus);
+    }
+    Ok(())
 }
 
 /// JSON if it is an object or a list, else the text without the end of its last line.

@@ -13,7 +13,9 @@ use guidepost_core::workflow::compile;
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
 use guidepost_engine::{Machines, Outcome, plan};
 use guidepost_store::memory::Memory;
-use guidepost_store::{Batch, Held, NewRun, NewVersion, Source, Store, StoreError, TaskChanges};
+use guidepost_store::{
+    Batch, CANCEL_QUEUE, Held, NewRun, NewVersion, Source, Store, StoreError, TaskChanges,
+};
 use serde_json::{Map, json};
 
 use crate::store::poll_once;
@@ -333,6 +335,50 @@ fn a_runner_that_is_told_to_stop_begins_nothing() {
     assert_eq!(script.all_of(Message::Stop), [""; 0]);
     let committed = script.done(commit).unwrap();
     assert_eq!(script.all_of(committed), ["release 1", "stopped"]);
+}
+
+/// Everything it would look for is due, and nothing but the answer it waits for can help.
+#[test]
+fn a_runner_that_waits_for_its_last_answer_does_not_spin() {
+    let mut script = Script::new(1);
+    script.start(CHAIN);
+    script.all_of(Message::Wake);
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    let commit = take(&mut effects, "commit");
+    assert!(script.tell(Message::Stop).is_empty(), "the result that is there is kept");
+    script.now = script.now.after(Span::from_millis(1_000));
+    assert!(script.tell(Message::Tick).is_empty());
+    let pause = script.runner.wake_at().0 - script.now.0;
+    assert_eq!(Span(pause), Span::from_millis(2_000), "it gives up when its lease is over");
+    let committed = script.done(commit).unwrap();
+    let told: Vec<String> = script.tell(committed).iter().map(brief).collect();
+    assert_eq!(told, ["release 1", "stopped"]);
+}
+
+#[test]
+fn what_is_to_be_cancelled_comes_before_all_other_work() {
+    let mut script = Script::new(1);
+    let claim = take(&mut script.tell(Message::Wake), "claim");
+    let Effect::Claim(claim) = claim else { panic!("{claim:?}") };
+    assert_eq!(claim.queues, [CANCEL_QUEUE, "task:link"]);
+}
+
+#[test]
+fn a_run_rests_while_the_store_fails_and_then_goes_on() {
+    let mut script = Script::new(1);
+    let run = script.start(CHAIN);
+    script.all_of(Message::Wake);
+    let down = || StoreError::Unavailable { url: String::new(), what: "full".into(), source: None };
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    take(&mut effects, "commit");
+    script.tell(Message::Committed { run, outcome: Err(down()) });
+    let wakes = script.runner.wake_at();
+    assert!(wakes > script.now && wakes <= script.now.after(Span::from_millis(500)), "{wakes}");
+    assert!(!script.all_of(Message::Tick).contains(&"load".to_owned()), "it rests");
+    script.now = script.now.after(Span::from_millis(500));
+    let told = script.all_of(Message::Tick);
+    assert!(told.contains(&"commit".to_owned()), "{told:?}");
+    assert!(script.load(run).run.active.contains_key("B"));
 }
 
 #[test]

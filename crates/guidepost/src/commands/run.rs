@@ -15,7 +15,9 @@ use guidepost_engine::work::http::Http;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, Running, plan};
-use guidepost_server::ops::{ControlRun, Detail, FindTasks, ReadHistory, Standing, WhereAmI};
+use guidepost_server::ops::{
+    ControlRun, Detail, FindTasks, ReadHistory, Standing, Watcher, WhereAmI,
+};
 use guidepost_server::text::{self, Words};
 use guidepost_store::{Task, TaskId};
 use serde_json::json;
@@ -83,17 +85,25 @@ async fn drive_all(
     door: &Door,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let mut watcher = door.ops.watch(None).await?;
+    let watcher = door.ops.watch(None).await?;
     let running = engine(args, handlers, door).start();
-    let mut trouble = running.trouble();
     out.note("at work on all runs; Ctrl-C ends that");
+    let exit = attend_all(&running, watcher, out).await;
+    running.stop().await;
+    Ok(exit)
+}
+
+/// Looks after an engine that works on all runs, until it is told to stop.
+async fn attend_all(running: &Running, mut watcher: Watcher<'_>, out: &mut Output) -> Exit {
+    let mut trouble = running.trouble();
     let told_to_stop = told_to_stop();
     tokio::pin!(told_to_stop);
     loop {
         tokio::select! {
             news = watcher.next() => match news {
                 Ok(news) => {
-                    news.unwrap_or_default().iter().for_each(|seen| super::watch::show(seen, true, out));
+                    let news = news.unwrap_or_default();
+                    news.iter().for_each(|seen| super::watch::show(seen, true, out));
                     out.flush();
                 }
                 // The engine goes on, and shows what it does once the store can be read again.
@@ -102,22 +112,17 @@ async fn drive_all(
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             },
-            changed = trouble.changed() => {
-                if changed.is_err() {
-                    // It ended by itself, which only a bug makes it do; why is told on stderr.
-                    running.stop().await;
-                    return Ok(Exit::Failed);
-                }
-                tell(&mut trouble, out);
-            }
-            () = &mut told_to_stop => break,
+            changed = trouble.changed() => match changed {
+                Ok(()) => tell(&mut trouble, out),
+                // It ended by itself, which only a bug makes it do; why is told on stderr.
+                Err(_) => return Exit::Failed,
+            },
+            () = &mut told_to_stop => return Exit::Ok,
         }
         if out.is_closed() {
-            break;
+            return Exit::Ok;
         }
     }
-    running.stop().await;
-    Ok(Exit::Ok)
 }
 
 /// Ends when a person, or whoever manages services, wants this process to end.
@@ -329,7 +334,7 @@ pub(super) fn handlers(args: &args::Run) -> Result<Handlers, Failure> {
     Ok(Handlers::new()
         .with(plan::AGENT_QUEUE, Arc::new(Agents))
         .with("http", Arc::new(http))
-        .with("exec", Arc::new(Exec { allowed }))
+        .with("exec", Arc::new(Exec::new(allowed)))
         .with("tool", Arc::new(tools)))
 }
 
@@ -460,5 +465,44 @@ async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit
             why.expect_allowed(&standing.name.run)?;
             Ok(Exit::Waiting)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guidepost_core::id::RunId;
+    use guidepost_engine::world::World;
+    use guidepost_server::ops::Ops;
+
+    use super::*;
+
+    /// A clock that is broken, so that whoever asks it ends by a bug.
+    struct NoClock;
+
+    impl World for NoClock {
+        fn now(&self) -> Timestamp {
+            panic!("there is no time")
+        }
+
+        fn new_run_id(&self) -> RunId {
+            System.new_run_id()
+        }
+
+        fn any_number(&self) -> u64 {
+            System.any_number()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_looks_after_an_engine_that_ended_ends_too() {
+        let store = guidepost_store::open("memory:").unwrap();
+        let ops = Ops::new(Arc::clone(&store));
+        let running = Engine::new(store).with_world(Arc::new(NoClock)).start();
+        let watcher = ops.watch(None).await.unwrap();
+        let mut out = Output::of_process(true);
+        let attended = attend_all(&running, watcher, &mut out);
+        let exit = tokio::time::timeout(Duration::from_secs(20), attended).await.unwrap();
+        assert_eq!(exit, Exit::Failed);
+        running.stop().await;
     }
 }

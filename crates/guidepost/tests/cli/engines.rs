@@ -167,3 +167,52 @@ fn a_task_that_is_tried_again_says_when() {
     let tasks = talk.run(&["tasks"]).stdout;
     assert!(tasks.contains("r-1:Say#1  exec  attempt 1  is tried again at "), "{tasks}");
 }
+
+/// A command that takes its time to end when it is asked to, and says so.
+const TIDY: &str = "trap 'sleep 0.4; echo tidied >> log; exit 1' TERM
+echo begun >> log
+while :; do sleep 0.05; done
+";
+
+const TIDIED: &str = "begun\ntidied\n";
+
+/// Begins a run of such a command, and gives it when the command has begun.
+fn begin_tidy(talk: &Conversation) -> Child {
+    talk.file("tidy.sh", TIDY);
+    talk.file("tidy.yaml", "name: tidy\nsteps: [{ name: Go, exec: [sh, tidy.sh] }]\n");
+    talk.file("guidepost.db", "");
+    let child = begin(talk, &["run", "tidy.yaml", "--allow-exec", "sh"]);
+    let has_begun = |_| {
+        std::thread::sleep(Duration::from_millis(25));
+        log(talk) == "begun\n"
+    };
+    assert!((0..400).any(has_begun), "it does not begin");
+    child
+}
+
+fn log(talk: &Conversation) -> String {
+    std::fs::read_to_string(talk.path().join("log")).unwrap_or_default()
+}
+
+/// Who is told to end asks what it runs to end, and waits for that before it gives it back.
+#[test]
+fn a_command_may_tidy_up_when_its_engine_is_told_to_end() {
+    let talk = Conversation::new();
+    let child = begin_tidy(&talk);
+    assert_eq!(end(child), Some(5), "it says that the run waits");
+    assert_eq!(log(&talk), TIDIED);
+    let tasks = talk.run(&["tasks"]).stdout;
+    assert!(tasks.contains("r-1:Go#1  exec  attempt 1  ready since "), "{tasks}");
+}
+
+/// Also an engine whose store is gone is stopped in order.
+#[test]
+fn a_command_may_tidy_up_when_the_store_fails() {
+    let talk = Conversation::new();
+    let mut child = begin_tidy(&talk);
+    for name in ["guidepost.db", "guidepost.db-wal", "guidepost.db-shm"] {
+        let _ = std::fs::remove_file(talk.path().join(name));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(log(&talk), TIDIED);
+}

@@ -20,7 +20,7 @@ use tokio::io::{
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use crate::work::family::{Family, GRACE};
+use crate::work::family::{Family, GRACE, Parts};
 
 /// How much of what a server complained about is kept.
 const COMPLAINT_BYTES_MAX: usize = 2_000;
@@ -106,12 +106,12 @@ impl Pipes {
     /// If it cannot be started.
     pub(super) fn spawn(mut command: Command, notes: &Arc<Notes>) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut family = Family::spawn(&mut command)?;
+        let mut family = Family::spawn(&mut command, None)?;
         let missing = || io::Error::other("its pipes are missing");
-        let child = family.child().ok_or_else(missing)?;
+        let Parts { child, stdout, stderr } = family.parts().ok_or_else(missing)?;
         let stdin = child.stdin.take().ok_or_else(missing)?;
-        let stdout = child.stdout.take().ok_or_else(missing)?;
-        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let stdout = stdout.take().ok_or_else(missing)?;
+        let stderr = stderr.take().ok_or_else(missing)?;
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
         let asked = Arc::new(AtomicI64::new(-1));
         let heard = Heard { sender, notes: Arc::clone(notes), asked: Arc::clone(&asked) };
