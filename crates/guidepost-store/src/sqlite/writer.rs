@@ -117,12 +117,11 @@ impl Writer {
             what: "the writer has stopped".to_owned(),
             source: None,
         };
-        if self.may_be_alone()
-            && self.alone.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AROUND)
-        {
+        let may_block = self.is_alone() && may_block();
+        if may_block && self.alone.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AROUND) {
             yield_once().await;
         }
-        match self.desk_for_one() {
+        match self.desk_for_one(may_block) {
             Some(mut desk) => block_in_place(|| desk.serve(job, None)),
             None => {
                 let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
@@ -133,25 +132,26 @@ impl Writer {
         outcome
     }
 
-    /// Whether nobody else waits for the writer, and the caller's thread may block: it belongs to a runtime that goes on with
-    /// other threads meanwhile.
-    fn may_be_alone(&self) -> bool {
-        let may_block = || {
-            worker_index().is_some()
-                && Handle::try_current()
-                    .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
-        };
-        self.callers.load(Ordering::Relaxed) == 1 && may_block()
+    /// Whether nobody else waits for the writer.
+    fn is_alone(&self) -> bool {
+        self.callers.load(Ordering::Relaxed) == 1
     }
 
-    /// The desk, for a caller who finds nobody else there, now and at the last commit.
-    fn desk_for_one(&self) -> Option<MutexGuard<'_, Desk>> {
-        if self.may_be_alone() {
+    /// The desk, for a caller who may block, and who finds nobody else there, now and at the last commit.
+    fn desk_for_one(&self, may_block: bool) -> Option<MutexGuard<'_, Desk>> {
+        if may_block && self.is_alone() {
             self.desk.try_lock().ok().filter(|desk| desk.crowd <= 1)
         } else {
             None
         }
     }
+}
+
+/// Whether the caller's thread may block: it belongs to a runtime that goes on with other threads meanwhile.
+fn may_block() -> bool {
+    worker_index().is_some()
+        && Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// Lets others go first, once.
