@@ -958,6 +958,25 @@ steps: [{ name: A, wait: 1s }]
         "#]],
     );
     check(
+        "
+name: w
+max_rollback_steps: 3
+settings:
+  max_checkpoints: 5
+  max_checkpoints_per_session: 9
+  enable_rollback: true
+  rollback_enabled: false
+  max_rollback_steps: 3
+steps: [{ name: A, wait: 1s }]
+",
+        expect![[r#"
+            error[GP0105] 6:32: `max_checkpoints_per_session` says otherwise than `max_checkpoints` in line 5
+              hint: both mean the same: keep one of them
+            error[GP0105] 8:21: `rollback_enabled` says otherwise than `enable_rollback` in line 7
+              hint: both mean the same: keep one of them
+        "#]],
+    );
+    check(
         "name: w\nsettings: all\nsteps: [{ name: A, wait: 1s }]\n",
         expect![[r#"
         error[GP0104] 2:11: `settings` is an object, but this is a text

@@ -54,6 +54,9 @@ pub(super) fn expand(entries: &mut Vec<Entry>, problems: &mut Problems) {
     if given.is_empty() {
         return;
     }
+    for (place, setting) in given.iter().enumerate() {
+        compare(setting, given.iter().take(place), problems);
+    }
     let mut said = Said::default();
     for Entry { key, at, value } in given {
         said.take(&key, at, value, problems);
@@ -81,6 +84,36 @@ fn check(field: &Entry, problems: &mut Problems) {
         let message = format!("`settings` has no key `{key}`");
         let problem = Diagnostic::error(code::UNKNOWN_KEY, field.at, message);
         problems.add_unknown(problem, key, KNOWN.into_iter().chain(WITHOUT_EFFECT), || None);
+    }
+}
+
+/// Tells of a setting that says otherwise than one before it that means the same.
+fn compare<'a>(
+    setting: &Entry,
+    mut before: impl Iterator<Item = &'a Entry>,
+    problems: &mut Problems,
+) {
+    let contradicts = |it: &&Entry| {
+        meaning(&it.key) == meaning(&setting.key) && it.value.to_json() != setting.value.to_json()
+    };
+    if let Some(other) = before.find(contradicts) {
+        let message = format!(
+            "`{}` says otherwise than `{}` in line {}",
+            setting.key, other.key, other.at.line
+        );
+        problems.add(
+            Diagnostic::error(code::DUPLICATE, setting.value.at, message)
+                .with_hint("both mean the same: keep one of them"),
+        );
+    }
+}
+
+/// One key for all that mean the same.
+fn meaning(key: &str) -> &str {
+    match key {
+        "max_checkpoints_per_session" => "max_checkpoints",
+        "rollback_enabled" => "enable_rollback",
+        key => key,
     }
 }
 

@@ -5,7 +5,7 @@ use guidepost_core::id::RunNo;
 use guidepost_core::machine::Limits;
 use guidepost_core::recorded::{Fact, FactBody, LimitReached};
 use guidepost_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -69,15 +69,28 @@ pub(super) fn begin_late(
 }
 
 fn insert(db: &Connection, tenant: &str, budget: &Budget) -> Result<(), Fault> {
-    db.prepare_cached(include_str!("queries/insert_budget.sql"))?.execute(named_params! {
-        ":run": budget.run.0,
-        ":tenant": tenant,
-        ":since": budget.since.0,
-        ":limits": json(&budget.limits)?,
-        ":spent": json(&budget.spent)?,
-        ":told": json(&budget.told)?,
-        ":due": budget.passed_from().map(|due| due.0),
-    })?;
+    let more: [(&str, &dyn ToSql); 2] = [(":tenant", &tenant), (":since", &budget.since.0)];
+    write(db, include_str!("queries/insert_budget.sql"), budget, &more)
+}
+
+/// Writes what changes of a budget, and what else the statement wants.
+fn write(
+    db: &Connection,
+    statement: &str,
+    budget: &Budget,
+    more: &[(&str, &dyn ToSql)],
+) -> Result<(), Fault> {
+    let (limits, spent, told) = (json(&budget.limits)?, json(&budget.spent)?, json(&budget.told)?);
+    let due = budget.passed_from().map(|due| due.0);
+    let kept: [(&str, &dyn ToSql); 5] = [
+        (":run", &budget.run.0),
+        (":limits", &limits),
+        (":spent", &spent),
+        (":told", &told),
+        (":due", &due),
+    ];
+    let values: Vec<_> = kept.iter().chain(more).copied().collect();
+    db.prepare_cached(statement)?.execute(&*values)?;
     Ok(())
 }
 
@@ -97,14 +110,7 @@ pub(super) fn spend(
 
 /// Keeps a budget as it is now.
 pub(super) fn keep(db: &Connection, budget: &Budget) -> Result<(), Fault> {
-    db.prepare_cached(include_str!("queries/advance_budget.sql"))?.execute(named_params! {
-        ":run": budget.run.0,
-        ":limits": json(&budget.limits)?,
-        ":spent": json(&budget.spent)?,
-        ":told": json(&budget.told)?,
-        ":due": budget.passed_from().map(|due| due.0),
-    })?;
-    Ok(())
+    write(db, include_str!("queries/advance_budget.sql"), budget, &[])
 }
 
 /// A run is over: the budgets from which no live run spends any more are passed over when runs beyond a limit are looked for.

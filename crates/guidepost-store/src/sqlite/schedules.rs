@@ -129,23 +129,23 @@ pub(super) fn move_on(
     before: &Scheduled,
     change: &Change,
 ) -> Result<Option<Moved>, Fault> {
-    let said = serde_json::to_string(&before.schedule).map_err(unwritable)?;
-    let workflow: Option<i64> = db
+    // What it says is compared as such: another release may have put the same into another text.
+    let found: Option<(i64, Schedule)> = db
         .prepare_cached(include_str!("queries/find_schedule.sql"))?
         .query_row(
             named_params! {
                 ":tenant": tenant.as_str(),
                 ":workflow": before.workflow,
                 ":name": before.name,
-                ":schedule": said,
                 ":due": before.due.map(|due| due.0),
                 ":is_paused": before.is_paused,
                 ":last_run": before.last.as_ref().map(|last| last.run.0),
             },
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, said(row)?)),
         )
         .optional()?;
-    let Some(workflow) = workflow else { return Ok(None) };
+    let found = found.filter(|(_, said)| *said == before.schedule);
+    let Some((workflow, _)) = found else { return Ok(None) };
     let created = match &change.begun {
         Some((_, new, step)) => Some(write::create(db, tenant, new, step)?),
         None => None,
@@ -166,4 +166,32 @@ pub(super) fn move_on(
 
 fn undone(reason: serde_json::Error) -> Fault {
     Fault::Undo(unwritable(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{Location, schema};
+
+    /// Another release may write what a schedule says with other gaps, in another order, and with what goes without saying.
+    #[test]
+    fn a_schedule_is_known_by_what_it_says_not_by_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = schema::open(&Location::new(directory.path().join("guidepost.db"))).unwrap();
+        let text = r#"{ "overlap": "skip", "goal": null, "every": 3600000000000 }"#;
+        db.execute("INSERT INTO workflow (name) VALUES ('w')", []).unwrap();
+        let insert = "INSERT INTO workflow_schedule (workflow_id, name, times, schedule) VALUES (1, 'a', 'every 1h', ?)";
+        db.execute(insert, [text]).unwrap();
+        let tenant = Tenant::default();
+        let only = || list(&db, &tenant, &ScheduleFilter::default()).unwrap().items.remove(0);
+        let before = only();
+        assert_ne!(serde_json::to_string(&before.schedule).unwrap(), text);
+        let paused = Change { due: None, is_paused: true, passed: None, begun: None };
+        let moved = move_on(&db, &tenant, &before, &paused).unwrap();
+        assert!(moved.is_some() && only().is_paused, "nobody has changed it");
+        let other = [r#"{ "every": 7200000000000 }"#];
+        db.execute("UPDATE workflow_schedule SET schedule = ?", other).unwrap();
+        let moved = move_on(&db, &tenant, &Scheduled { is_paused: true, ..before }, &paused);
+        assert_eq!(moved.unwrap(), None, "it says something else");
+    }
 }
