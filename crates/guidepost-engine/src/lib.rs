@@ -156,6 +156,7 @@ impl Engine {
             root: self.root,
         };
         let (commits, committed) = watch::channel(0);
+        let (in_hand, held) = watch::channel(0);
         let (trouble, troubled) = watch::channel(None);
         let (declined, left) = watch::channel(BTreeMap::new());
         let shell = Shell {
@@ -166,11 +167,13 @@ impl Engine {
             cancel,
             world: self.world,
             commits,
+            in_hand,
             trouble,
             declined,
         };
         let (stop, stopped) = watch::channel(false);
-        Running { stop, committed, troubled, left, task: tokio::spawn(shell.run(config, stopped)) }
+        let task = tokio::spawn(shell.run(config, stopped));
+        Running { stop, committed, held, troubled, left, task }
     }
 }
 
@@ -181,6 +184,7 @@ impl Engine {
 pub struct Running {
     stop: watch::Sender<bool>,
     committed: watch::Receiver<u64>,
+    held: watch::Receiver<usize>,
     troubled: watch::Receiver<Option<String>>,
     left: watch::Receiver<BTreeMap<TaskId, String>>,
     task: JoinHandle<()>,
@@ -191,6 +195,12 @@ impl Running {
     #[must_use]
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.committed.clone()
+    }
+
+    /// How many tasks the engine holds: being done, about to be, or done and not committed yet.
+    #[must_use]
+    pub fn tasks_in_hand(&self) -> watch::Receiver<usize> {
+        self.held.clone()
     }
 
     /// Why the engine begins nothing new: what failed at the store, and how. `None` while all is well; the engine goes on

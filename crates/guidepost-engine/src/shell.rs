@@ -41,6 +41,8 @@ pub(crate) struct Shell {
     pub(crate) world: Arc<dyn World>,
     /// Counts what this engine committed.
     pub(crate) commits: watch::Sender<u64>,
+    /// How many tasks this engine holds.
+    pub(crate) in_hand: watch::Sender<usize>,
     /// Why no new work is taken, if that is so.
     pub(crate) trouble: watch::Sender<Option<String>>,
     /// What this engine leaves to others, and why.
@@ -75,6 +77,9 @@ impl Shell {
                 self.note_declined(held, why);
             }
             runner.handle(message, self.world.now(), &mut effects);
+            if *self.in_hand.borrow() != runner.tasks_in_hand() {
+                self.in_hand.send_replace(runner.tasks_in_hand());
+            }
             if self.trouble.borrow().as_deref() != runner.trouble() {
                 self.trouble.send_replace(runner.trouble().map(str::to_owned));
             }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod stdio;
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt;

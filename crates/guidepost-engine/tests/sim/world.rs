@@ -1,33 +1,26 @@
 //! A cluster in one thread, driven by one seed: it stands where the shell stands, and nowhere else.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod operator;
+mod words;
+mod work;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use guidepost_core::id::{Purpose, Rev, RunId, RunNo, RunRef, Tenant};
-use guidepost_core::input::{By, Compensate, Control, Event as Sent, Input, Restore, Start};
-use guidepost_core::kernel;
-use guidepost_core::machine::Limits;
-use guidepost_core::record::Restoration;
-use guidepost_core::recorded::{Fact, FactBody, LimitsSet};
-use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::id::{RunNo, RunRef, Tenant};
+use guidepost_core::input::Control;
 use guidepost_core::time::{Span, Timestamp};
-use guidepost_engine::history;
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
-use guidepost_engine::{Call, Failure, Handler, Outcome, child_handlers, plan, schedule};
-use guidepost_store::{
-    CANCEL_QUEUE, Held, NewRun, NewVersion, RunFilter, ScheduleFilter, Scheduled, Store,
-    StoreError, TaskFilter, TaskId,
-};
-use serde_json::{Map, json};
+use guidepost_engine::{Handler, Outcome, child_handlers, schedule};
+use guidepost_store::{Held, RunFilter, ScheduleFilter, Scheduled, Store, StoreError, TaskFilter};
 
+use self::words::{again, asked, name_of, told};
+use self::work::Outside;
 use crate::faults::{Crashed, Faults, Rng, Side};
 use crate::store::{Broken, NodeWorld, SimStore, poll_once};
-use crate::workflows::{
-    CLOCKWORK, KNOWN, LAUNCHING, MACHINES, NARROW, SPENDING, STARTED, TRAVELLING, known, queues,
-};
+use crate::workflows::{KNOWN, MACHINES, queues};
 
 /// Runners in a world.
 pub(crate) const NODES: usize = 3;
@@ -86,35 +79,6 @@ struct Node {
     handlers: (Arc<dyn Handler>, Arc<dyn Handler>),
 }
 
-/// What handlers did to the world, which counts an effect once for each key.
-#[derive(Debug, Default)]
-pub(crate) struct Outside {
-    /// The piece of work each key belongs to.
-    pub(crate) task_of: BTreeMap<String, BTreeSet<TaskId>>,
-    /// How often each piece of work counted.
-    pub(crate) counted: BTreeMap<TaskId, u64>,
-}
-
-impl Outside {
-    fn take(&mut self, key: String, task: &TaskId) {
-        let task = &deed(task);
-        let known = self.task_of.entry(key).or_default();
-        if known.is_empty() {
-            *self.counted.entry(task.clone()).or_default() += 1;
-        }
-        known.insert(task.clone());
-    }
-}
-
-/// What a task does to the world: making a piece of work good is the same whichever decision asks for it.
-pub(crate) fn deed(task: &TaskId) -> TaskId {
-    let purpose = match task.purpose {
-        Purpose::Work => Purpose::Work,
-        Purpose::Compensation(_) => Purpose::Compensation(Rev(0)),
-    };
-    TaskId { purpose, ..task.clone() }
-}
-
 /// See the module's documentation.
 pub(crate) struct World {
     pub(crate) store: Arc<SimStore>,
@@ -169,74 +133,6 @@ impl World {
         }
         world.later(0, 0, Event::Operator);
         world
-    }
-
-    /// Starts so many runs, in a few seconds.
-    pub(crate) fn start(&mut self, runs: usize, faults: &Faults) {
-        for _ in 0..runs {
-            let any = usize::try_from(self.rng.below(STARTED as u64)).unwrap();
-            let launches = faults.is_about_launches() && self.rng.permille(700);
-            let at = self.rng.below(5_000);
-            self.later(0, at, Event::Start(if launches { LAUNCHING } else { any }));
-        }
-    }
-
-    /// Starts a run that launches others, the first of the world, and has the runners of one node work for it alone.
-    pub(crate) fn start_with_a_runner_of_its_own(&mut self) {
-        self.later(0, 0, Event::Start(LAUNCHING));
-        self.nodes[NODES - 1].root = Some(RunNo(1));
-    }
-
-    /// Lets runs begin by themselves from now on.
-    pub(crate) fn schedule(&mut self) {
-        let version = KNOWN[CLOCKWORK].version.clone();
-        self.store.ask(self.store.real.define(&Tenant::default(), version));
-    }
-
-    /// Takes the schedules away, and keeps how they were.
-    fn unschedule(&mut self) {
-        let all = ScheduleFilter::default();
-        let kept = self.store.ask(self.store.real.schedules(&Tenant::default(), &all)).items;
-        if !kept.is_empty() {
-            let version = KNOWN[CLOCKWORK].version.clone();
-            let without = NewVersion { schedules: Vec::new(), ..version };
-            self.store.ask(self.store.real.define(&Tenant::default(), without));
-            self.schedules = kept;
-        }
-    }
-
-    /// Starts runs that spend more than they may.
-    pub(crate) fn start_spenders(&mut self, runs: usize) {
-        for _ in 0..runs {
-            let at = self.rng.below(3_000);
-            self.later(0, at, Event::Start(SPENDING));
-        }
-    }
-
-    /// Starts runs of which only some may go on at once.
-    pub(crate) fn start_narrow(&mut self, runs: usize) {
-        for _ in 0..runs {
-            let at = self.rng.below(3_000);
-            self.later(0, at, Event::Start(NARROW));
-        }
-    }
-
-    /// Starts runs that go back past what they did.
-    pub(crate) fn start_travellers(&mut self, runs: usize) {
-        for _ in 0..runs {
-            let at = self.rng.below(3_000);
-            self.later(0, at, Event::Start(TRAVELLING));
-        }
-    }
-
-    /// Raises every limit so far that what is there can be done.
-    pub(crate) fn raise(&mut self) {
-        for run in self.runs() {
-            let limits = Limits { max_steps: Some(1_000), ..Limits::default() };
-            let body = FactBody::LimitsSet(LimitsSet { limits, note: None });
-            let fact = Fact { at: None, observed: true, by: "operator".to_owned(), body };
-            self.store.ask(self.store.real.record(&Tenant::default(), run, vec![fact]));
-        }
     }
 
     /// A subset of all faults, drawn from the seed.
@@ -602,236 +498,6 @@ impl World {
             self.act(node, effect);
         }
     }
-
-    fn perform(&mut self, node: usize, held: Held, queue: &str, call: Call) {
-        self.nodes[node].performing.insert(held.clone(), String::new());
-        self.count(node, queue);
-        self.note_whose(node, &held.task);
-        let (launch, cancel) = &self.nodes[node].handlers;
-        let own = match queue {
-            CANCEL_QUEUE => Some(Arc::clone(cancel)),
-            "run" => Some(Arc::clone(launch)),
-            _ => None,
-        };
-        if let Some(handler) = own {
-            let work: Work = Box::pin(async move { handler.perform(call).await });
-            self.nodes[node].work.insert(held.clone(), work);
-            self.later(node, 0, Event::Poll(held));
-            return;
-        }
-        if self.may_not(node, &call) {
-            return self.end(node, 1, held, Outcome::Declined("it is not allowed here".to_owned()));
-        }
-        let key = self.key_of(&call);
-        self.nodes[node].performing.insert(held.clone(), key.clone());
-        let is_slow = self.rng.permille(self.faults.slow);
-        let takes = if is_slow { 1_000 + self.rng.below(7_000) } else { 10 + self.rng.below(400) };
-        let timeout = call.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap());
-        let acts = self.rng.below(takes + 1);
-        let late = timeout.filter(|timeout| *timeout < takes);
-        let outcome = match late {
-            Some(_) => Outcome::Failed(Failure::passing("it took longer than its timeout")),
-            None if self.rng.permille(self.faults.broken) => {
-                Outcome::Failed(Failure::lasting("it cannot be done"))
-            }
-            None if self.rng.permille(self.faults.failing) => {
-                Outcome::Failed(Failure::passing("not now"))
-            }
-            None => Outcome::Done(json!(call.task.to_string())),
-        };
-        let is_done = matches!(outcome, Outcome::Done(_));
-        let ends = late.unwrap_or(takes);
-        if acts < ends || is_done {
-            self.later(
-                node,
-                acts.min(ends.saturating_sub(1)),
-                Event::Outside { held: held.clone(), key },
-            );
-        }
-        self.end(node, ends, held, outcome);
-    }
-
-    /// Whether a node is not allowed what others are. Of each piece of work, one node in three at most.
-    fn may_not(&self, node: usize, call: &Call) -> bool {
-        let is_choosy = self.seed % 4 == 1;
-        let run = u64::try_from(call.task.run.0).unwrap();
-        let number = run + call.task.visit.0 + u64::from(call.task.branch.0);
-        is_choosy && number % NODES as u64 == node as u64
-    }
-
-    /// Lets a runner know how a piece of work ended, once or twice.
-    fn end(&mut self, node: usize, ms: u64, held: Held, outcome: Outcome) {
-        if self.rng.permille(self.faults.doubled) {
-            let (held, outcome, delay) = (held.clone(), outcome.clone(), self.delay());
-            self.later(node, ms + delay, Event::Message(Message::Ended { held, outcome }));
-        }
-        self.later(node, ms, Event::Message(Message::Ended { held, outcome }));
-    }
-
-    fn key_of(&self, call: &Call) -> String {
-        match self.store.state().broken {
-            Some(Broken::KeyOfTheState) => format!("{}:{}", call.task.run, call.task.state),
-            Some(Broken::KeyOfTheWork) => {
-                format!("{}:{}", call.task.run, call.task.piece())
-            }
-            Some(Broken::KeyOfTheAttempt) => format!("{}/{}", call.key, call.attempt),
-            _ => call.key.clone(),
-        }
-    }
-
-    fn count(&mut self, node: usize, queue: &str) {
-        let at_work = self.nodes[node].performing.len();
-        if at_work > SLOTS {
-            self.crowded
-                .push(format!("n{node} does {at_work} tasks at once, and has {SLOTS} slots"));
-        }
-        if queue == SCARCE.0 {
-            let is_scarce = |held: &&Held| held.task.state.as_str() == "Read";
-            let of_it = self.nodes[node].performing.keys().filter(is_scarce).count();
-            if of_it > SCARCE.1 {
-                let (queue, most) = SCARCE;
-                self.crowded.push(format!("n{node} does {of_it} tasks of `{queue}`, of {most}"));
-            }
-        }
-    }
-
-    /// Notes whose work a runner does that is there for one run.
-    fn note_whose(&mut self, node: usize, task: &TaskId) {
-        let Some(root) = self.nodes[node].root else { return };
-        if self.store.run(task.run).is_some_and(|loaded| loaded.head.root == root) {
-            self.done_at_home += 1;
-        } else {
-            self.strayed.push(format!("n{node} works for {root}, and did {task}"));
-        }
-    }
-
-    /// Lets a handler of the engine's own go on until it asks the store again.
-    fn poll(&mut self, node: usize, held: &Held) {
-        let Some(mut work) = self.nodes[node].work.remove(held) else { return };
-        self.store.state().is_handler = true;
-        let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        self.store.state().is_handler = false;
-        if std::mem::take(&mut self.store.state().is_crashing) {
-            self.note(|| format!("n{node} vanishes within {}", held.task));
-            return self.vanish(node);
-        }
-        match polled {
-            Poll::Ready(outcome) => self.end(node, 1, held.clone(), outcome),
-            Poll::Pending => {
-                self.nodes[node].work.insert(held.clone(), work);
-                let delay = self.delay();
-                self.later(node, delay, Event::Poll(held.clone()));
-            }
-        }
-    }
-
-    fn start_run(&mut self, workflow: usize) {
-        let known = &KNOWN[workflow];
-        let at = self.now();
-        let start =
-            Input::Start(Start { driver: Driver::Engine, data: Map::new(), by: By::default(), at });
-        let (decision, after) =
-            kernel::decide_all(&known.machine, &Run::default(), &start).unwrap();
-        let batch =
-            plan::batch(&known.machine, &Run::default(), decision, after, None, at, |_| None);
-        let new = NewRun::new(
-            RunId(uuid::Uuid::from_u64_pair(self.rng.next(), self.rng.next())),
-            &known.machine.name,
-            Some(guidepost_core::id::Version(1)),
-            Driver::Engine,
-            at,
-        );
-        let created = self.store.ask(self.store.real.create(&Tenant::default(), new, batch));
-        self.note(|| format!("{} of {} begins", created.run, known.machine.name));
-        for node in 0..NODES {
-            if self.nodes[node].runner.is_some() && self.rng.permille(300) {
-                let delay = self.delay();
-                self.later(node, delay, Event::Message(Message::Wake));
-            }
-        }
-    }
-
-    /// An operator looks in ten times a second: sends an event, pauses, resumes, cancels, stops a runner.
-    fn operate(&mut self) {
-        self.later(0, 100, Event::Operator);
-        let runs = self.runs();
-        let Some(run) = runs.get(usize::try_from(self.rng.below(runs.len() as u64)).unwrap())
-        else {
-            return;
-        };
-        if self.rng.permille(self.faults.pausing) {
-            let is_paused = self.store.run(*run).is_some_and(|it| it.run.status == Status::Paused);
-            self.control(*run, if is_paused { Control::Resume } else { Control::Pause });
-        }
-        if self.rng.permille(self.faults.cancelling) {
-            self.control(*run, Control::Cancel);
-        }
-        if self.faults.undoing > 0 && self.rng.permille(self.faults.undoing) {
-            self.undo(*run);
-        }
-        if self.rng.permille(200) {
-            let at = self.now();
-            let (data, by) = (Map::new(), By::default());
-            let evidence = Vec::new();
-            let event = Sent { name: "Go".into(), data, rev: None, evidence, by, at };
-            self.input(*run, &Input::Event(event));
-        }
-        let node = usize::try_from(self.rng.below(NODES as u64)).unwrap();
-        if self.rng.permille(self.faults.stopping) && self.nodes[node].runner.is_some() {
-            self.later(node, 1, Event::Message(Message::Stop));
-        }
-    }
-
-    /// Takes a run back to any place of its way, or cancels it, and has made good what it did since.
-    fn undo(&mut self, run: RunNo) {
-        let entries = crate::store::history(&self.store, run);
-        // A run has no workflow yet before its first record.
-        let machine_of = |run: &Run| {
-            let known = KNOWN.iter().find(|known| known.machine.name == run.workflow)?;
-            Some(Arc::clone(&known.machine))
-        };
-        let steps = history::replay(&entries, &machine_of).steps;
-        let step = &steps[usize::try_from(self.rng.below(steps.len() as u64)).unwrap()];
-        let cancels = self.rng.permille(200);
-        let to = if cancels { Rev(0) } else { step.last };
-        let Ok(found) = history::compensations(&entries, to, &machine_of) else { return };
-        assert_eq!(found.unsayable, [], "every text of the workflow has a value");
-        let (by, at) = (By::default(), self.now());
-        let input = if cancels {
-            Input::Compensate(Compensate { work: found.work, by, at })
-        } else {
-            let Ok((past, past_at)) = history::at(&entries, to) else { return };
-            Input::Restore(Restore {
-                why: Restoration::RolledBack { rev: to },
-                past: Box::new(past),
-                past_at,
-                going_on: Vec::new(),
-                edits: Vec::new(),
-                lasting: Vec::new(),
-                compensations: found.work,
-                by,
-                at,
-            })
-        };
-        self.input(run, &input);
-    }
-
-    fn control(&mut self, run: RunNo, control: Control) {
-        let at = self.now();
-        self.input(run, &Input::Control { control, by: By::default(), at });
-    }
-
-    /// An input from outside the engine, straight to the store. What does not fit the run's state is refused.
-    fn input(&mut self, run: RunNo, input: &Input) {
-        let Some(loaded) = self.store.run(run) else { return };
-        let machine = &known(&loaded.run.workflow).machine;
-        let Ok((decision, after)) = kernel::decide_all(machine, &loaded.run, input) else { return };
-        let expected = loaded.run.rev;
-        let now = self.now();
-        let batch = plan::batch(machine, &loaded.run, decision, after, None, now, |_| None);
-        self.note(|| format!("{run} takes {}", kind_of(input)));
-        self.store.operate(run, expected, batch);
-    }
 }
 
 impl Node {
@@ -873,99 +539,4 @@ fn load(
     let (id, root) = (loaded.head.id, loaded.head.root);
     let (run, budgets) = (loaded.run, loaded.budgets);
     Ok(Some(Box::new(LoadedRun { id, root, run, machine, budgets })))
-}
-
-/// The name of an effect, as in [`crate::faults::EFFECTS`].
-fn name_of(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Claim(_) => "Claim",
-        Effect::FindDue { .. } => "FindDue",
-        Effect::FindSchedules { .. } => "FindSchedules",
-        Effect::MoveSchedule { .. } => "MoveSchedule",
-        Effect::Load(_) => "Load",
-        Effect::Commit { .. } => "Commit",
-        Effect::Quarantine { .. } => "Quarantine",
-        Effect::Perform { .. } => "Perform",
-        Effect::Abort(_) => "Abort",
-        Effect::Extend { .. } => "Extend",
-        Effect::Release(_) | Effect::Decline(_) => "Release",
-        Effect::Stopped => "Stopped",
-    }
-}
-
-/// The message once more, if it is one that can come twice: the answer to a call comes once.
-fn again(message: &Message) -> Option<Message> {
-    match message {
-        Message::Tick => Some(Message::Tick),
-        Message::Wake => Some(Message::Wake),
-        Message::Due(Ok(due)) => Some(Message::Due(Ok(due.clone()))),
-        Message::Scheduled { until, found: Ok(found) } => {
-            Some(Message::Scheduled { until: *until, found: Ok(found.clone()) })
-        }
-        Message::Extended(Ok(lost)) => Some(Message::Extended(Ok(lost.clone()))),
-        Message::Ended { held, outcome } => {
-            Some(Message::Ended { held: held.clone(), outcome: outcome.clone() })
-        }
-        Message::Claimed(_)
-        | Message::Due(Err(_))
-        | Message::Scheduled { found: Err(_), .. }
-        | Message::ScheduleMoved(_)
-        | Message::Loaded { .. }
-        | Message::Committed { .. }
-        | Message::Extended(Err(_))
-        | Message::Stop => None,
-    }
-}
-
-fn kind_of(input: &Input) -> &'static str {
-    match input {
-        Input::Control { control: Control::Pause, .. } => "a pause",
-        Input::Control { control: Control::Resume, .. } => "a resumption",
-        Input::Control { control: Control::Cancel, .. } => "a cancellation",
-        Input::Restore(_) => "a rollback",
-        Input::Compensate(_) => "a cancellation that makes good",
-        _ => "an event",
-    }
-}
-
-/// A message in a few words.
-fn told(message: &Message) -> String {
-    match message {
-        Message::Claimed(Ok(claimed)) => {
-            let tasks: Vec<String> = claimed
-                .iter()
-                .map(|it| {
-                    let late = if it.timed_out { " late" } else { "" };
-                    format!("{}/{}{late}", it.task.id, it.task.attempt)
-                })
-                .collect();
-            format!("claimed {}", tasks.join(", "))
-        }
-        Message::Loaded { run, loaded: Ok(loaded) } => {
-            format!("loaded {run} {:?}", loaded.as_ref().map(|it| it.run.rev.0))
-        }
-        Message::Committed { run, outcome: Ok(committed) } => {
-            format!("committed {run} {}", committed.rev)
-        }
-        Message::Committed { run, outcome: Err(error) } => format!("not committed {run}: {error}"),
-        Message::Ended { held, outcome } => {
-            format!("ended {}/{} {outcome:?}", held.task, held.attempt)
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-/// An effect in a few words.
-fn asked(effect: &Effect) -> String {
-    match effect {
-        Effect::Commit { run, expected, batch } => {
-            let kinds: Vec<&str> = batch.records.iter().map(|record| record.kind()).collect();
-            let fence = batch.tasks.fence.as_ref();
-            let fence = fence.map(|held| format!("{}/{}", held.task, held.attempt));
-            format!("commit {run} at {expected}: {} for {fence:?}", kinds.join(" "))
-        }
-        Effect::Perform { held, .. } => format!("perform {}/{}", held.task, held.attempt),
-        Effect::Claim(claim) => format!("claim {}", claim.limit),
-        other => format!("{other:?}"),
-    }
 }

@@ -34,6 +34,32 @@ async fn talk(mut stream: TcpStream) {
             Ok(asked) if asked.get("id").is_none() => http("202 Accepted", ""),
             Ok(asked) if asked["params"]["name"] == "garbage" => http("200 OK", "{\"what\""),
             Ok(asked) if asked["params"]["name"] == "exit" => return,
+            Ok(asked) if asked["params"]["name"] == "fail" => {
+                let error = json!({ "code": -32_602, "message": "no ink" });
+                let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "error": error });
+                http("500 Internal Server Error", &answer.to_string())
+            }
+            Ok(asked) if asked["params"]["name"] == "refuse" => http("503 Service Unavailable", ""),
+            Ok(asked) if asked["params"]["name"] == "giant" => {
+                http("200 OK", &format!("{{\"x\":\"{}\"}}", "x".repeat(5 << 20)))
+            }
+            Ok(asked)
+                if asked["params"]["name"].as_str().is_some_and(|it| it.ends_with("_number")) =>
+            {
+                let number = match asked["params"]["name"].as_str() {
+                    Some("long_number") => r#"{"id":12345678901234567890123}"#,
+                    _ => r#"{"id":18446744073709551615,"mol":6.02e+23}"#,
+                };
+                let answer = format!(
+                    r#"{{"jsonrpc":"2.0","id":{},"result":{{"content":[],"structuredContent":{number}}}}}"#,
+                    asked["id"]
+                );
+                if head.starts_with("POST /stream ") {
+                    streamed(&answer)
+                } else {
+                    http("200 OK", &answer)
+                }
+            }
             Ok(asked) => {
                 let echoed = json!({ "content": [{ "type": "text", "text": asked["params"]["arguments"]["text"] }] });
                 let result = server::answer(&asked).unwrap_or(echoed);
@@ -48,10 +74,21 @@ async fn talk(mut stream: TcpStream) {
 }
 
 fn http(status: &str, body: &str) -> String {
+    of_kind("application/json", status, body)
+}
+
+/// An answer as the last of several events, its text on two lines.
+fn streamed(answer: &str) -> String {
+    let answer = answer.replacen(',', ",\r\ndata:", 1);
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": "soon" } });
+    let events =
+        format!(": hello\n\ndata: {note}\n\nevent: message\r\nid: 7\r\ndata: {answer}\r\n\r\n");
+    of_kind("text/event-stream", "200 OK", &events)
+}
+
+fn of_kind(kind: &str, status: &str, body: &str) -> String {
     let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
+    format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// The next request: its head and its body.
@@ -100,6 +137,42 @@ async fn a_server_over_http_is_called_and_its_faults_are_told() {
     let listener = TcpListener::bind(address).await.unwrap();
     let serving = tokio::spawn(serve(listener));
     assert_eq!(value(&tools, "echo", json!({ "text": "back" })).await, json!("back"));
+    serving.abort();
+}
+
+/// As over a pipe: a number that would lose digits is no result, whether the answer comes at once or as an event.
+#[tokio::test]
+async fn a_result_over_http_that_reading_would_change_is_no_result() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(serve(listener));
+    for path in ["mcp", "stream"] {
+        let tools = tools(place(&format!("http://{address}/{path}"), true));
+        let (reason, may_retry) = failure(&tools, "long_number", json!({})).await;
+        let expected = "the tool server `desk` answered the call of `long_number`: the answer cannot be kept as it is: \
+                        structuredContent/id is 12345678901234567890123, a whole number of more than 64 bits, whose last \
+                        digits would be lost; send it as a text";
+        assert_eq!((reason.as_str(), may_retry), (expected, false), "{path}");
+        let value = value(&tools, "short_number", json!({})).await;
+        assert_eq!(value.to_string(), r#"{"id":18446744073709551615,"mol":6.02e+23}"#, "{path}");
+    }
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_server_over_http_that_refuses_a_call_or_answers_too_much_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(serve(listener));
+    let tools = tools(place(&format!("http://{address}/mcp"), true));
+    let (reason, _) = failure(&tools, "fail", json!({})).await;
+    assert_eq!(reason, "the tool server `desk` refused the call of `fail`: no ink");
+    let (reason, may_retry) = failure(&tools, "refuse", json!({})).await;
+    assert!(reason.contains("503") && may_retry, "{reason}");
+    let told = failure(&tools, "giant", json!({})).await;
+    let expected = "the tool server `desk` answered the call of `giant`: the answer has more than 4194304 bytes";
+    assert_eq!(told, (expected.to_owned(), false));
+    assert_eq!(value(&tools, "echo", json!({ "text": "hi" })).await, json!("hi"));
     serving.abort();
 }
 

@@ -183,10 +183,10 @@ async fn attend(
 ) -> Result<Why, Failure> {
     let mut commits = running.commits();
     let mut trouble = running.trouble();
-    let declined = running.declined();
+    let (declined, in_hand) = (running.declined(), running.tasks_in_hand());
     let mut idle_since: Option<Instant> = None;
     let mut silent_since = Instant::now();
-    let mut is_told = false;
+    let (mut is_told, mut is_pause_told) = (false, false);
     let told_to_stop = told_to_stop();
     tokio::pin!(told_to_stop);
     loop {
@@ -194,15 +194,22 @@ async fn attend(
             show.news(door, out).await?;
         }
         let loaded = door.run(no).await?;
-        if loaded.status.is_ended() || loaded.status == Status::Paused {
+        let is_paused = loaded.status == Status::Paused;
+        let is_at_rest = is_paused && *in_hand.borrow() == 0;
+        if loaded.status.is_ended() || is_at_rest {
             return Ok(Why::Over);
         }
         if out.is_closed() {
             return Ok(Why::Interrupted);
         }
+        if is_paused && !std::mem::replace(&mut is_pause_told, true) {
+            out.note(
+                "paused; what is under way ends first, and its result is kept; Ctrl-C ends it now",
+            );
+        }
         let declined = declined.borrow().clone();
         let mut left = Vec::new();
-        if rests(door, no, &loaded, &declined, &mut left).await? {
+        if !is_paused && rests(door, no, &loaded, &declined, &mut left).await? {
             let since = *idle_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= GRACE {
                 return Ok(if left.is_empty() { Why::Waits } else { Why::Declined(left) });
@@ -445,13 +452,17 @@ async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit
         match why {
             Why::Interrupted => out.aside(format!("stopped here; `guidepost run {run}` goes on")),
             Why::Waits => {
+                let mut queues: BTreeMap<String, usize> = BTreeMap::new();
                 for task in tasks_of(door, no).await? {
                     if !is_ours(&task.queue) && task.queue != plan::ASK_QUEUE {
-                        out.aside(format!(
-                            "waits for a worker of `{}`: `guidepost tasks claim {}`",
-                            task.queue, task.queue
-                        ));
+                        *queues.entry(task.queue).or_default() += 1;
                     }
+                }
+                for (queue, count) in queues {
+                    let times = if count == 1 { String::new() } else { format!(", {count} times") };
+                    out.aside(format!(
+                        "waits for a worker of `{queue}`{times}: `guidepost tasks claim {queue}`"
+                    ));
                 }
                 out.aside(format!("once it can go on, `guidepost run {run}` goes on"));
             }

@@ -132,6 +132,56 @@ fn what_one_engine_may_not_do_is_left_to_another() {
     assert!(told[0].contains("WARN") && told[0].contains("`--allow-exec printf`"), "{said}");
 }
 
+/// What pauses a run does not cut off what is under way in `guidepost run`: it ends, is kept, and is not done again.
+#[test]
+fn s4_18_a_pause_cuts_off_nothing_that_is_under_way() {
+    for (name, is_limit) in [("paused", false), ("limited", true)] {
+        let talk = Conversation::new();
+        talk.file(
+            "slow.yaml",
+            "name: slow
+type: parallel
+limits: { max_steps: 2 }
+states:
+  L:
+    states:
+      A: { exec: [sh, -c, 'echo begin >> log; until [ -e go ]; do sleep 0.05; done; echo end >> log'], onDone: Z }
+      Z: { type: final }
+  R:
+    states:
+      A: { on: { Next: B } }
+      B: { exec: [echo, one], onDone: C }
+      C: { exec: [echo, two], onDone: D }
+      D: { exec: [echo, three], onDone: Z }
+      Z: { type: final }
+",
+        );
+        let log = || std::fs::read_to_string(talk.path().join("log")).unwrap_or_default();
+        let mut command = begin(&talk, &["run", "slow.yaml", "--allow-exec", "sh,echo"]);
+        for _ in 0..200 {
+            if log() == "begin\n" {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let pause: &[&str] = if is_limit { &["do", "r-1", "Next"] } else { &["pause", "r-1"] };
+        let answer = talk.run(pause);
+        assert_eq!(answer.exit, 0, "{name}: {}", answer.stderr);
+        until(&talk, &["where", "r-1"], "paused");
+        // It has time to give up.
+        std::thread::sleep(Duration::from_millis(900));
+        assert!(command.try_wait().unwrap().is_none(), "{name}: it waits for what is under way");
+        talk.file("go", "");
+        assert_eq!(command.wait().unwrap().code(), Some(5), "{name}");
+        assert_eq!(log(), "begin\nend\n", "{name}");
+        let mut said = String::new();
+        command.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.contains("what is under way ends first"), "{name}: {said}");
+        let history = talk.run(&["history", "r-1"]).stdout;
+        assert!(history.contains("L.A -> L.Z"), "{name}: its result is kept: {history}");
+    }
+}
+
 /// What nobody takes is told by whoever looks after the store.
 #[test]
 fn what_no_engine_takes_is_told() {

@@ -30,6 +30,7 @@ use url::Url;
 
 use super::ToolServer;
 use super::stdio::{INEXACT, Notes, Pipes, TOO_LONG};
+use super::web::Web;
 use crate::call::{Call, Failure, chain};
 use crate::work::{COMPLAINT_BYTES_MAX, address};
 
@@ -381,7 +382,7 @@ fn requests(
     url: &str,
     headers: &BTreeMap<String, String>,
     allow_private: bool,
-) -> Result<StreamableHttpClientTransport<reqwest::Client>, Failure> {
+) -> Result<StreamableHttpClientTransport<Web>, Failure> {
     let unusable = |what: String| {
         Failure::lasting(format!("the tool server `{name}` cannot be reached: {what}"))
     };
@@ -401,7 +402,7 @@ fn requests(
         .max_concurrent_requests(CALLS_MAX)
         .max_sse_event_size(TOOL_MESSAGE_BYTES_MAX)
         .reinit_on_expired_session(true);
-    Ok(StreamableHttpClientTransport::with_client(client, config))
+    Ok(StreamableHttpClientTransport::with_client(Web(client), config))
 }
 
 /// Why a server was not opened.

@@ -289,7 +289,10 @@ fn parse(line: &[u8]) -> Parsed {
 }
 
 /// The message itself; or, for the result of a call that reading changed, an error in its place.
-fn kept(message: RxJsonRpcMessage<RoleClient>, line: &[u8]) -> RxJsonRpcMessage<RoleClient> {
+pub(super) fn kept(
+    message: RxJsonRpcMessage<RoleClient>,
+    line: &[u8],
+) -> RxJsonRpcMessage<RoleClient> {
     let JsonRpcMessage::Response(response) = &message else { return message };
     if !matches!(response.result, ServerResult::CallToolResult(_)) {
         return message;
@@ -307,16 +310,18 @@ fn kept(message: RxJsonRpcMessage<RoleClient>, line: &[u8]) -> RxJsonRpcMessage<
 
 /// Stands in for an answer that is too long, so that only whoever asked for it is told so.
 fn stand_in(beginning: &[u8]) -> Parsed {
-    let what = format!("the answer has more than {TOOL_MESSAGE_BYTES_MAX} bytes");
     match answered(beginning) {
-        Some(id) => {
-            let error = ErrorData::new(TOO_LONG, what, None);
-            Parsed::Message(Box::new(JsonRpcMessage::error(error, Some(id))))
-        }
+        Some(id) => Parsed::Message(Box::new(too_long(Some(id)))),
         None => {
             Parsed::Fault(format!("it sent a message of more than {TOOL_MESSAGE_BYTES_MAX} bytes"))
         }
     }
+}
+
+/// The error that stands in for an answer that is too long.
+pub(super) fn too_long(id: Option<RequestId>) -> RxJsonRpcMessage<RoleClient> {
+    let what = format!("the answer has more than {TOOL_MESSAGE_BYTES_MAX} bytes");
+    JsonRpcMessage::error(ErrorData::new(TOO_LONG, what, None), id)
 }
 
 /// The request that a message answers, as far as its beginning tells: servers write the id first, or after the version.
