@@ -5,7 +5,9 @@ use std::time::Duration;
 use guidepost_core::id::RunRef;
 use guidepost_core::run::Status;
 use guidepost_engine::work::tool::Tools;
-use guidepost_server::ops::{self, FindRuns, FindSchedules, FindWorkflows, Stranded, WorkflowHit};
+use guidepost_server::ops::{
+    self, FindRuns, FindSchedules, FindWorkflows, ScheduleView, Stranded, WorkflowHit,
+};
 use guidepost_server::text;
 use guidepost_store::TaskId;
 use serde_json::{Map, Value as Json, json};
@@ -69,8 +71,14 @@ pub(crate) async fn run(
     let schedules =
         door.ops.schedules(&FindSchedules { limit: COUNTED_MAX, ..Default::default() }).await?;
     let late = door.ops.late_schedules().await?;
+    let failing = schedules.items.iter().filter(|it| it.failure.is_some() && !it.is_paused);
+    let failing: Vec<&ScheduleView> = failing.collect();
     let are_reached = servers.iter().all(|server| server.tools.is_ok());
-    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
+    let is_well = unusable.is_empty()
+        && damaged.is_empty()
+        && stranded.is_empty()
+        && failing.is_empty()
+        && are_reached;
     if out.is_json() {
         out.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -80,6 +88,7 @@ pub(crate) async fn run(
             "runs": by_status,
             "schedules": schedules.items.len(),
             "late_schedules": late,
+            "failing_schedules": failing,
             "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
@@ -108,6 +117,14 @@ pub(crate) async fn run(
         out.line(format!(
             "note        a run is late, and no engine begins it (`guidepost run --all` does): {}",
             text::schedule(schedule)
+        ));
+    }
+    for schedule in &failing {
+        out.refusal(format!(
+            "problem     a schedule begins no runs: {}; correct its workflow and save it, then try it: `guidepost schedules run {} {}`",
+            text::schedule(schedule),
+            schedule.workflow,
+            schedule.name
         ));
     }
     for server in &servers {
