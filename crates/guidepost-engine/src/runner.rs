@@ -26,7 +26,8 @@ use self::declined::Declined;
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
 use self::schedules::Schedules;
-use self::trouble::{Aside, Trouble, advised, is_general};
+pub(crate) use self::trouble::is_general;
+use self::trouble::{Aside, Trouble, advised};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
 use crate::plan;
@@ -187,7 +188,9 @@ impl Runner {
             Message::Claimed(claimed) => self.claimed(claimed, now, effects),
             Message::Due(due) => self.due(due, now, effects),
             Message::Scheduled { until, found } => self.scheduled(until, found, now, effects),
-            Message::ScheduleMoved(outcome) => self.moved(outcome, now),
+            Message::ScheduleMoved { schedule, begins, outcome } => {
+                self.moved(schedule, begins, outcome, now);
+            }
             Message::Loaded { run, loaded } => self.loaded(run, loaded, now, effects),
             Message::Committed { run, outcome } => self.committed(run, outcome, now, effects),
             Message::Ended { held, outcome } => self.ended(&held, outcome, now, effects),
@@ -421,7 +424,7 @@ impl Runner {
             self.aside.keep(&due);
         }
         for run in due {
-            if self.aside.has(run, now) {
+            if self.aside.has(&run, now) {
                 continue;
             }
             self.has_more_due = is_full;
@@ -490,7 +493,7 @@ impl Runner {
         match &outcome {
             Ok(_) => {
                 self.trouble.worked(true);
-                self.aside.take_up(run);
+                self.aside.take_up(&run);
             }
             Err(error) if is_general(error) => self.trouble.failed("a commit", true, error),
             Err(_) => {}

@@ -145,16 +145,18 @@ impl Shell {
                 Effect::FindDue { now, limit } => {
                     Message::Due(store.due(&tenant, now, limit).await)
                 }
-                Effect::FindSchedules { until } => {
-                    let filter =
-                        ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
+                Effect::FindSchedules { until, limit } => {
+                    let due_by = Some(until);
+                    let filter = ScheduleFilter { due_by, limit, ..ScheduleFilter::default() };
                     let found = store.schedules(&tenant, &filter).await;
                     Message::Scheduled { until, found: found.map(|page| page.items) }
                 }
                 Effect::MoveSchedule { before, settled } => {
                     let moved =
                         schedule::settle(&*store, &tenant, &machines, &*world, &before, &settled);
-                    Message::ScheduleMoved(moved.await)
+                    let outcome = moved.await;
+                    let (schedule, begins) = (before.full_name(), settled.begin.is_some());
+                    Message::ScheduleMoved { schedule, begins, outcome }
                 }
                 Effect::Load(run) => {
                     let loaded = load(&*store, &tenant, &machines, run).await;
@@ -272,10 +274,13 @@ fn broken_off(effect: &Effect) -> Option<Message> {
     match effect {
         Effect::Claim(_) => Some(Message::Claimed(Err(error()))),
         Effect::FindDue { .. } => Some(Message::Due(Err(error()))),
-        Effect::FindSchedules { until } => {
+        Effect::FindSchedules { until, .. } => {
             Some(Message::Scheduled { until: *until, found: Err(error()) })
         }
-        Effect::MoveSchedule { .. } => Some(Message::ScheduleMoved(Err(error()))),
+        Effect::MoveSchedule { before, settled } => {
+            let (schedule, begins) = (before.full_name(), settled.begin.is_some());
+            Some(Message::ScheduleMoved { schedule, begins, outcome: Err(error()) })
+        }
         Effect::Load(run) => Some(Message::Loaded { run: *run, loaded: Err(error().into()) }),
         Effect::Commit { run, .. } => Some(Message::Committed { run: *run, outcome: Err(error()) }),
         Effect::Extend { .. } => Some(Message::Extended(Err(error()))),

@@ -43,6 +43,20 @@ impl Scheduled {
     pub fn is_going_on(&self) -> bool {
         self.last.as_ref().is_some_and(|last| last.is_live)
     }
+
+    /// What it is called over all workflows: `report/daily`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.workflow, self.name)
+    }
+
+    /// Why no run could begin at the last time for which one was to begin; `None` if one did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        let passed = self.passed.as_ref().filter(|passed| passed.is_failure)?;
+        let has_begun = self.last.as_ref().is_some_and(|last| last.due > passed.at);
+        (!has_begun).then_some(&passed.why)
+    }
 }
 
 /// The run a schedule began last.
@@ -63,6 +77,8 @@ pub struct Passed {
     pub at: Timestamp,
     /// Why.
     pub why: String,
+    /// Whether one was to begin, and could not. Otherwise the schedule says itself that none does.
+    pub is_failure: bool,
 }
 
 /// Which schedules are wanted.

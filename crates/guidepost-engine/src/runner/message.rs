@@ -47,7 +47,14 @@ pub enum Message {
         found: Result<Vec<Scheduled>, StoreError>,
     },
     /// What became of a schedule that was due; `None` if somebody else came first.
-    ScheduleMoved(Result<Option<Moved>, StoreError>),
+    ScheduleMoved {
+        /// Its name, with that of its workflow.
+        schedule: String,
+        /// Whether a run was to begin.
+        begins: bool,
+        /// The outcome.
+        outcome: Result<Option<Moved>, StoreError>,
+    },
     /// A run as it is.
     Loaded {
         /// Which.
@@ -91,6 +98,8 @@ pub enum Effect {
     FindSchedules {
         /// Up to when, which may lie a moment ahead.
         until: Timestamp,
+        /// At most so many.
+        limit: usize,
     },
     /// Move a schedule on, and begin its run: [`crate::schedule::settle`].
     MoveSchedule {

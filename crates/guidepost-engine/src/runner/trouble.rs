@@ -65,7 +65,7 @@ impl Trouble {
 }
 
 /// Whether an error says something about the store as a whole, and not about the one run.
-pub(super) fn is_general(error: &StoreError) -> bool {
+pub(crate) fn is_general(error: &StoreError) -> bool {
     !matches!(
         error,
         StoreError::Conflict { .. }
@@ -92,37 +92,44 @@ pub(super) fn refused(error: &StoreError) -> String {
     )
 }
 
-/// Runs that nothing could be done about, and when they are looked at again.
-#[derive(Debug, Default)]
-pub(super) struct Aside(BTreeMap<RunNo, (u32, Timestamp)>);
+/// Runs, or schedules, that nothing could be done about, and when they are looked at again.
+#[derive(Debug)]
+pub(super) struct Aside<K = RunNo>(BTreeMap<K, (u32, Timestamp)>);
 
-impl Aside {
-    /// Nothing could be done about a run.
-    pub(super) fn put(&mut self, run: RunNo, poll: Span, now: Timestamp) {
-        let (times, until) = self.0.entry(run).or_insert((0, now));
+impl<K> Default for Aside<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Aside<K> {
+    /// Nothing could be done about one. Says whether this is news.
+    pub(super) fn put(&mut self, one: K, poll: Span, now: Timestamp) -> bool {
+        let (times, until) = self.0.entry(one).or_insert((0, now));
         *times = times.saturating_add(1);
         *until = now.after(grown(poll, *times, ASIDE_MAX));
+        *times == 1
     }
 
-    /// How many runs there are that nothing could be done about.
+    /// How many there are that nothing could be done about.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Something was done about it.
-    pub(super) fn take_up(&mut self, run: RunNo) {
-        self.0.remove(&run);
+    pub(super) fn take_up(&mut self, one: &K) {
+        self.0.remove(one);
     }
 
-    /// Forgets runs that are fine again, or gone: nothing is due for them any more.
-    pub(super) fn keep(&mut self, due: &[RunNo]) {
-        self.0.retain(|run, _| due.contains(run));
+    /// Forgets those that are fine again, or gone: nothing is due for them any more.
+    pub(super) fn keep(&mut self, due: &[K]) {
+        self.0.retain(|one, _| due.contains(one));
     }
 
     /// Whether it is to be left alone for now.
-    pub(super) fn has(&self, run: RunNo, now: Timestamp) -> bool {
+    pub(super) fn has(&self, one: &K, now: Timestamp) -> bool {
         // What lies further ahead than it was set is from before the clock was set back.
-        self.0.get(&run).is_some_and(|(_, until)| *until > now && *until <= now.after(ASIDE_MAX))
+        self.0.get(one).is_some_and(|(_, until)| *until > now && *until <= now.after(ASIDE_MAX))
     }
 }
 
@@ -166,19 +173,21 @@ mod tests {
     fn a_run_that_is_beyond_help_is_looked_at_less_and_less() {
         let mut aside = Aside::default();
         let (run, poll) = (RunNo(7), Span(200_000_000));
-        assert!(!aside.has(run, Timestamp(0)));
-        aside.put(run, poll, Timestamp(0));
-        assert!(aside.has(run, Timestamp(399_999_999)) && !aside.has(run, Timestamp(400_000_000)));
+        assert!(!aside.has(&run, Timestamp(0)));
+        assert!(aside.put(run, poll, Timestamp(0)), "that is news");
+        assert!(
+            aside.has(&run, Timestamp(399_999_999)) && !aside.has(&run, Timestamp(400_000_000))
+        );
         for _ in 0..40 {
             aside.put(run, poll, Timestamp(0));
         }
         assert!(
-            aside.has(run, Timestamp(ASIDE_MAX.0 - 1)) && !aside.has(run, Timestamp(ASIDE_MAX.0))
+            aside.has(&run, Timestamp(ASIDE_MAX.0 - 1)) && !aside.has(&run, Timestamp(ASIDE_MAX.0))
         );
         aside.keep(&[run]);
-        assert!(aside.has(run, Timestamp(0)));
-        aside.take_up(run);
-        assert!(!aside.has(run, Timestamp(0)));
+        assert!(aside.has(&run, Timestamp(0)));
+        aside.take_up(&run);
+        assert!(!aside.has(&run, Timestamp(0)));
         aside.put(run, poll, Timestamp(0));
         aside.keep(&[RunNo(8)]);
         assert!(aside.0.is_empty(), "nothing is due for it any more");

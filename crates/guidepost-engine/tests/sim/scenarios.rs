@@ -11,10 +11,12 @@ use guidepost_core::run::{Driver, PauseReason, Run, Timer};
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_core::workflow::compile;
 use guidepost_engine::runner::{Config, Effect, LoadedRun, Message, Runner};
-use guidepost_engine::{Machines, Outcome, plan};
+use guidepost_engine::world::System;
+use guidepost_engine::{Machines, Outcome, plan, schedule};
 use guidepost_store::memory::Memory;
 use guidepost_store::{
-    Batch, CANCEL_QUEUE, Held, NewRun, NewVersion, Source, Store, StoreError, TaskChanges,
+    Batch, CANCEL_QUEUE, Held, NewRun, NewVersion, RequestDigest, ScheduleChange, ScheduleFilter,
+    Scheduled, Source, Store, StoreError, TaskChanges,
 };
 use serde_json::{Map, json};
 
@@ -55,6 +57,13 @@ states:
   Over: { type: final }
 ";
 
+const CLOCK: &str = "
+name: clock
+schedule: { every: 1h }
+steps:
+  - { name: A, task: link }
+";
+
 /// A runner, its store, and what is still to be answered.
 struct Script {
     store: Memory,
@@ -87,6 +96,10 @@ impl Script {
     }
 
     fn start(&self, text: &str) -> RunNo {
+        self.start_by_key(text, None)
+    }
+
+    fn start_by_key(&self, text: &str, key: Option<(String, RequestDigest)>) -> RunNo {
         let machine = compile(text.as_bytes(), "test.yaml").machine.unwrap();
         let source =
             Source { format: "yaml".to_owned(), text: text.to_owned(), file: String::new() };
@@ -105,7 +118,7 @@ impl Script {
             Driver::Engine,
             self.now,
         );
-        answer(self.store.create(&Tenant::default(), new, batch)).unwrap().run
+        answer(self.store.create(&Tenant::default(), NewRun { key, ..new }, batch)).unwrap().run
     }
 
     /// Somebody else sends an event.
@@ -149,7 +162,9 @@ impl Script {
             Effect::FindDue { now, limit } => {
                 Message::Due(answer(self.store.due(&tenant, now, limit)))
             }
-            Effect::FindSchedules { until } => Message::Scheduled { until, found: Ok(Vec::new()) },
+            Effect::FindSchedules { until, .. } => {
+                Message::Scheduled { until, found: Ok(Vec::new()) }
+            }
             Effect::Load(run) => {
                 Message::Loaded { run, loaded: Ok(Some(Box::new(self.load(run)))) }
             }
@@ -216,6 +231,14 @@ fn brief(effect: &Effect) -> String {
         Effect::Decline(held) => format!("decline {}/{}", held.task, held.attempt),
         Effect::Stopped => "stopped".to_owned(),
     }
+}
+
+/// A schedule that was due at the script's beginning.
+fn hourly(script: &Script) -> Scheduled {
+    script.start(CLOCK);
+    let all = answer(script.store.schedules(&Tenant::default(), &ScheduleFilter::default()));
+    let only = all.unwrap().items.remove(0);
+    Scheduled { due: Some(script.now), ..only }
 }
 
 fn ended(task: &str, attempt: u32) -> Message {
@@ -323,6 +346,55 @@ fn a_lost_lease_does_not_cost_the_next_attempt() {
     let mut told = script.all_of(claimed);
     told.extend(script.all_of(lost));
     assert_eq!(told, ["load", "perform r-1:A#1/2"]);
+}
+
+#[test]
+fn a_schedule_that_cannot_be_moved_on_is_tried_less_and_less() {
+    let mut script = Script::new(1);
+    let broken = hourly(&script);
+    let well = Scheduled { name: "well".to_owned(), ..broken.clone() };
+    let mut tried = Vec::new();
+    for second in 0..16 {
+        let mut effects = script.tell(Message::Tick);
+        let look = take(&mut effects, "find schedules");
+        let Effect::FindSchedules { until, .. } = look else { panic!("{look:?}") };
+        let found = Ok(vec![broken.clone(), well.clone()]);
+        let moves = script.tell(Message::Scheduled { until, found });
+        let moves: Vec<String> = moves.iter().map(brief).collect();
+        assert!(moves.contains(&"move well".to_owned()), "it keeps no other from its time");
+        if moves.contains(&"move default".to_owned()) {
+            tried.push(second);
+            let outcome = Err(StoreError::NoSuchRun(RunRef::No(RunNo(7))));
+            let schedule = broken.full_name();
+            script.tell(Message::ScheduleMoved { schedule, begins: true, outcome });
+        }
+        let schedule = well.full_name();
+        script.tell(Message::ScheduleMoved { schedule, begins: true, outcome: Ok(None) });
+        script.later(1_000);
+    }
+    assert_eq!(tried, [0, 2, 6, 14]);
+}
+
+#[test]
+fn a_schedule_whose_run_cannot_begin_goes_on_to_its_next_time() {
+    let script = Script::new(1);
+    let tenant = Tenant::default();
+    let before = hourly(&script);
+    let in_store = |due| ScheduleChange { due, is_paused: false, passed: None, begun: None };
+    let first = answer(script.store.schedules(&tenant, &ScheduleFilter::default())).unwrap();
+    let moved = script.store.move_schedule(&tenant, &first.items[0], in_store(before.due));
+    answer(moved).unwrap().unwrap();
+    // Somebody has begun something else by the key of that time.
+    let key = format!("schedule clock@default {}", script.now);
+    script.start_by_key(CLOCK, Some((key, RequestDigest([7; 16]))));
+    let settled = before.schedule.settle(script.now, script.now, false).unwrap();
+    let (store, machines) = (&script.store, &script.machines);
+    let moved = schedule::settle(store, &tenant, machines, &System, &before, &settled);
+    answer(moved).unwrap().unwrap();
+    let after = answer(store.schedules(&tenant, &ScheduleFilter::default())).unwrap().items;
+    assert_eq!(after[0].due, settled.next);
+    let why = after[0].failure().unwrap();
+    assert!(why.contains("was used to start run `r-2` with other arguments"), "{why}");
 }
 
 #[test]

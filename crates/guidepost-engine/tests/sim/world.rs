@@ -430,15 +430,18 @@ impl World {
         let message = match effect {
             Effect::Claim(claim) => Message::Claimed(at_once(store.claim(&tenant, &claim))),
             Effect::FindDue { now, limit } => Message::Due(at_once(store.due(&tenant, now, limit))),
-            Effect::FindSchedules { until } => {
-                let filter = ScheduleFilter { due_by: Some(until), ..ScheduleFilter::default() };
+            Effect::FindSchedules { until, limit } => {
+                let due_by = Some(until);
+                let filter = ScheduleFilter { due_by, limit, ..ScheduleFilter::default() };
                 let found = at_once(store.schedules(&tenant, &filter));
                 Message::Scheduled { until, found: found.map(|page| page.items) }
             }
             Effect::MoveSchedule { before, settled } => {
                 let own = NodeWorld { store: Arc::clone(&store), node };
                 let moved = schedule::settle(&*store, &tenant, &MACHINES, &own, &before, &settled);
-                Message::ScheduleMoved(at_once(moved))
+                let outcome = at_once(moved);
+                let (schedule, begins) = (before.full_name(), settled.begin.is_some());
+                Message::ScheduleMoved { schedule, begins, outcome }
             }
             Effect::Load(run) => {
                 let mut loaded = load(&store, run);

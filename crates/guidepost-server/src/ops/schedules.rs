@@ -81,6 +81,9 @@ pub struct ScheduleView {
     /// The last time for which no run began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passed: Option<PassedView>,
+    /// Why no run could begin at the last time for which one was to begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// The run a schedule began last.
@@ -105,6 +108,7 @@ pub struct PassedView {
 
 impl From<Scheduled> for ScheduleView {
     fn from(scheduled: Scheduled) -> Self {
+        let failure = scheduled.failure().map(str::to_owned);
         let Scheduled { workflow, name, schedule, due, is_paused, last, passed } = scheduled;
         Self {
             workflow,
@@ -114,6 +118,7 @@ impl From<Scheduled> for ScheduleView {
             catch_up: schedule.catch_up,
             input: schedule.input,
             is_paused,
+            failure,
             due,
             at: due.map(|due| due.to_string()),
             last: last.map(|last| LastRun {

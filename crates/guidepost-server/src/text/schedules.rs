@@ -20,7 +20,8 @@ pub fn schedule(view: &ScheduleView) -> String {
         text.push_str(&format!("; last {} for {}{goes_on}", last.run, last.at));
     }
     if let Some(passed) = &view.passed {
-        text.push_str(&format!("; passed over {}: {}", passed.at, line(&passed.why, WHY_MAX)));
+        let what = if view.failure.is_some() { "no run could begin for" } else { "passed over" };
+        text.push_str(&format!("; {what} {}: {}", passed.at, line(&passed.why, WHY_MAX)));
     }
     text
 }

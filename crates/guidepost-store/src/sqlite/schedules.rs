@@ -100,7 +100,7 @@ fn scheduled(row: &Row<'_>) -> rusqlite::Result<Scheduled> {
         _ => None,
     };
     let passed = match (row.get::<_, Option<i64>>(7)?, row.get::<_, Option<String>>(8)?) {
-        (Some(at), Some(why)) => Some(Passed { at: Timestamp(at), why }),
+        (Some(at), Some(why)) => Some(Passed { at: Timestamp(at), why, is_failure: row.get(10)? }),
         _ => None,
     };
     Ok(Scheduled {
@@ -160,6 +160,7 @@ pub(super) fn move_on(
         ":run_due": due_of_run,
         ":passed_at": change.passed.as_ref().map(|passed| passed.at.0),
         ":passed_why": change.passed.as_ref().map(|passed| &passed.why),
+        ":passed_failed": change.passed.as_ref().map(|passed| passed.is_failure),
     })?;
     Ok(Some(Moved { created }))
 }

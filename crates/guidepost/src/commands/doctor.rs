@@ -9,7 +9,8 @@ use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_server::ops::{
-    self, FindRuns, FindSchedules, FindTasks, FindWorkflows, RunHit, Stranded, WorkflowHit,
+    self, FindRuns, FindSchedules, FindTasks, FindWorkflows, RunHit, ScheduleView, Stranded,
+    WorkflowHit,
 };
 use guidepost_server::text;
 use guidepost_store::{Task, TaskId};
@@ -80,8 +81,14 @@ pub(crate) async fn run(
         door.ops.schedules(&FindSchedules { limit: COUNTED_MAX, ..Default::default() }).await?;
     let late = door.ops.late_schedules().await?;
     let untaken = untaken(&runs.items, door).await?;
+    let failing = schedules.items.iter().filter(|it| it.failure.is_some() && !it.is_paused);
+    let failing: Vec<&ScheduleView> = failing.collect();
     let are_reached = servers.iter().all(|server| server.tools.is_ok());
-    let is_well = unusable.is_empty() && damaged.is_empty() && stranded.is_empty() && are_reached;
+    let is_well = unusable.is_empty()
+        && damaged.is_empty()
+        && stranded.is_empty()
+        && failing.is_empty()
+        && are_reached;
     if out.is_json() {
         out.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -92,6 +99,7 @@ pub(crate) async fn run(
             "schedules": schedules.items.len(),
             "late_schedules": late,
             "untaken_tasks": untaken,
+            "failing_schedules": failing,
             "unfinished_workflows": unfinished,
             "unusable_workflows": unusable,
             "damaged_runs": damaged,
@@ -124,6 +132,14 @@ pub(crate) async fn run(
     }
     for told in untaken.iter().filter_map(tasks::waits_for_engine) {
         out.line(format!("note        {told}"));
+    }
+    for schedule in &failing {
+        out.refusal(format!(
+            "problem     a schedule begins no runs: {}; correct its workflow and save it, then try it: `guidepost schedules run {} {}`",
+            text::schedule(schedule),
+            schedule.workflow,
+            schedule.name
+        ));
     }
     for server in &servers {
         let name = &server.name;

@@ -152,9 +152,11 @@ fn replaced(text: &str) -> String {
             token.push(c);
             continue;
         }
-        let bare = token.trim_start_matches(':');
-        out.push_str(&token[..token.len() - bare.len()]);
+        let rest = token.trim_start_matches(':');
+        let bare = rest.trim_end_matches(':');
+        out.push_str(&token[..token.len() - rest.len()]);
         out.push_str(name_of(bare));
+        out.push_str(&rest[bare.len()..]);
         token.clear();
         out.push(c);
     }

@@ -125,6 +125,67 @@ fn a_check_shows_when_runs_will_begin() {
     .assert_eq(&answer.stdout);
 }
 
+/// Here somebody has given it something that no run of the workflow takes.
+#[test]
+fn a_schedule_whose_runs_cannot_begin_is_named() {
+    let mut talk = Conversation::new();
+    talk.file("report.yaml", REPORT);
+    talk.type_("apply report.yaml --store here.db");
+    let shell = rusqlite::Connection::open(talk.path().join("here.db")).unwrap();
+    let triggers = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+    shell.set_db_config(triggers, false).unwrap();
+    let wrong = "UPDATE workflow_schedule SET schedule = json_set(schedule, '$.input.wo', 'ada') WHERE name = 'leap'";
+    assert_eq!(shell.execute(wrong, []).unwrap(), 1);
+    talk.type_("schedules run report leap --store here.db")
+        .type_("schedules --store here.db")
+        .type_("doctor --store here.db")
+        .type_("apply report.yaml --store here.db")
+        .type_("schedules run report leap --store here.db")
+        .type_("schedules --store here.db");
+    talk.expect(&expect![[r#"
+        $ guidepost apply report.yaml --store here.db
+        saved report@1 (report.yaml)
+
+        $ guidepost schedules run report leap --store here.db
+        ! error[GP0407]: no run of the schedule can begin: the run cannot start with this data: wo is no attribute of the workflow; did you mean `who`?
+        ! hint: correct the definition and save it again
+        exit 64
+
+        $ guidepost schedules --store here.db
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  cron @yearly in UTC  next [TIME]; no run could begin for [TIME]: the run cannot start with this data: wo is no attribute of the workflow; did you mean `who`?
+
+        $ guidepost doctor --store here.db
+        guidepost   0.1.0
+        store       sqlite:here.db
+        chosen by   --store
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        none
+        schedules   2
+        problem     a schedule begins no runs: report/leap  cron @yearly in UTC  next [TIME]; no run could begin for [TIME]: the run cannot start with this data: wo is no attribute of the workflow; did you mean `who`?; correct its workflow and save it, then try it: `guidepost schedules run report leap`
+        exit 1
+
+        $ guidepost apply report.yaml --store here.db
+        unchanged report@1 (report.yaml)
+
+        $ guidepost schedules run report leap --store here.db
+        report/leap  cron @yearly in UTC  next [TIME]; last r-1 for [TIME], which goes on; passed over [TIME]: the run cannot start with this data: wo is no attribute of the workflow; did you mean `who`?
+        ! `guidepost run r-1` does its work, if no engine is about
+
+        $ guidepost schedules --store here.db
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  cron @yearly in UTC  next [TIME]; last r-1 for [TIME], which goes on; passed over [TIME]: the run cannot start with this data: wo is no attribute of the workflow; did you mean `who`?
+
+    "#]]);
+    let health = talk.run(&["doctor", "--store", "here.db", "--json"]);
+    let health: serde_json::Value = serde_json::from_str(&health.stdout).unwrap();
+    assert_eq!(
+        (&health["ok"], &health["failing_schedules"]),
+        (&true.into(), &serde_json::json!([]))
+    );
+}
+
 #[test]
 fn a_simulation_shows_when_schedules_come_next_by_its_own_clock() {
     let talk = Conversation::new();

@@ -37,7 +37,7 @@ pub(super) fn again(message: &Message) -> Option<Message> {
         Message::Claimed(_)
         | Message::Due(Err(_))
         | Message::Scheduled { found: Err(_), .. }
-        | Message::ScheduleMoved(_)
+        | Message::ScheduleMoved { .. }
         | Message::Loaded { .. }
         | Message::Committed { .. }
         | Message::Extended(Err(_))

@@ -79,6 +79,8 @@ CREATE TABLE workflow_schedule (
     -- The last time for which no run began, and why.
     passed_at     INTEGER,
     passed_why    TEXT,
+    -- Whether one was to begin then, and could not.
+    passed_failed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (workflow_id, name)
 ) WITHOUT ROWID;
 

@@ -128,7 +128,8 @@ pub async fn a_schedule_that_waits_for_its_run_is_not_due(on: Fixture) {
 /// The run, when the next is due and what was passed over become durable together.
 pub async fn a_schedule_moves_on_with_the_run_it_begins(on: Fixture) {
     define(&on, "lead", vec![every("a", 60, 60)]).await;
-    let passed = Passed { at: at(30), why: "nothing ran at that time".to_owned() };
+    let why = "nothing ran at that time".to_owned();
+    let passed = Passed { at: at(30), why, is_failure: true };
     let change = ScheduleChange {
         passed: Some(passed.clone()),
         begun: begun(at(60), "for 60"),
@@ -142,6 +143,7 @@ pub async fn a_schedule_moves_on_with_the_run_it_begins(on: Fixture) {
     let last = |is_live| Some(LastRun { run, due: at(60), is_live });
     assert_eq!((after.due, after.last.clone()), (Some(at(120)), last(true)));
     assert_eq!(after.passed, Some(passed.clone()));
+    assert_eq!((after.failure(), passed.is_failure), (None, true), "a run has begun since");
     assert!(after.is_going_on());
     done(on.step(run, Step { ends: true, ..Step::to("Done") }).await);
     let ended = only(&on).await;
