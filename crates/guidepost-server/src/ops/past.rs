@@ -163,7 +163,8 @@ impl Past {
 
     /// What the run itself did after a rev and cannot be undone.
     fn lasting(&self, current: &Current, after: Rev) -> Result<Vec<Lasting>, OpError> {
-        let found = history::lasting(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found =
+            history::lasting(&self.entries, &self.replay, after, &|run: &Run| self.machine_of(run));
         let mut found = found.map_err(|misfit| StoreError::Damaged {
             run: current.head.no,
             what: misfit.to_string(),
@@ -175,7 +176,9 @@ impl Past {
     /// The work after a rev that launched runs.
     fn launched(&self, current: &Current, after: Rev) -> Result<Vec<TaskId>, OpError> {
         let run = current.head.no;
-        let found = history::launched(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found = history::launched(&self.entries, &self.replay, after, &|run: &Run| {
+            self.machine_of(run)
+        });
         let found =
             found.map_err(|misfit| StoreError::Damaged { run, what: misfit.to_string() })?;
         let task =
