@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use guidepost_core::id::{Branch, Rev, RunId, Seq, StateId};
-use guidepost_core::input::Control;
+use guidepost_core::id::{Branch, Rev, RunId, Seq, StateId, Visit, piece};
+use guidepost_core::input::{
+    AttemptFailed, By, Compensate, CompensationDone, Control, Input, Restore,
+};
 use guidepost_core::machine::Machine;
-use guidepost_core::record::{Record, Renamed};
-use guidepost_core::run::{Driver, Run};
-use guidepost_core::simulator::Simulator;
+use guidepost_core::record::{Compensation, Lasting, Placed, Record, Renamed, Restoration};
+use guidepost_core::run::{Driver, Run, Status};
+use guidepost_core::simulator::{Failure, Simulator, Step};
 use guidepost_core::testing::machine;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::history::{self, Replay};
@@ -36,6 +38,7 @@ states:
     join: 2
     output: [notes]
     retry: { max_attempts: 2, delay: 1s }
+    compensate: { task: unread, retry: 2 }
     onDone: Work
     onError: Hold
   Work:
@@ -45,7 +48,7 @@ states:
       A:
         initial: Ask
         states:
-          Ask: { task: ask, output: [verdict], on: { next: Done }, after: { 10s: Late } }
+          Ask: { task: ask, output: [verdict], compensate: { task: unask }, on: { next: Done }, after: { 10s: Late } }
           Late: { on: { next: Ask } }
           Done: { type: final }
       B:
@@ -96,7 +99,8 @@ fn begun(definition: &str, driver: Driver) -> Simulator {
 fn act(simulator: &mut Simulator, number: u64) {
     let text = |name: &str| Map::from_iter([(name.to_owned(), json!(format!("t{number}")))]);
     let branch = Branch(u32::try_from(1 + number % 3).unwrap());
-    let _ = match (number >> 8) % 14 {
+    let earlier = Rev(simulator.run.rev.0 * 2 / 3);
+    let _ = match (number >> 8) % 20 {
         0 | 1 => simulator.branch_done("Read", branch, text("notes")),
         2 => simulator.branch_failed("Read", branch, "torn"),
         3 => simulator.attempt_failed("Read", branch, "blurred"),
@@ -106,11 +110,73 @@ fn act(simulator: &mut Simulator, number: u64) {
         8 => simulator.send("hold", Map::new(), None),
         9 => simulator.send("go", Map::new(), None),
         10 | 11 => simulator.advance(Span(4_000_000_000)),
-        12 if number.is_multiple_of(3) => simulator.roll_back(Rev(simulator.run.rev.0 * 2 / 3)),
+        12 if number.is_multiple_of(3) => simulator.roll_back(earlier),
         12 => simulator.send("next", Map::new(), None),
+        13 => simulator.failed("Work.A.Ask", "no answer"),
+        14 if number.is_multiple_of(4) => simulator.control(Control::Cancel),
+        14 => place(simulator, "Hold"),
+        15 if number.is_multiple_of(4) => cancel_making_good(simulator, EVERYTHING),
+        15 => go_back_making_good(simulator, EVERYTHING, earlier),
+        16 | 17 => make_good(simulator, number.is_multiple_of(5)),
         _ if simulator.run.paused.is_some() => simulator.control(Control::Resume),
         _ => simulator.control(Control::Pause),
     };
+}
+
+/// Moves the run as a statement of SQL does: the record is written first, and settled by whoever comes next.
+fn place(run: &mut Simulator, to: &str) -> Result<Step, Failure> {
+    let takes_moves = matches!(run.run.status, Status::Running | Status::Waiting);
+    if !takes_moves || run.run.undoing.is_some() {
+        return Ok(Step::default());
+    }
+    let to = StateId::from(to);
+    let placed = Record::from(Placed { workflow: None, event: None, from: None, to, at: run.now });
+    run.run.apply(&placed)?;
+    run.history.push(placed);
+    run.input(&Input::Settle { at: run.now })
+}
+
+/// What makes good what was done after a rev.
+fn what_makes_good(run: &Simulator, definition: &str, after: Rev) -> Vec<Compensation> {
+    let machine = Arc::new(machine(definition));
+    let machine_of = |_: &Run| Some(Arc::clone(&machine));
+    history::compensations(&entries(run), after, &machine_of).unwrap().work
+}
+
+fn cancel_making_good(run: &mut Simulator, definition: &str) -> Result<Step, Failure> {
+    let work = what_makes_good(run, definition, Rev(0));
+    run.input(&Input::Compensate(Compensate { work, by: By::default(), at: run.now }))
+}
+
+fn go_back_making_good(run: &mut Simulator, definition: &str, to: Rev) -> Result<Step, Failure> {
+    let (past, past_at) = history::at(&entries(run), to)?;
+    run.input(&Input::Restore(Restore {
+        why: Restoration::RolledBack { rev: to },
+        past: Box::new(past),
+        past_at,
+        going_on: Vec::new(),
+        edits: Vec::new(),
+        lasting: Vec::new(),
+        compensations: what_makes_good(run, definition, to),
+        by: By::default(),
+        at: run.now,
+    }))
+}
+
+/// Ends what makes a piece of work good, if that is under way.
+fn make_good(run: &mut Simulator, fails: bool) -> Result<Step, Failure> {
+    let first = run.run.undoing.as_ref().and_then(|undoing| undoing.first().cloned());
+    let Some(Compensation { state, visit, branch, .. }) = first else {
+        return Ok(Step::default());
+    };
+    let (by, at) = (By::default(), run.now);
+    if !fails {
+        let done = CompensationDone { state, visit, branch, by, at };
+        return run.input(&Input::CompensationDone(done));
+    }
+    let (attempt, reason, may_retry, chance) = (1, "no answer".to_owned(), true, 0);
+    let failed = AttemptFailed { state, visit, branch, attempt, reason, may_retry, chance, by, at };
+    run.input(&Input::CompensationFailed(failed))
 }
 
 fn random(seed: u64, inputs: u64) -> Simulator {
@@ -136,20 +202,8 @@ fn b12_every_history_replays_without_divergence() {
         assert_eq!(at_rest, replay.records);
         kinds.extend(simulator.history.iter().map(Record::kind));
     }
-    let all = [
-        "started",
-        "transitioned",
-        "work_ended",
-        "attempt_failed",
-        "fanned_out",
-        "branch_ended",
-        "timer_fired",
-        "paused",
-        "resumed",
-        "completed",
-        "restored",
-    ];
-    assert!(all.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+    let never_met: Vec<_> = Record::KINDS.iter().filter(|kind| !kinds.contains(*kind)).collect();
+    assert_eq!(never_met, [&""; 0]);
 }
 
 /// B12: a history that was tampered with, or decided by other rules, is found out at that record.
@@ -214,21 +268,27 @@ states:
   END: { type: final }
 "#;
 
+/// What lasts of what was done after a rev, a line each.
+fn lasting(definition: &str, run: &Simulator, after: u64) -> String {
+    let machine = Arc::new(machine(definition));
+    let machine_of = |_: &Run| Some(Arc::clone(&machine));
+    let entries = entries(run);
+    let replay = history::replay(&entries, &machine_of);
+    let found = history::lasting(&entries, &replay, Rev(after), &machine_of).unwrap();
+    let line = |one: &Lasting| {
+        let piece = piece(&one.state, one.visit, one.branch);
+        format!("{piece} {:?} {}\n", one.how, one.compensate)
+    };
+    found.iter().map(line).collect()
+}
+
 /// B8: what was done and cannot be undone is named, with what would make it good.
 #[test]
 fn b8_what_cannot_be_undone_is_found_in_the_history() {
     let mut run = begun(PAY, Driver::Engine);
-    let told = |run: &Simulator, after: u64| {
-        let machine = Arc::new(machine(PAY));
-        let found =
-            history::lasting(&entries(run), Rev(after), &|_: &Run| Some(Arc::clone(&machine)));
-        let line = |one: &guidepost_core::record::Lasting| {
-            format!("{}#{} {:?} {}\n", one.state, one.visit, one.how, one.compensate)
-        };
-        found.unwrap().iter().map(line).collect::<String>()
+    let check = |run: &Simulator, after: u64, expected: Expect| {
+        expected.assert_eq(&lasting(PAY, run, after));
     };
-    let check =
-        |run: &Simulator, after: u64, expected: Expect| expected.assert_eq(&told(run, after));
     check(&run, 2, expect![[""]]);
     run.done("Look", Map::new()).unwrap();
     check(
@@ -267,6 +327,141 @@ fn b8_what_cannot_be_undone_is_found_in_the_history() {
         Post#1 Ended null
     "#]],
     );
+}
+
+const CUT: &str = r#"
+name: cut
+attributes: { files: { type: string, is_array: true, default: [a, b, c, d] } }
+initial: Book
+states:
+  Book: { task: book, compensate: { task: unbook }, onDone: Pay, on: { go: Each, both: Both, launch: Below, pass: Pass } }
+  Pay: { exec: [pay], onDone: Rest, on: { skip: Rest, again: { target: Pay, reenter: true } }, after: { 5s: Rest } }
+  Each: { exec: [send], for_each: files, concurrency: 3, join: any, onDone: Rest }
+  Both:
+    type: parallel
+    states:
+      L: { initial: Do, states: { Do: { exec: [left] } } }
+      R: { initial: Do, states: { Do: { task: right } } }
+  Below: { run: other, on: { skip: Rest } }
+  Pass: { exec: [pass], always: Rest, onDone: Rest }
+  Rest: {}
+"#;
+
+/// A run that pays.
+fn paying() -> Simulator {
+    let mut run = begun(CUT, Driver::Engine);
+    run.done("Book", Map::new()).unwrap();
+    run
+}
+
+/// What lasts of what such a run did since it came to pay.
+fn lasting_since_paying(run: &Simulator) -> String {
+    lasting(CUT, run, 3)
+}
+
+/// B8: a transition that leaves the state cuts its work off, whatever takes it.
+#[test]
+fn b8_work_that_a_transition_cut_off_is_named() {
+    let mut run = paying();
+    run.send("skip", Map::new(), None).unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#1 Begun null\n");
+    let mut run = paying();
+    run.advance(Span(5_000_000_000)).unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#1 Begun null\n");
+    let mut run = paying();
+    run.attempt_failed("Pay", Branch::WHOLE, "no answer").unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#1 Failed null\n", "it told of itself");
+    let mut run = paying();
+    run.send("again", Map::new(), None).unwrap();
+    run.send("skip", Map::new(), None).unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#2 Begun null\nPay#1 Begun null\n");
+    assert_eq!(lasting(CUT, &run, 4), "Pay#2 Begun null\n");
+    assert_eq!(lasting(CUT, &run, 5), "", "it was cut off before that");
+}
+
+#[test]
+fn b8_work_that_a_cancelling_cut_off_is_named() {
+    let mut run = paying();
+    run.control(Control::Cancel).unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#1 Begun null\n");
+}
+
+#[test]
+fn b8_work_of_a_run_that_failed_is_named() {
+    let mut run = begun(CUT, Driver::Engine);
+    run.send("both", Map::new(), None).unwrap();
+    run.failed("Both.R.Do", "no answer").unwrap();
+    assert_eq!(run.run.status.as_str(), "failed");
+    assert_eq!(lasting(CUT, &run, 3), "Both.L.Do#1 Begun null\n");
+}
+
+#[test]
+fn b8_branches_that_a_join_cut_off_are_named() {
+    let mut run = begun(CUT, Driver::Engine);
+    run.send("go", Map::new(), None).unwrap();
+    let rev = run.run.rev.0;
+    run.branch_failed("Each", Branch(1), "torn").unwrap();
+    run.branch_done("Each", Branch(3), Map::new()).unwrap();
+    // The fourth began in the place of the first.
+    let expected =
+        "Each#1[4] Begun null\nEach#1[2] Begun null\nEach#1[3] Ended null\nEach#1[1] Failed null\n";
+    assert_eq!(lasting(CUT, &run, rev), expected);
+}
+
+#[test]
+fn b8_work_that_going_back_cut_off_is_named() {
+    let mut run = paying();
+    run.roll_back(Rev(3)).unwrap();
+    assert_eq!(lasting_since_paying(&run), "Pay#2 Begun null\nPay#1 Begun null\n");
+    run.roll_back(Rev(2)).unwrap();
+    run.done("Book", Map::new()).unwrap();
+    run.done("Pay", Map::new()).unwrap();
+    let expected = "Pay#3 Ended null\nBook#2 Ended {\"task\":\"unbook\"}\nPay#2 Begun null\nPay#1 Begun null\n";
+    assert_eq!(lasting_since_paying(&run), expected);
+}
+
+/// B8: work that waits for something to be made good first has not begun; what that decision stopped had.
+#[test]
+fn b8_work_that_making_good_cut_off_is_named() {
+    let expected = "Pay#1 Begun null\nBook#1 Ended {\"task\":\"unbook\"}\n";
+    let mut run = paying();
+    cancel_making_good(&mut run, CUT).unwrap();
+    assert_eq!(lasting(CUT, &run, 2), expected);
+    make_good(&mut run, false).unwrap();
+    assert_eq!(run.run.status, Status::Cancelled);
+    let paid = "Pay#1 Begun null\n";
+    assert_eq!(lasting(CUT, &run, 2), paid);
+    assert_eq!(lasting(CUT, &run, 4), paid, "who goes back into the cancelling begins it anew");
+    let mut run = paying();
+    go_back_making_good(&mut run, CUT, Rev(2)).unwrap();
+    assert_eq!(run.history.len(), 5, "one record goes back, and one makes good");
+    assert_eq!(lasting(CUT, &run, 2), expected);
+}
+
+#[test]
+fn a_launch_that_was_cut_off_is_found() {
+    let mut run = begun(CUT, Driver::Engine);
+    run.send("launch", Map::new(), None).unwrap();
+    run.send("skip", Map::new(), None).unwrap();
+    let machine = Arc::new(machine(CUT));
+    let machine_of = |_: &Run| Some(Arc::clone(&machine));
+    let entries = entries(&run);
+    let replay = history::replay(&entries, &machine_of);
+    let found = history::launched(&entries, &replay, Rev(3), &machine_of).unwrap();
+    assert_eq!(found, [(StateId::from("Below"), Visit(1), Branch::WHOLE)]);
+}
+
+/// What was left again before the run came to rest never began.
+#[test]
+fn work_that_was_passed_by_is_not_named() {
+    let mut run = begun(CUT, Driver::Engine);
+    run.send("pass", Map::new(), None).unwrap();
+    let passed = run.history.iter().any(|record| match record {
+        Record::Transitioned(step) => step.entered == [StateId::from("Pass")],
+        _ => false,
+    });
+    assert!(passed, "{:?}", run.history);
+    assert_eq!(lasting(CUT, &run, 2), "Book#1 Begun {\"task\":\"unbook\"}\n");
 }
 
 #[test]
@@ -382,6 +577,10 @@ states:
 ";
     let (_, found) = migrated(new, &[]);
     assert_eq!(obstacles(&found), ["the run is in `Review`, which the version does not have"]);
+    assert_eq!(
+        found.obstacles[0].hint.as_deref(),
+        Some("name what it is called there with `--map Review=NEW`")
+    );
     let (_, found) = migrated(new, &[("Review", "Check.Read")]);
     assert_eq!(obstacles(&found), [""; 0]);
     assert!(found.going_on.is_empty());
@@ -389,6 +588,22 @@ states:
     assert_eq!(states, ["Check", "Check.Read"]);
     assert_eq!(found.dropped, ["the timer `after:Review#1:0`"]);
     assert_eq!(serde_json::to_value(&found.edits).unwrap(), json!([{"set": ["/m", 2]}]));
+}
+
+/// B5: a state that is gone may have the name of one that is new, and of no other; the workflow itself is none.
+#[test]
+fn b5_a_state_that_is_new_is_suggested_for_one_that_is_gone() {
+    let old = "name: t\ninitial: A\nstates: { A: { on: { x: B } }, B: { on: { x: C } }, C: {} }\n";
+    let mut run = begun(old, Driver::Agent);
+    run.send("x", Map::new(), None).unwrap();
+    let new = machine(&old.replace("B:", "B2:").replace("x: B ", "x: B2 "));
+    let hints = |map: &[Renamed]| -> Vec<String> {
+        let found = history::migration(&run.machine, &new, &run.run, map, Timestamp(5));
+        found.obstacles.into_iter().filter_map(|obstacle| obstacle.hint).collect()
+    };
+    assert_eq!(hints(&[]), ["did you mean `B2`? Say so with `--map B=B2`"]);
+    let map = Renamed { old: StateId::from("Q"), new: StateId::from("B2") };
+    assert_eq!(hints(&[map])[0], "did you mean `A`?");
 }
 
 /// B5: refusals say what does not map.

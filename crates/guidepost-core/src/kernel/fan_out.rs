@@ -274,20 +274,22 @@ pub(super) fn branch_ended(
         ok: ended.outcome.is_ok(),
         reason: ended.outcome.err().map(str::to_owned),
         begins: None,
-        changes: Vec::new(),
+        changes,
         by: ended.by.caller.clone(),
         at: ended.at,
     };
     let verdict = Join::of(work, fan.total).verdict(ok, failed, fan.total);
     if verdict == Verdict::GoesOn {
         record.begins = (fan.begun < fan.total).then(|| Branch(fan.begun + 1));
-        record.changes = changes;
         let (visit, state) = (ended.visit, state.id.clone());
         let next = record.begins.map(|branch| Effect::StartWork { state, visit, branch });
         return Ok(Decision { records: vec![record.into()], effects: next.into_iter().collect() });
     }
     let mut step = Macrostep::new(machine, run, ended.at)?;
-    changes.into_iter().for_each(|change| step.change(change));
+    std::mem::take(&mut record.changes).into_iter().for_each(|change| step.change(change));
+    step.expect_bounded_data()?;
+    // What the branch gave is told with its end, and what follows from that comes after.
+    record.changes = std::mem::take(&mut step.changes);
     step.change(forget_items(&state.id));
     let whole = match verdict {
         Verdict::Failed => Ended::Badly(told(fan, failed, ended)),

@@ -1,6 +1,13 @@
 //! Fan-out: branches begin, end in any order, are tried again one by one, and join.
 
 use expect_test::expect;
+use guidepost_core::id::Branch;
+use guidepost_core::record::Record;
+use guidepost_core::run::{Driver, Run};
+use guidepost_core::simulator::Simulator;
+use guidepost_core::testing::machine;
+use guidepost_core::time::Timestamp;
+use serde_json::{Value as Json, json};
 
 use crate::check;
 
@@ -38,6 +45,52 @@ fn branches_end_in_any_order_and_join_in_the_order_of_the_items() {
             done Review[1] {"notes": "A"} -> in END; completed; branch 1 ended; /notes/0 = "A"; /$items.Review unset
         "#]],
     );
+}
+
+/// A run whose three branches ended well, the first one last.
+fn reviewed() -> Simulator {
+    let text = review("", "");
+    let (definition, _) = text.split_once("---").unwrap();
+    let mut run = Simulator::new(machine(definition), Timestamp(0));
+    let object = |value: Json| value.as_object().cloned().unwrap();
+    run.start(Driver::Engine, object(json!({ "files": ["a", "b", "c"] }))).unwrap();
+    for branch in [2, 3, 1] {
+        let given = object(json!({ "notes": format!("n{branch}") }));
+        run.branch_done("Review", Branch(branch), given).unwrap();
+    }
+    run
+}
+
+#[test]
+fn every_branch_that_ended_well_tells_what_it_gave() {
+    let run = reviewed();
+    let ends = run.history.iter().filter_map(|record| match record {
+        Record::BranchEnded(ended) => Some(json!(ended.changes)),
+        _ => None,
+    });
+    let expected = [(2, 1), (3, 2), (1, 0)].map(
+        |(branch, place)| json!([{ "set": [format!("/notes/{place}"), format!("n{branch}")] }]),
+    );
+    assert_eq!(ends.collect::<Vec<_>>(), expected);
+    assert_eq!(run.run.data.to_json()["notes"], json!(["n1", "n2", "n3"]));
+}
+
+/// As it was written once.
+#[test]
+fn a_history_that_tells_with_the_whole_what_the_last_branch_gave_folds_to_the_same() {
+    let run = reviewed();
+    let mut records = run.history.clone();
+    let Some([Record::BranchEnded(last), Record::Transitioned(whole)]) = records
+        .windows(2)
+        .position(|pair| matches!(pair, [Record::BranchEnded(_), Record::Transitioned(_)]))
+        .and_then(|at| records.get_mut(at..at + 2))
+    else {
+        panic!("no branch ends the whole: {:?}", run.history)
+    };
+    whole.changes.splice(0..0, std::mem::take(&mut last.changes));
+    let mut folded = Run::default();
+    folded.apply_all(&records).unwrap();
+    assert_eq!(folded, run.run);
 }
 
 #[test]

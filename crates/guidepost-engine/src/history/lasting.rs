@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use guidepost_core::data::Data;
 use guidepost_core::id::{Branch, Rev, StateId, Visit};
 use guidepost_core::kernel;
 use guidepost_core::machine::expr::Scope;
@@ -12,7 +11,7 @@ use guidepost_core::run::{Run, Unfoldable};
 use guidepost_store::Entry;
 use serde_json::Value as Json;
 
-use super::{MachineOf, records};
+use super::{MachineOf, Replay, records};
 use crate::call::rendered;
 use crate::work::http;
 
@@ -57,8 +56,7 @@ pub fn compensations(
 ) -> Result<Compensations, Unfoldable> {
     let mut run = Run::default();
     let mut found: Vec<Result<Compensation, (TaskOf, String)>> = Vec::new();
-    let mut records = records(entries).peekable();
-    while let Some((rev, record)) = records.next() {
+    for (rev, record) in records(entries) {
         let done = if rev > after { done_by(record, &run) } else { None };
         let machine = machine_of(&run);
         run.apply(record)?;
@@ -68,10 +66,10 @@ pub fn compensations(
             let made_good = (made_good.state.clone(), made_good.visit, made_good.branch);
             found.retain(|one| task_of(one) != made_good);
         }
-        if let (Some((state, visit, branch, Done::Ended)), Some(machine)) = (done, machine)
+        if let (Some(((state, visit, branch), Done::Ended)), Some(machine)) = (done, machine)
             && let Some(work) = compensating(&machine, &state)
         {
-            let scope = scope_after(&run, &state, branch, records.peek().map(|(_, next)| *next));
+            let scope = kernel::scope_of_work(&run, &state, branch);
             let task = (state, visit, branch);
             found.retain(|one| task_of(one) != task);
             found.push(worked_out(work, task, &scope));
@@ -108,28 +106,6 @@ pub struct Compensations {
     pub unsayable: Vec<(StateId, Visit, Branch, String)>,
 }
 
-/// What texts about a piece of work see when it has ended.
-fn scope_after(run: &Run, state: &StateId, branch: Branch, next: Option<&Record>) -> Scope {
-    let mut scope = kernel::scope_of_work(run, state, branch);
-    if let Some(next) = next.filter(|_| !branch.is_whole()) {
-        // What the last branch gave stands in the record of what the whole led to.
-        scope.data = with_outputs_of(next, state, scope.data);
-    }
-    scope
-}
-
-/// The data with what a record of the end of a whole fan-out changes.
-fn with_outputs_of(record: &Record, state: &StateId, data: Data) -> Data {
-    let is_end = match record {
-        Record::WorkEnded(ended) => ended.state == *state,
-        Record::Transitioned(step) => step.ended_work.as_ref() == Some(state),
-        _ => false,
-    };
-    let mut with = data.clone();
-    let fits = |with: &mut Data| record.changes().iter().try_for_each(|change| with.apply(change));
-    if is_end && fits(&mut with).is_ok() { with } else { data }
-}
-
 fn task_of(one: &Result<Compensation, (TaskOf, String)>) -> TaskOf {
     match one {
         Ok(work) => (work.state.clone(), work.visit, work.branch),
@@ -158,18 +134,19 @@ fn worked_out(work: &Work, task: TaskOf, scope: &Scope) -> Result<Compensation, 
     })
 }
 
-/// Irreversible work that was done after a rev, or is going on: latest first, each piece once. What was made good is left
-/// out.
+/// Irreversible work that was done after a rev, was cut off since, or is going on: latest first, each piece once. What was
+/// made good is left out. The replay of the history says where the run was at rest: what never outlasted a step never began.
 ///
 /// # Errors
 ///
 /// [`Unfoldable`] if the history was damaged.
 pub fn lasting(
     entries: &[Entry],
+    replay: &Replay,
     after: Rev,
     machine_of: &MachineOf<'_>,
 ) -> Result<Vec<Lasting>, Unfoldable> {
-    let found = pieces(entries, after, machine_of, &|work, scope| {
+    let found = pieces(entries, replay, after, machine_of, &|work, scope| {
         is_irreversible(work).then(|| remedy(work, scope))
     })?;
     let lasting = found.into_iter().map(|((state, visit, branch), how, compensate)| Lasting {
@@ -206,9 +183,9 @@ pub fn made_good(entries: &[Entry], after: Rev) -> Result<Vec<(TaskOf, Rev)>, Un
                 found.push((task, rev));
             }
         } else if rev > after
-            && let Some((state, visit, branch, _)) = done_by(record, &run)
+            && let Some((piece, _)) = done_by(record, &run)
         {
-            done.insert((state, visit, branch));
+            done.insert(piece);
         }
         run.apply(record)?;
     }
@@ -223,6 +200,7 @@ pub fn made_good(entries: &[Entry], after: Rev) -> Result<Vec<(TaskOf, Rev)>, Un
 /// [`Unfoldable`] if the history was damaged.
 pub fn launched(
     entries: &[Entry],
+    replay: &Replay,
     after: Rev,
     machine_of: &MachineOf<'_>,
 ) -> Result<Vec<TaskOf>, Unfoldable> {
@@ -230,7 +208,7 @@ pub fn launched(
     let launches = |work: &Work, _: &dyn Fn() -> Scope| {
         (work.kind == WorkKind::Run && may_last(work)).then_some(())
     };
-    let found = pieces(entries, after, machine_of, &launches)?;
+    let found = pieces(entries, replay, after, machine_of, &launches)?;
     Ok(found.into_iter().map(|(task, ..)| task).collect())
 }
 
@@ -240,52 +218,58 @@ type Piece<T> = (TaskOf, Done, T);
 /// What is wanted of a piece of work, if anything, by what its texts see.
 type Wanted<'a, T> = dyn Fn(&Work, &dyn Fn() -> Scope) -> Option<T> + 'a;
 
-/// The work of a sort that was done after a rev, or is going on: latest first, each piece once. What was made good is left
-/// out.
+/// The work of a sort that was done after a rev, was cut off since, or is going on: latest first, each piece once. What was
+/// made good is left out.
 fn pieces<T>(
     entries: &[Entry],
+    replay: &Replay,
     after: Rev,
     machine_of: &MachineOf<'_>,
     wanted: &Wanted<'_, T>,
 ) -> Result<Vec<Piece<T>>, Unfoldable> {
-    let wanted = |machine: &Machine, state: &StateId, scope: &dyn Fn() -> Scope| {
-        wanted(machine.state(machine.find(state.as_str())?).work.as_ref()?, scope)
+    let wanted = |machine: &Machine, (state, visit, branch): TaskOf, how: Done, run: &Run| {
+        let work = machine.state(machine.find(state.as_str())?).work.as_ref()?;
+        let what = wanted(work, &|| kernel::scope_of_work(run, &state, branch))?;
+        Some(((state, visit, branch), how, what))
     };
+    let all: Vec<(Rev, &Record)> = records(entries).collect();
+    let rests: BTreeSet<Rev> = replay.steps.iter().map(|step| step.last).collect();
     let mut run = Run::default();
     let mut found: Vec<Piece<T>> = Vec::new();
-    let mut records = records(entries).peekable();
-    while let Some((rev, record)) = records.next() {
-        if let Record::Compensated(made_good) = record
-            && made_good.ok
-        {
-            let Compensated { state, visit, branch, .. } = made_good;
-            let made_good = (state.clone(), *visit, *branch);
-            found.retain(|(task, ..)| *task != made_good);
-        }
-        let done = if rev > after { done_by(record, &run) } else { None };
-        let machine = machine_of(&run);
-        run.apply(record)?;
-        if let (Some((state, visit, branch, how)), Some(machine)) = (done, machine) {
-            let next = records.peek().map(|(_, next)| *next);
-            if let Some(what) =
-                wanted(&machine, &state, &|| scope_after(&run, &state, branch, next))
+    for step in all.chunk_by(|(rev, _), _| !rests.contains(rev)) {
+        let is_after = step.iter().any(|(rev, _)| *rev > after);
+        let before = (is_after && step.iter().any(|(_, record)| may_cut_off(record)))
+            .then(|| (run.clone(), machine_of(&run)));
+        let mut told = Vec::new();
+        for (rev, record) in step {
+            if let Record::Compensated(made_good) = record
+                && made_good.ok
             {
-                note(&mut found, ((state, visit, branch), how, what));
+                let Compensated { state, visit, branch, .. } = made_good;
+                let made_good = (state.clone(), *visit, *branch);
+                found.retain(|(task, ..)| *task != made_good);
+            }
+            let done = if *rev > after { done_by(record, &run) } else { None };
+            let machine = machine_of(&run);
+            run.apply(record)?;
+            let Some((task, how)) = done else { continue };
+            told.push(task.clone());
+            if let Some(piece) = machine.and_then(|machine| wanted(&machine, task, how, &run)) {
+                note(&mut found, piece);
+            }
+        }
+        if let Some((before, Some(machine))) = before {
+            for task in open(&before).filter(|task| !told.contains(task) && !is_open(&run, task)) {
+                if let Some(piece) = wanted(&machine, task, Done::Begun, &before) {
+                    note(&mut found, piece);
+                }
             }
         }
     }
-    if let Some(machine) =
-        machine_of(&run).filter(|_| !run.status.is_ended() && run.undoing.is_none())
-    {
-        for (state, active) in run.active.iter().filter(|(_, active)| !active.work_ended) {
-            let branches: Vec<Branch> = match &active.fan {
-                None => vec![Branch::WHOLE],
-                Some(fan) => fan.open.keys().copied().collect(),
-            };
-            for branch in branches {
-                let scope = || kernel::scope_of_work(&run, state, branch);
-                let Some(what) = wanted(&machine, state, &scope) else { continue };
-                note(&mut found, ((state.clone(), active.visit, branch), Done::Begun, what));
+    if let Some(machine) = machine_of(&run) {
+        for task in open(&run) {
+            if let Some(piece) = wanted(&machine, task, Done::Begun, &run) {
+                note(&mut found, piece);
             }
         }
     }
@@ -293,26 +277,64 @@ fn pieces<T>(
     Ok(found)
 }
 
-/// The piece of work a record tells of, and how far it got.
-fn done_by(record: &Record, before: &Run) -> Option<(StateId, Visit, Branch, Done)> {
+/// Whether a record may end work that is going on otherwise than by its own end.
+fn may_cut_off(record: &Record) -> bool {
+    !matches!(
+        record,
+        Record::Started(_)
+            | Record::AttemptFailed(_)
+            | Record::FannedOut(_)
+            | Record::BranchEnded(_)
+            | Record::TimerFired(_)
+            | Record::Placed(_)
+            | Record::Paused(_)
+            | Record::Resumed(_)
+            | Record::Compensated(_)
+    )
+}
+
+/// The work that has begun, or may have, and has not ended: of work that fanned out, the branches. States without work are
+/// among it.
+fn open(run: &Run) -> impl Iterator<Item = TaskOf> {
+    let active = run.active.iter().filter(|(_, active)| has_begun(run) && !active.work_ended);
+    active.flat_map(|(state, active)| {
+        let branches: Vec<Branch> = match &active.fan {
+            None => vec![Branch::WHOLE],
+            Some(fan) => fan.open.keys().copied().collect(),
+        };
+        branches.into_iter().map(|branch| (state.clone(), active.visit, branch))
+    })
+}
+
+fn is_open(run: &Run, (state, visit, branch): &TaskOf) -> bool {
+    let active = run.active.get(state).filter(|active| active.visit == *visit);
+    has_begun(run) && active.is_some_and(|active| active.failures_of(*branch).is_some())
+}
+
+/// Whether the work of the states a run is in has begun, or may have, and counts as going on. A run that makes good what it
+/// did before it goes on from there has not begun it; one that does so before it is cancelled had, and going back there
+/// begins it anew.
+fn has_begun(run: &Run) -> bool {
+    !run.status.is_ended() && run.undoing.as_ref().is_none_or(|undoing| undoing.cancels)
+}
+
+/// The piece of work a record tells of, and how far it got. Of work that fanned out the branches are told one by one.
+fn done_by(record: &Record, before: &Run) -> Option<(TaskOf, Done)> {
     let how = |ok: bool| if ok { Done::Ended } else { Done::Failed };
+    let whole = |state: &StateId, how: Done| {
+        let active = before.active.get(state).filter(|active| active.fan.is_none())?;
+        Some(((state.clone(), active.visit, Branch::WHOLE), how))
+    };
     match record {
-        Record::WorkEnded(ended) => {
-            Some((ended.state.clone(), ended.visit, Branch::WHOLE, how(ended.ok)))
-        }
+        Record::WorkEnded(ended) => whole(&ended.state, how(ended.ok)),
         Record::BranchEnded(ended) => {
-            Some((ended.state.clone(), ended.visit, ended.branch, how(ended.ok)))
+            Some(((ended.state.clone(), ended.visit, ended.branch), how(ended.ok)))
         }
         Record::AttemptFailed(failed) => {
-            Some((failed.state.clone(), failed.visit, failed.branch, Done::Failed))
+            Some(((failed.state.clone(), failed.visit, failed.branch), Done::Failed))
         }
         Record::Transitioned(step) => {
-            let state = step.ended_work.clone()?;
-            let active = before.active.get(&state)?;
-            // Of work that fanned out the branches are told one by one.
-            let is_whole = active.fan.is_none();
-            let ok = step.cause != Cause::Error;
-            is_whole.then_some((state, active.visit, Branch::WHOLE, how(ok)))
+            whole(step.ended_work.as_ref()?, how(step.cause != Cause::Error))
         }
         _ => None,
     }

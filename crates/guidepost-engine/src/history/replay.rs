@@ -364,14 +364,11 @@ impl<'a> Player<'a> {
             let reason = ended.reason.clone().unwrap_or_default();
             return Input::WorkFailed(WorkFailed { state, visit, branch, reason, rev, by, at });
         }
-        // The last branch's outputs stand in the record of what the whole led to.
-        let next = self.waiting.get(1).map_or(&[][..], |(_, record)| record.changes());
         let outputs = machine.find(state.as_str()).map(|ix| &machine.state(ix).output);
         let index = branch.0.saturating_sub(1);
         let output = outputs.into_iter().flatten().filter_map(|name| {
             let place = format!("/{name}/{index}");
-            let mut changes = ended.changes.iter().chain(next);
-            changes.find_map(|change| match change {
+            ended.changes.iter().find_map(|change| match change {
                 Change::Set(at, value) if at.as_str() == place => {
                     Some((name.to_string(), value.clone()))
                 }

@@ -8,6 +8,7 @@ use guidepost_core::record::{Cause, Record, Restoration, Restored, TimerFires};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::schedule::Overlap;
 use guidepost_core::time::Timestamp;
+use guidepost_engine::history::is_irreversible;
 use guidepost_store::{Entry, EntryBody, Role, Scheduled, Store, TaskId, TurnFilter};
 use serde_json::Value as Json;
 
@@ -19,7 +20,7 @@ use crate::world::World;
 type Check = fn(&World) -> Vec<String>;
 
 /// Every checker, by its name.
-pub(crate) const ALL: [(&str, Check); 19] = [
+pub(crate) const ALL: [(&str, Check); 20] = [
     ("the history folds to the live state", the_history_folds_to_the_live_state),
     ("seqs and revs have no gaps", seqs_and_revs_have_no_gaps),
     ("one result per visit and branch", one_result_per_visit_and_branch),
@@ -39,6 +40,7 @@ pub(crate) const ALL: [(&str, Check); 19] = [
     ("nothing else happens meanwhile", nothing_else_happens_meanwhile),
     ("a runner for one run does the work of no other", no_work_of_others),
     ("who declined is not asked again", who_declined_is_not_asked_again),
+    ("what was begun is named", what_was_begun_is_named),
 ];
 
 /// Those of them that concern runs that launch runs.
@@ -366,6 +368,61 @@ fn next_is_compensating(world: &World, run: RunNo, rev: Rev) -> bool {
 fn just_before(world: &World, run: RunNo, rev: Rev) -> Run {
     let found = walked(world, run).into_iter().find(|(_, entry, _)| entry.rev.next() == rev);
     found.map_or_else(Run::default, |(before, ..)| before)
+}
+
+/// Going back names whatever happened in the world outside after the place it goes to and lasts: by what handlers did, not by
+/// what the history says of it.
+fn what_was_begun_is_named(world: &World) -> Vec<String> {
+    let mut problems = Vec::new();
+    for run in world.runs() {
+        let walked = walked(world, run);
+        let mut made_good = BTreeSet::new();
+        for (before, entry, record) in &walked {
+            if let Record::Compensated(done) = record
+                && done.ok
+            {
+                made_good.insert((done.state.clone(), done.visit, done.branch));
+            }
+            let Record::Restored(restored) = record else { continue };
+            let Restoration::RolledBack { rev } = restored.why else { continue };
+            let Some((past, ..)) = walked.iter().find(|(past, ..)| past.rev == rev) else {
+                continue;
+            };
+            let named: BTreeSet<_> = restored
+                .lasting
+                .iter()
+                .map(|one| (one.state.clone(), one.visit, one.branch))
+                .collect();
+            for task in world.outside.counted.keys().filter(|task| task.run == run) {
+                let piece = (task.state.clone(), task.visit, task.branch);
+                let lasts = task.purpose == Purpose::Work
+                    && work_of(before, &task.state).is_some_and(is_irreversible);
+                let entered = before.visits.get(&task.state).map(|visits| visits.count);
+                let had_begun = entered >= Some(task.visit);
+                if lasts
+                    && had_begun
+                    && is_ahead(past, task)
+                    && !made_good.contains(&piece)
+                    && !named.contains(&piece)
+                {
+                    problems.push(format!("{} goes back to {rev} past {task}, unnamed", entry.rev));
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a piece of work had not ended, or not even begun, in a run as it was.
+fn is_ahead(past: &Run, task: &TaskId) -> bool {
+    let entered = past.visits.get(&task.state).map(|visits| visits.count);
+    let at_work = past.active.get(&task.state).filter(|active| active.visit == task.visit);
+    let is_open = at_work.is_some_and(|active| {
+        let is_later = active.fan.as_ref().is_some_and(|fan| task.branch.0 > fan.begun);
+        let is_unsplit = active.fan.is_none() && !active.work_ended;
+        is_later || is_unsplit || active.failures_of(task.branch).is_some()
+    });
+    entered < Some(task.visit) || is_open
 }
 
 /// Until all is made good, a history tells of that and of people's decisions, and of nothing else.

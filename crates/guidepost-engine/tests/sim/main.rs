@@ -329,6 +329,11 @@ mod teeth {
     }
 
     #[test]
+    fn work_that_was_cut_off_and_is_forgotten_is_found() {
+        expect_found_in_travels(Broken::CutOffForgotten, "what was begun is named");
+    }
+
+    #[test]
     fn a_time_that_begins_two_runs_is_found() {
         expect_found(Broken::BegunTwice, "each occurrence begins one run");
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use guidepost_core::id::{Purpose, Rev, RunId, RunNo, RunRef, Tenant};
 use guidepost_core::machine::Concurrency;
-use guidepost_core::record::Record;
+use guidepost_core::record::{Done, Record};
 use guidepost_core::recorded::FactBody;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_store::memory::Memory;
@@ -81,6 +81,8 @@ pub(crate) enum Broken {
     RootMistaken,
     /// Tasks are handed to whoever declined them.
     DeclinedHandedOut,
+    /// Whoever goes back is not told of work that did not end.
+    CutOffForgotten,
 }
 
 /// What the store said and did, kept apart from the store's own books.
@@ -260,9 +262,14 @@ impl SimStore {
         self.note_time(run, expected, committed.rev);
     }
 
-    /// What is broken about what is to be made good.
+    /// What is broken about what is to be made good, and what is said about what is not.
     fn spoil(&self, batch: &mut Batch) {
         let broken = self.state().broken;
+        for record in &mut batch.records {
+            if let (Record::Restored(restored), Some(Broken::CutOffForgotten)) = (record, broken) {
+                restored.lasting.retain(|one| one.how != Done::Begun);
+            }
+        }
         let records = batch.records.iter_mut().filter_map(|record| match record {
             Record::Compensating(compensating) if compensating.work.len() > 1 => Some(compensating),
             _ => None,

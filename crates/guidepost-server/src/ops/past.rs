@@ -200,7 +200,8 @@ impl Past {
     fn deeds(&self, current: &Current, after: Rev) -> Result<Deeds, OpError> {
         let run = current.head.no;
         let damaged = |misfit: Unfoldable| StoreError::Damaged { run, what: misfit.to_string() };
-        let found = history::lasting(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found =
+            history::lasting(&self.entries, &self.replay, after, &|run: &Run| self.machine_of(run));
         let mut lasting = found.map_err(damaged)?;
         lasting.iter_mut().for_each(|one| sensitive::hide_remedy(&current.machine, one));
         let found = history::made_good(&self.entries, after).map_err(damaged)?;
@@ -217,7 +218,9 @@ impl Past {
     /// The work after a rev that launched runs.
     fn launched(&self, current: &Current, after: Rev) -> Result<Vec<TaskId>, OpError> {
         let run = current.head.no;
-        let found = history::launched(&self.entries, after, &|run: &Run| self.machine_of(run));
+        let found = history::launched(&self.entries, &self.replay, after, &|run: &Run| {
+            self.machine_of(run)
+        });
         let found =
             found.map_err(|misfit| StoreError::Damaged { run, what: misfit.to_string() })?;
         let task =

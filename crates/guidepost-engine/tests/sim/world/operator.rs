@@ -153,7 +153,8 @@ impl World {
             let known = KNOWN.iter().find(|known| known.machine.name == run.workflow)?;
             Some(Arc::clone(&known.machine))
         };
-        let steps = history::replay(&entries, &machine_of).steps;
+        let replay = history::replay(&entries, &machine_of);
+        let steps = &replay.steps;
         let step = &steps[usize::try_from(self.rng.below(steps.len() as u64)).unwrap()];
         let cancels = self.rng.permille(200);
         let to = if cancels { Rev(0) } else { step.last };
@@ -164,13 +165,14 @@ impl World {
             Input::Compensate(Compensate { work: found.work, by, at })
         } else {
             let Ok((past, past_at)) = history::at(&entries, to) else { return };
+            let Ok(lasting) = history::lasting(&entries, &replay, to, &machine_of) else { return };
             Input::Restore(Restore {
                 why: Restoration::RolledBack { rev: to },
                 past: Box::new(past),
                 past_at,
                 going_on: Vec::new(),
                 edits: Vec::new(),
-                lasting: Vec::new(),
+                lasting,
                 compensations: found.work,
                 by,
                 at,
