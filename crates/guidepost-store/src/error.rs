@@ -85,6 +85,14 @@ pub enum StoreError {
         /// What this program knows.
         known: u32,
     },
+    /// A build made it whose tables are not those of this program.
+    #[error("the store `{url}` was made by another build{}, and its tables are not those that this program needs", of_release(.release.as_deref()))]
+    OtherBuild {
+        /// The store.
+        url: String,
+        /// The release of that build, if it says so.
+        release: Option<String>,
+    },
     /// What is stored contradicts itself.
     #[error("run `{run}` is damaged: {what}")]
     Damaged {
@@ -109,6 +117,10 @@ pub enum StoreError {
     },
 }
 
+fn of_release(release: Option<&str>) -> String {
+    release.map_or(String::new(), |release| format!(" (of release {release})"))
+}
+
 impl Explain for StoreError {
     fn code(&self) -> &'static str {
         match self {
@@ -125,6 +137,7 @@ impl Explain for StoreError {
             Self::BadUrl { .. } => "GP0311",
             Self::LeaseLost { .. } => "GP0312",
             Self::Malformed { .. } => "GP0313",
+            Self::OtherBuild { .. } => "GP0314",
         }
     }
 
@@ -155,6 +168,10 @@ impl Explain for StoreError {
                 "check the disk, then restart; `guidepost verify` tells what is there".to_owned(),
             ),
             Self::NewerSchema { .. } => Some("upgrade this program".to_owned()),
+            Self::OtherBuild { .. } => Some(
+                "go on with the build that made it, or move the file away and save the workflows again: before release 1.0 no file is taken over"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } => {
                 Some("`guidepost verify` tells where; other runs are not affected".to_owned())
             }

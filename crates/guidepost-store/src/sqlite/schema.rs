@@ -1,9 +1,10 @@
 //! Opening the file: its mode, its pragmas, its migrations.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::fault::tell;
 use super::{BUSY_SECONDS, Location};
@@ -21,6 +22,9 @@ const MIGRATIONS: [&str; KNOWN as usize] = [
     include_str!("migrations/0002_views.sql"),
     include_str!("migrations/0003_triggers.sql"),
 ];
+
+/// The digest of all migrations.
+static DIGEST: LazyLock<String> = LazyLock::new(|| digest(&MIGRATIONS));
 
 /// How much of the file a connection keeps in memory at most, as SQLite wants it: in KiB, negative. 16 MiB hold the rows of
 /// some ten thousand runs.
@@ -105,7 +109,7 @@ fn create_private(location: &Location) -> Result<(), StoreError> {
 fn migrate(connection: &mut Connection, location: &Location) -> Result<(), StoreError> {
     let failed = |error| tell(error, location, "bringing the schema up to date failed");
     if version(connection).map_err(failed)? == KNOWN {
-        return Ok(());
+        return expect_made_by(connection, &DIGEST, location);
     }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -116,6 +120,10 @@ fn migrate(connection: &mut Connection, location: &Location) -> Result<(), Store
         found: made,
         known: KNOWN,
     })?;
+    if made > 0 {
+        let before = MIGRATIONS.get(..made as usize).unwrap_or(&MIGRATIONS);
+        expect_made_by(&transaction, &digest(before), location)?;
+    }
     make(&transaction, missing, made == 0)
         .map_err(|error| clash(&error, location).unwrap_or_else(|| failed(error)))?;
     transaction.commit().map_err(failed)
@@ -134,8 +142,48 @@ fn make(transaction: &Transaction<'_>, missing: &[&str], is_new: bool) -> rusqli
     if adopts {
         transaction.execute_batch(include_str!("adoption/take_over.sql"))?;
     }
+    transaction.execute("DELETE FROM made_by", [])?;
+    let insert = "INSERT INTO made_by (release, digest) VALUES (?, ?)";
+    transaction.execute(insert, [env!("CARGO_PKG_VERSION"), &DIGEST])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", KNOWN)
+}
+
+/// Refuses a file whose tables other statements made than those this program knows. Until migrations are released they are
+/// edited, so that the version alone does not tell what a file has.
+fn expect_made_by(
+    connection: &Connection,
+    digest: &str,
+    location: &Location,
+) -> Result<(), StoreError> {
+    let made_by: rusqlite::Result<Option<(String, String)>> = connection
+        .query_row("SELECT release, digest FROM made_by", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional();
+    let release = match made_by {
+        Ok(Some((_, found))) if found == digest => return Ok(()),
+        Ok(Some((release, _))) => Some(release),
+        // Builds that did not say who they are.
+        Ok(None) | Err(rusqlite::Error::SqlInputError { .. }) => None,
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.extended_code == rusqlite::ffi::SQLITE_ERROR =>
+        {
+            None
+        }
+        Err(error) => return Err(tell(error, location, "reading the file failed")),
+    };
+    Err(StoreError::OtherBuild { url: location.url(), release })
+}
+
+/// Says in a few letters what statements do. Gaps and lines of comment do nothing.
+fn digest(migrations: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for line in migrations.iter().flat_map(|text| text.lines()) {
+        for word in line.split_whitespace().filter(|_| !line.trim_start().starts_with("--")) {
+            hasher.update(word.as_bytes());
+            hasher.update(b" ");
+        }
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// What is told of an adopted file that has something of its own by a name that the store needs.
@@ -351,6 +399,43 @@ mod tests {
             }
             other => panic!("{:?}", other.err()),
         }
+    }
+
+    /// What is told of a file after this was done to it, which is left as it is.
+    fn refused_after(change: &str) -> StoreError {
+        let (_keep, location, connection) = migrated();
+        connection.execute_batch(change).unwrap();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(connection);
+        let before = std::fs::read(&location.path).unwrap();
+        let refused = open(&location).unwrap_err();
+        assert_eq!(std::fs::read(&location.path).unwrap(), before, "{change}: left as it was");
+        refused
+    }
+
+    #[test]
+    fn a_file_that_another_build_made_is_refused() {
+        for (change, expected) in [
+            ("UPDATE made_by SET release = '0.0.9', digest = 'other'", Some("0.0.9")),
+            ("DELETE FROM made_by", None),
+            ("DROP TABLE made_by", None),
+        ] {
+            match refused_after(change) {
+                StoreError::OtherBuild { release, .. } => {
+                    assert_eq!(release.as_deref(), expected, "{change}");
+                }
+                other => panic!("{change}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn builds_are_told_apart_by_what_their_statements_do() {
+        let one = digest(&["-- Which?\nCREATE TABLE a (b);\n", "CREATE VIEW v AS SELECT 1;"]);
+        let same =
+            digest(&["CREATE TABLE\n  -- No matter.\n  a (b);", "CREATE VIEW v AS SELECT 1;"]);
+        let other = digest(&["CREATE TABLE a (c);", "CREATE VIEW v AS SELECT 1;"]);
+        assert!(one == same && one != other, "{one} {same} {other}");
     }
 
     #[test]

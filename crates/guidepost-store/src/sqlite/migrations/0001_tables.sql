@@ -3,6 +3,13 @@
 -- `created_at` and `updated_at`, which are for reading. What a hand may fill with text holds text: SQLite would keep bytes
 -- that are none.
 
+-- Which build made the tables? One row, for the last one that changed them.
+CREATE TABLE made_by (
+    release       TEXT NOT NULL,
+    -- The digest of the statements that made them.
+    digest        TEXT NOT NULL
+);
+
 -- Which workflows are there?
 CREATE TABLE workflow (
     workflow_id   INTEGER PRIMARY KEY AUTOINCREMENT,
