@@ -3,7 +3,7 @@
 use expect_test::expect;
 use guidepost_core::id::Branch;
 use guidepost_core::record::Record;
-use guidepost_core::run::Driver;
+use guidepost_core::run::{Driver, Run};
 use guidepost_core::simulator::Simulator;
 use guidepost_core::testing::machine;
 use guidepost_core::time::Timestamp;
@@ -47,8 +47,9 @@ fn branches_end_in_any_order_and_join_in_the_order_of_the_items() {
     );
 }
 
-#[test]
-fn every_branch_that_ended_well_tells_what_it_gave() {
+/// A run whose three branches ended well, the first one last.
+#[expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+fn reviewed() -> Simulator {
     let text = review("", "");
     let (definition, _) = text.split_once("---").unwrap();
     let mut run = Simulator::new(machine(definition), Timestamp(0));
@@ -58,6 +59,12 @@ fn every_branch_that_ended_well_tells_what_it_gave() {
         let given = object(json!({ "notes": format!("n{branch}") }));
         run.branch_done("Review", Branch(branch), given).unwrap();
     }
+    run
+}
+
+#[test]
+fn every_branch_that_ended_well_tells_what_it_gave() {
+    let run = reviewed();
     let ends = run.history.iter().filter_map(|record| match record {
         Record::BranchEnded(ended) => Some(json!(ended.changes)),
         _ => None,
@@ -67,6 +74,24 @@ fn every_branch_that_ended_well_tells_what_it_gave() {
     );
     assert_eq!(ends.collect::<Vec<_>>(), expected);
     assert_eq!(run.run.data.to_json()["notes"], json!(["n1", "n2", "n3"]));
+}
+
+/// As it was written once.
+#[test]
+fn a_history_that_tells_with_the_whole_what_the_last_branch_gave_folds_to_the_same() {
+    let run = reviewed();
+    let mut records = run.history.clone();
+    let Some([Record::BranchEnded(last), Record::Transitioned(whole)]) = records
+        .windows(2)
+        .position(|pair| matches!(pair, [Record::BranchEnded(_), Record::Transitioned(_)]))
+        .and_then(|at| records.get_mut(at..at + 2))
+    else {
+        panic!("no branch ends the whole: {:?}", run.history)
+    };
+    whole.changes.splice(0..0, std::mem::take(&mut last.changes));
+    let mut folded = Run::default();
+    folded.apply_all(&records).unwrap();
+    assert_eq!(folded, run.run);
 }
 
 #[test]
