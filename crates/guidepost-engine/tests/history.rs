@@ -577,6 +577,10 @@ states:
 ";
     let (_, found) = migrated(new, &[]);
     assert_eq!(obstacles(&found), ["the run is in `Review`, which the version does not have"]);
+    assert_eq!(
+        found.obstacles[0].hint.as_deref(),
+        Some("name what it is called there with `--map Review=NEW`")
+    );
     let (_, found) = migrated(new, &[("Review", "Check.Read")]);
     assert_eq!(obstacles(&found), [""; 0]);
     assert!(found.going_on.is_empty());
@@ -584,6 +588,22 @@ states:
     assert_eq!(states, ["Check", "Check.Read"]);
     assert_eq!(found.dropped, ["the timer `after:Review#1:0`"]);
     assert_eq!(serde_json::to_value(&found.edits).unwrap(), json!([{"set": ["/m", 2]}]));
+}
+
+/// B5: a state that is gone may have the name of one that is new, and of no other; the workflow itself is none.
+#[test]
+fn b5_a_state_that_is_new_is_suggested_for_one_that_is_gone() {
+    let old = "name: t\ninitial: A\nstates: { A: { on: { x: B } }, B: { on: { x: C } }, C: {} }\n";
+    let mut run = begun(old, Driver::Agent);
+    run.send("x", Map::new(), None).unwrap();
+    let new = machine(&old.replace("B:", "B2:").replace("x: B ", "x: B2 "));
+    let hints = |map: &[Renamed]| -> Vec<String> {
+        let found = history::migration(&run.machine, &new, &run.run, map, Timestamp(5));
+        found.obstacles.into_iter().filter_map(|obstacle| obstacle.hint).collect()
+    };
+    assert_eq!(hints(&[]), ["did you mean `B2`? Say so with `--map B=B2`"]);
+    let map = Renamed { old: StateId::from("Q"), new: StateId::from("B2") };
+    assert_eq!(hints(&[map])[0], "did you mean `A`?");
 }
 
 /// B5: refusals say what does not map.

@@ -100,6 +100,11 @@ impl Mapping<'_> {
         longest.map_or_else(|| state.clone(), |(_, name)| StateId::from(name))
     }
 
+    /// The names of states that the run's present version does not have.
+    fn new_names(&self) -> impl Iterator<Item = &str> {
+        names(self.new).filter(|name| self.old.find(name).is_none())
+    }
+
     fn check_map(&mut self) {
         if self.run.status.is_ended() {
             self.obstacle(format!("the run is {}", self.run.status), None);
@@ -136,8 +141,10 @@ impl Mapping<'_> {
         let mut set = BTreeSet::new();
         for Renamed { old, new } in states {
             let Some(ix) = self.new.find(new.as_str()) else {
-                let hint = match nearest(self.new, new) {
-                    Some(hint) => format!("{hint} Say so with `--map {old}=NEW`"),
+                let hint = match closest(new.as_str(), self.new_names()) {
+                    Some(meant) => {
+                        format!("did you mean `{meant}`? Say so with `--map {old}={meant}`")
+                    }
                     None => format!("name what it is called there with `--map {old}=NEW`"),
                 };
                 self.obstacle(
@@ -342,8 +349,12 @@ fn set_first(name: &AttributeName) -> String {
 }
 
 fn nearest(machine: &Machine, state: &StateId) -> Option<String> {
-    let known = machine.states.iter().map(|state| state.id.as_str());
-    closest(state.as_str(), known).map(|meant| format!("did you mean `{meant}`?"))
+    closest(state.as_str(), names(machine)).map(|meant| format!("did you mean `{meant}`?"))
+}
+
+/// The names of a machine's states. Its root has none.
+fn names(machine: &Machine) -> impl Iterator<Item = &str> {
+    machine.states.iter().map(|state| state.id.as_str()).filter(|name| !name.is_empty())
 }
 
 fn is_same(a: &Delay, b: &Delay) -> bool {

@@ -1,6 +1,6 @@
 //! Taking a run back to an earlier place. The history stays.
 
-use guidepost_core::id::{Rev, RunRef};
+use guidepost_core::id::{Rev, RunRef, Version};
 use guidepost_core::input::{By, Input, Restore};
 use guidepost_core::kernel::{self, Refused, Rejected};
 use guidepost_core::limits::{NAME_BYTES_MAX, ROLLBACK_STEPS_MAX, TEXT_BYTES_MAX};
@@ -43,10 +43,13 @@ pub struct RolledBack {
     pub to: Rev,
     /// How many steps of its way that takes back.
     pub steps: u64,
+    /// The version of its workflow the run was in, if that place is in another: migrations since are taken back too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_version: Option<Version>,
     /// What makes good what was done since, in the order in which it is done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub compensations: Vec<Compensation>,
-    /// What was done since and cannot be undone, latest first.
+    /// What was done since or was cut off since, and cannot be undone, latest first.
     pub lasting: Vec<Lasting>,
     /// How the run stands.
     #[serde(flatten)]
@@ -86,6 +89,8 @@ impl Ops {
             let told = sensitive::shown(&current.machine, &compensations);
             let asks = !lasting.is_empty() || !compensations.is_empty();
             let (run, past_at, machine) = past.at(&current, to)?;
+            let is_migrated = run.machine != current.run.machine;
+            let left_version = current.head.version.filter(|_| is_migrated);
             let now = self.world.now();
             let input = Input::Restore(Restore {
                 why: Restoration::RolledBack { rev: to },
@@ -100,17 +105,17 @@ impl Ops {
             });
             // What would be refused is refused before anybody confirms it.
             let batch = restored(&machine, &current, &current.run, &input, now)?;
-            if asks && !request.confirm {
-                let (is_done, standing) = (false, self.standing(&current).await?);
+            let answer = |is_done, standing| {
                 let compensations = told;
-                return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+                RolledBack { is_done, to, steps, left_version, compensations, lasting, standing }
+            };
+            if asks && !request.confirm {
+                return Ok(answer(false, self.standing(&current).await?));
             }
             match self.commit(&mut current, batch).await {
                 Ok(()) => {
                     current = self.current(&current.head.no.into()).await?;
-                    let (is_done, standing) = (true, self.standing(&current).await?);
-                    let compensations = told;
-                    return Ok(RolledBack { is_done, to, steps, compensations, lasting, standing });
+                    return Ok(answer(true, self.standing(&current).await?));
                 }
                 Err(OpError::Store(StoreError::Conflict { .. })) => self.make_way(attempt).await,
                 Err(error) => return Err(error),

@@ -19,15 +19,17 @@ const PART_MAX: usize = 300;
 /// That a run was taken back, or what has to be confirmed first.
 #[must_use]
 pub fn rolled_back(answer: &RolledBack, words: Words) -> String {
-    let steps = steps(answer.steps);
-    let mut text = if answer.is_done {
-        format!("went back to rev {}, {steps}\n", answer.to)
-    } else {
-        format!(
-            "not done: going back to rev {}, {steps}, has to be confirmed with --yes\n",
-            answer.to
-        )
+    let to = format!("back to rev {}, {}", answer.to, steps(answer.steps));
+    let mut text = match answer.is_done {
+        true => format!("went {to}\n"),
+        false => format!("not done: going {to}, has to be confirmed with --yes\n"),
     };
+    if let Some(version) = answer.left_version {
+        let _ = match answer.is_done {
+            true => writeln!(text, "its migration is taken back too; it was in version {version}"),
+            false => writeln!(text, "it would leave version {version}: its migration was later"),
+        };
+    }
     let (good, not) = match answer.is_done {
         true => ("is made good first", "not undone"),
         false => ("it would make good first", "it would not undo"),
@@ -89,15 +91,24 @@ pub fn forked(answer: &Forked, words: Words) -> String {
 }
 
 fn steps(count: u64) -> String {
-    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+    match count {
+        0 => "where its work begins anew".to_owned(),
+        1 => "1 step".to_owned(),
+        _ => format!("{count} steps"),
+    }
 }
 
+/// What lasts, a line each: the branches of a fan-out in their order.
 fn lasting(found: &[Lasting], what: &str) -> String {
+    let mut found = found.to_vec();
+    let is_one_fan =
+        |a: &Lasting, b: &Lasting| (a.run_no, &a.state, a.visit) == (b.run_no, &b.state, b.visit);
+    found.chunk_by_mut(is_one_fan).for_each(|fan| fan.sort_by_key(|one| one.branch));
     let lines = found.iter().map(|one| {
         let how = match one.how {
             Done::Ended => "",
             Done::Failed => ", which failed and may be half done",
-            Done::Begun => ", which is going on and may be half done",
+            Done::Begun => ", which had begun and may be half done",
         };
         let branch = match one.branch.is_whole() {
             true => String::new(),
@@ -153,7 +164,7 @@ pub fn migrated_run(run: &MigratedRun) -> String {
     let (from, to) = (version(run.from), version(run.to));
     let mut text = match run.outcome {
         Outcome::Migrated => format!("{}: version {from} -> {to}, rev {}\n", run.run, run.rev),
-        Outcome::WouldMigrate => format!("{}: version {from} -> {to} would do\n", run.run),
+        Outcome::WouldMigrate => format!("{}: would go from version {from} to {to}\n", run.run),
         Outcome::Unchanged => format!("{}: is in version {to} already\n", run.run),
         Outcome::Refused => format!("{}: stays in version {from}\n", run.run),
     };
@@ -214,12 +225,15 @@ pub fn diff(answer: &RunsDiffer) -> String {
     }
     let path = |path: &[String]| {
         let places: Vec<String> = path.iter().map(|place| name(place)).collect();
-        if places.is_empty() { "nowhere".to_owned() } else { places.join(" -> ") }
+        if places.is_empty() { String::new() } else { format!(": {}", places.join(" -> ")) }
     };
-    let mut text = format!("{} records in common: {}\n", found.common, path(&found.common_path));
+    let mut text = match found.common {
+        0 => "no records in common\n".to_owned(),
+        common => format!("{common} records in common{}\n", path(&found.common_path)),
+    };
     for (run, part) in [(a, &found.a), (b, &found.b)] {
         let rev = part.rev.map_or("ends there".to_owned(), |rev| format!("from rev {rev}"));
-        let _ = writeln!(text, "{run} {rev}: {}", path(&part.path));
+        let _ = writeln!(text, "{run} {rev}{}", path(&part.path));
         let states: Vec<String> =
             part.ending.states.iter().map(|state| name(state.as_str())).collect();
         let output = match &part.ending.output {

@@ -137,7 +137,7 @@ fn doctor_finds_runs_that_cannot_go_on_by_themselves() {
         exit 1
 
         $ guidepost rollback r-1 --to 2
-        went back to rev 2, 0 steps
+        went back to rev 2, where its work begins anew
         run r-1 pay@1 rev 3
         state: Charge (1 of 2)
         next: nothing, the engine is at work; `guidepost wait` tells when it is done
