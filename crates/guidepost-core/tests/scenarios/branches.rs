@@ -48,6 +48,7 @@ fn branches_end_in_any_order_and_join_in_the_order_of_the_items() {
 }
 
 /// A run whose three branches ended well, the first one last.
+#[expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 fn reviewed() -> Simulator {
     let text = review("", "");
     let (definition, _) = text.split_once("---").unwrap();
