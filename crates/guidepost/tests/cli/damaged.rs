@@ -124,8 +124,8 @@ fn agents_are_shown_a_damaged_run_beside_the_others() {
             assert_eq!((named, is_error), ([true; 4], &false), "{damage}: {text}");
         }
         assert!(two.0.starts_with("1 run\nr-2 ") && !two.1, "{damage}: {two:?}");
-        // What the list does not look at, it cannot tell.
-        let is_seen = damage.contains("leaves");
+        // A list looks at the leaves, and at the state of what is overdue.
+        let is_seen = !damage.contains("SET state");
         assert_eq!(two.0.contains("damaged[GP0310]"), is_seen, "{damage}: {two:?}");
         assert!(
             damaged.0.contains("r-2") && damaged.0.contains("damaged"),

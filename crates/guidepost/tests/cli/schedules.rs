@@ -203,13 +203,20 @@ fn a_simulation_shows_when_schedules_come_next_by_its_own_clock() {
         .lines()
         .filter(|line| line.starts_with("  now") || line.starts_with("  schedule"))
         .collect();
-    expect![[r#"
-          now: 2026-01-01T00:00:00Z
-          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-01T08:00:00Z, 2026-01-02T08:00:00Z, 2026-01-05T08:00:00Z
-          now: 2026-01-02T00:00:00Z
-          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-02T08:00:00Z, 2026-01-05T08:00:00Z, 2026-01-06T08:00:00Z
-          now: 2026-01-03T00:00:00Z
-          schedule `default`: cron 0 9 * * MON-FRI in Europe/Berlin, next 2026-01-05T08:00:00Z, 2026-01-06T08:00:00Z, 2026-01-07T08:00:00Z"#]].assert_eq(&told.join("\n"));
+    let next = |now: &str, days: [&str; 3]| {
+        let [first, second, third] = days.map(|day| format!("2026-01-{day}T08:00:00Z"));
+        let times = "cron 0 9 * * MON-FRI in Europe/Berlin";
+        [
+            format!("  now: 2026-01-{now}T00:00:00Z"),
+            format!("  schedule `default`: {times}, next {first}, {second}, {third}"),
+        ]
+    };
+    let expected = [
+        next("01", ["01", "02", "05"]),
+        next("02", ["02", "05", "06"]),
+        next("03", ["05", "06", "07"]),
+    ];
+    assert_eq!(told, expected.concat());
     let words = [&words[..], &["--json"]].concat();
     for (line, next) in said(&words).lines().zip(["01", "02", "02", "05"]) {
         let step: Json = serde_json::from_str(line).unwrap();
