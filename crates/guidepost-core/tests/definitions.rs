@@ -34,6 +34,8 @@ fn the_examples_have_no_problems() {
         include_str!("../../../examples/release.yaml"),
         include_str!("../../../examples/tool.yaml"),
         include_str!("../../../examples/digest.yaml"),
+        include_str!("../../../examples/research.yaml"),
+        include_str!("../../../examples/trends.yaml"),
     ] {
         check(text, expect![""]);
     }
@@ -242,6 +244,54 @@ states:
             error[GP0114] 15:26: the expression cannot be used: `{% include %}` is not offered in texts of a workflow
             error[GP0115] 16:38: the name `totl` is unknown here
               hint: did you mean `total`?
+        "#]],
+    );
+}
+
+/// A text that is told is told also with a gap in it, so what it names wrongly is a warning.
+#[test]
+fn what_guidelines_and_descriptions_name_is_checked() {
+    check(
+        "
+attributes: { lead: { type: object } }
+description: 'Not filled in: {{ anything }}'
+states:
+  A:
+    guideline: 'Hello {{ leed.name }}, {{ lead.name }}'
+    description: '{{ zzz }}'
+    on:
+      Go: { target: B, description: '{{ event.x }} of {{ lead.x }}' }
+      Stop: { target: B, description: '{{ lead' }
+  B: { type: final }
+",
+        expect![[r#"
+            warning[GP0115] 6:26: the name `leed` is unknown here
+              hint: did you mean `lead`?
+            warning[GP0115] 7:22: the name `zzz` is unknown here
+              hint: declare it under `attributes`
+            warning[GP0115] 9:41: `event` has no value in a text that is told: no event is being taken
+              hint: name an attribute that keeps what the event carried
+            warning[GP0114] 10:43: the expression cannot be used: unexpected end of input, expected end of variable block
+              hint: until then it is shown as it stands
+        "#]],
+    );
+}
+
+/// An option that leads nowhere could not be chosen: it would be gone without a word.
+#[test]
+fn an_option_that_leads_nowhere_is_found() {
+    check(
+        "
+states:
+  Ask: { ask: { options: ['Yes', 'No', Later] }, on: { 'Yes': B } }
+  Free: { ask: { options: ['Yes', 'No'] }, onDone: B }
+  Any: { ask: { options: ['Yes', 'No'] }, on: { '*': B } }
+  B: { type: final }
+on: { Later: B, ToFree: Free, ToAny: Any }
+",
+        expect![[r#"
+            warning[GP0116] 3:3: the option `No` of the question of `Ask` leads nowhere
+              hint: add an event of this name under `on`, or take the option away
         "#]],
     );
 }

@@ -82,7 +82,7 @@ impl Failure {
 }
 
 /// What the definition says about how the work is organised, and not to whoever does it.
-const NOT_TOLD: [&str; 7] =
+pub const NOT_TOLD: [&str; 7] =
     ["for_each", "concurrency", "join", "expires", "irreversible", "compensate", "live"];
 
 impl Call {

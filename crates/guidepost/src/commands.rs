@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Demo(args) => wait_for(demo::run(args, global, out)),
         Command::Explain(args) => explain::run(args, out),
         Command::Graph(args) => wait_for(graph::run(args, global, out)),
-        Command::Init(args) => init::run(args, out),
+        Command::Init(args) => init::run(args, global, out),
         Command::Simulate(args) => simulate::run(args, out),
         Command::Define(args) => wait_for(define::run(args, global, out)),
         Command::Apply(args) => wait_for(apply::run(args, &Door::open_or_make(global)?, out)),

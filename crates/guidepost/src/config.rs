@@ -92,8 +92,12 @@ impl StoreChoice {
     }
 }
 
+/// The nearest file upward that holds anything. An empty one is what a program leaves that was told to open a file which
+/// is not there, and would hide the store that is meant.
 fn nearest(here: &Path) -> Option<PathBuf> {
-    here.ancestors().map(|directory| directory.join(STORE_FILE)).find(|path| path.is_file())
+    let holds_something =
+        |path: &PathBuf| path.metadata().is_ok_and(|found| found.is_file() && found.len() > 0);
+    here.ancestors().map(|directory| directory.join(STORE_FILE)).find(holds_something)
 }
 
 /// Where programs keep a user's data: as the XDG base directories say, by default below the home directory.
@@ -178,7 +182,9 @@ mod tests {
         std::fs::create_dir_all(&inner).unwrap();
         assert_eq!(nearest(&inner), None);
         let file = root.path().join(STORE_FILE);
-        std::fs::write(&file, "").unwrap();
-        assert_eq!(nearest(&inner), Some(file));
+        std::fs::write(&file, "something").unwrap();
+        assert_eq!(nearest(&inner), Some(file.clone()));
+        std::fs::write(inner.join(STORE_FILE), "").unwrap();
+        assert_eq!(nearest(&inner), Some(file), "an empty file is no store");
     }
 }

@@ -43,7 +43,7 @@ impl Door {
             )
             .at(choice.why.place())
             .hint(format!(
-                "check the name, or make the store with `guidepost apply --store {shown} FILE`"
+                "check the name, or make an empty store with `guidepost init --store {shown}`"
             )));
         }
         Self::of(global, choice)

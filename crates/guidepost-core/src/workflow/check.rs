@@ -3,12 +3,15 @@
 //! errors: a run would have nowhere to go.
 
 use indexmap::IndexSet;
+use serde_json::Value as Json;
 
 use super::problems::{Problems, code};
 use super::read::Draft;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
-use crate::machine::{Descriptor, Machine, State, StateIx, StateKind, Transition, Trigger};
+use crate::machine::{
+    Descriptor, Machine, State, StateIx, StateKind, Transition, Trigger, WorkKind,
+};
 
 /// States of a circle that are named.
 const CIRCLE_NAMES_MAX: usize = 8;
@@ -91,6 +94,7 @@ pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
         check_dead(state, &state.always, &places.always, problems);
         check_proof(state, &places.transitions, &delayed, problems);
         check_expiry(state, draft.outline.get(ix).at, problems);
+        check_options(&draft.machine, ix, draft.outline.get(ix).at, problems);
         for (name, at) in state.output.iter().zip(&places.outputs) {
             let is_read = draft.read.contains(name.as_str());
             if !is_read && !draft.machine.attributes.contains_key(name) {
@@ -115,6 +119,42 @@ fn check_expiry(state: &State, at: Position, problems: &mut Problems) {
             Diagnostic::warning(code::WORK, at, message)
                 .with_hint("say by `onError` where that leads"),
         );
+    }
+}
+
+/// A question that offers an answer which nothing takes. What answers the end of the question takes every answer.
+fn check_options(machine: &Machine, ix: StateIx, at: Position, problems: &mut Problems) {
+    let state = machine.state(ix);
+    let Some(work) = state.work.as_ref().filter(|work| work.kind == WorkKind::Ask) else { return };
+    let is_done = state.transitions.iter().any(|t| t.trigger == Trigger::WorkDone);
+    let options = work.spec.get("options").and_then(Json::as_array).filter(|_| !is_done);
+    let options = options.into_iter().flatten().filter_map(Json::as_str);
+    for option in options.filter(|option| !option.contains("{{") && !option.contains("{%")) {
+        if !is_answered(machine, ix, option) {
+            let message =
+                format!("the option `{option}` of the question of `{}` leads nowhere", state.id);
+            problems.add(
+                Diagnostic::warning(code::WORK, at, message)
+                    .with_hint("add an event of this name under `on`, or take the option away"),
+            );
+        }
+    }
+}
+
+/// Whether a transition answers an event in a state: one of its own, of a state around it, or of another region.
+fn is_answered(machine: &Machine, ix: StateIx, event: &str) -> bool {
+    let answers = |state: &State| {
+        state.transitions.iter().any(|transition| {
+            matches!(&transition.trigger, Trigger::Event(descriptor) if descriptor.matches(event))
+        })
+    };
+    let is_in_region =
+        machine.ancestors(ix).any(|outer| matches!(machine.state(outer).kind, StateKind::Parallel));
+    match is_in_region {
+        true => machine.states.iter().any(answers),
+        false => {
+            std::iter::once(ix).chain(machine.ancestors(ix)).any(|ix| answers(machine.state(ix)))
+        }
     }
 }
 

@@ -70,7 +70,8 @@ impl Http {
 }
 
 /// The method of a request: what it says, else `POST` if it has a body and `GET` if not.
-pub(crate) fn method(spec: &Json) -> &str {
+#[must_use]
+pub fn method(spec: &Json) -> &str {
     let has_body = spec.get("json").is_some() || spec.get("body").is_some();
     let by_default = if has_body { "POST" } else { "GET" };
     spec.get("method").and_then(Json::as_str).unwrap_or(by_default)

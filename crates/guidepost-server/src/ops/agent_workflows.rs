@@ -157,21 +157,30 @@ impl Ops {
         self.agent_workflow(run).await
     }
 
-    /// Lets a workflow's steps be done by whoever serves its agents. One that is under way stays so.
+    /// Lets a workflow's steps be done by whoever serves its agents. One that is under way stays so; one that is paused waits
+    /// until somebody resumes it.
     ///
     /// # Errors
     ///
-    /// [`OpError::BadArgument`] if it is over, and the failures of the store.
+    /// [`OpError::BadArgument`] if it is over or paused, and the failures of the store.
     pub async fn begin_agent_workflow(
         &self,
         run: &RunRef,
         caller: &str,
     ) -> Result<AgentWorkflow, OpError> {
         let found = self.agent_workflow(run).await?;
-        if found.status.is_over() {
+        let run_id = &found.run;
+        let hint = match found.status {
+            WorkflowStatus::Completed | WorkflowStatus::Failed => {
+                format!("`guidepost steps retry {run_id}` does its steps again")
+            }
+            WorkflowStatus::Paused => format!("`guidepost steps resume {run_id}` lets it go on"),
+            WorkflowStatus::Pending | WorkflowStatus::Running => String::new(),
+        };
+        if !hint.is_empty() {
             return Err(OpError::BadArgument {
-                what: format!("workflow `{}` is {}", found.run, found.status),
-                hint: Some(format!("`guidepost steps retry {}` does its steps again", found.run)),
+                what: format!("workflow `{run_id}` is {}", found.status),
+                hint: Some(hint),
             });
         }
         self.control_agent_workflow(run, Control::Resume, caller).await

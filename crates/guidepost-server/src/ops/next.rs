@@ -5,13 +5,13 @@ use std::ops::Deref;
 use guidepost_core::id::Version;
 use guidepost_core::kernel::{self, Legal};
 use guidepost_core::machine::Machine;
-use guidepost_core::machine::expr::Scope;
 use guidepost_core::run::Run;
 use guidepost_store::TransitionWording;
 use serde::{Serialize, Serializer};
 
 use super::Told;
 use super::current::Current;
+use super::told::Teller;
 
 /// An event that is legal now. Serialises as [`Legal`] does, with the description as it is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ pub(super) fn next(
     version: Option<Version>,
     wording: &[TransitionWording],
 ) -> Vec<Next> {
-    let scope = scope(run);
+    let teller = Teller::of(machine, run);
     let told = |mut legal: Legal| {
         let from = Some(legal.state.as_str()).filter(|path| !path.is_empty());
         let worded = wording.iter().find(|worded| {
@@ -63,17 +63,8 @@ pub(super) fn next(
             legal.description.clone_from(&worded.description);
         }
         // What could not be filled in stands in the text, in its place.
-        let fill = |text: &String| Told::of_text(text, &scope, &mut Vec::new());
+        let fill = |text: &String| teller.text(text, &mut Vec::new());
         Next { description: legal.description.as_ref().map(fill), legal }
     };
     kernel::legal(machine, run).into_iter().map(told).collect()
-}
-
-/// What texts about a run see.
-pub(super) fn scope(run: &Run) -> Scope {
-    Scope {
-        data: run.data.clone(),
-        event: minijinja::Value::UNDEFINED,
-        active: run.active.keys().cloned().collect(),
-    }
 }

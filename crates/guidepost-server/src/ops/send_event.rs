@@ -4,6 +4,7 @@ use guidepost_core::id::{EventName, Rev, RunRef, StateId};
 use guidepost_core::input::{By, Event, Input};
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use guidepost_core::record::Record;
+use guidepost_engine::plan;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -81,12 +82,17 @@ impl Ops {
     /// The answer for a run that was moved.
     pub(super) async fn moved(&self, advanced: Advanced) -> Result<Moved, OpError> {
         let (left, entered) = net(&advanced.records);
+        let mut current = advanced.current;
+        // What it did may have passed a limit, which whoever did it is told. That it is done is true even if that fails.
+        if plan::over_limit(&current.run, &current.budgets, self.world.now()).is_some() {
+            current = self.current(&current.head.no.into()).await.unwrap_or(current);
+        }
         Ok(Moved {
             after: advanced.rev,
             left,
             entered,
             is_repeat: advanced.is_repeat,
-            standing: self.standing(&advanced.current).await?,
+            standing: self.standing(&current).await?,
         })
     }
 }

@@ -1,7 +1,8 @@
 //! What is kept from eyes that need not see it: the values of attributes that a workflow calls sensitive.
 //!
 //! They are hidden wherever a run's data or history is shown as a whole, and so is what makes work good as far as it was
-//! worked out from them. Whoever names one by its path gets it, and whoever does the work is told what it needs.
+//! worked out from them. Whoever names one by its path gets it, and whoever does the work is told what it needs; a text that is
+//! filled in has a form for everybody else.
 
 use guidepost_core::data::Pointer;
 use guidepost_core::machine::expr::{Expr, Names, Template};
@@ -21,7 +22,8 @@ pub(super) fn hide(machine: &Machine, value: &mut Json) {
     }
 }
 
-fn names(machine: &Machine) -> Vec<&str> {
+/// The attributes that are sensitive.
+pub(super) fn names(machine: &Machine) -> Vec<&str> {
     let attributes = machine.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
     attributes.map(|(name, _)| name.as_str()).collect()
 }
@@ -126,7 +128,8 @@ fn tells(names: &[&str], template: &Json) -> bool {
     Template::compile(text).map_or(true, |template| has_any(names, template.names()))
 }
 
-fn has_any(names: &[&str], found: &Names) -> bool {
+/// Whether any of these names is among those that were found.
+pub(super) fn has_any(names: &[&str], found: &Names) -> bool {
     names.iter().any(|name| found.attributes.contains(*name))
 }
 

@@ -2,7 +2,6 @@
 
 use guidepost_core::id::{Rev, RunId, RunNo, StateId, Version, Visit, piece};
 use guidepost_core::kernel;
-use guidepost_core::machine::expr::Scope;
 use guidepost_core::machine::{Machine, State, StateIx, StateKind, Work, WorkKind};
 use guidepost_core::run::{Driver, PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
@@ -10,10 +9,12 @@ use guidepost_store::{Durability, StateWording};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use super::asked::asked;
 use super::current::Current;
 use super::limit::limits_now;
-use super::next::{next, scope};
-use super::{LimitNow, Next, OpError, Ops, Packet, PendingTimer, Told, sensitive};
+use super::next::next;
+use super::told::Teller;
+use super::{InHand, LimitNow, Next, OpError, Ops, Packet, PendingTimer, Told, sensitive};
 
 /// A run's names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,6 +62,9 @@ pub struct Standing {
     pub data: Map<String, Json>,
     /// What is legal now. Empty when the run is over, paused, or in the engine's hands.
     pub next: Vec<Next>,
+    /// The work that an engine or a worker does for it, as far as the first pieces go, and in whose hands it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_hand: Vec<InHand>,
     /// How much is spent of the limits that hold for it, and what is left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitNow>,
@@ -103,7 +107,7 @@ pub struct StateNow {
     /// The work of the state, if it has any and it is going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkKind>,
-    /// What the work is told, likewise: a question, a prompt.
+    /// What the work is told, likewise: a question, a prompt, or what is called with what, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<Told>,
     /// What could not be filled in, and why.
@@ -113,6 +117,24 @@ pub struct StateNow {
     pub visit: Visit,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Standing {
+    /// The same for everybody: with `(sensitive)` in place of what only those need to see who do the work. For pages and
+    /// other answers that are handed around.
+    #[must_use]
+    pub fn for_everybody(mut self) -> Self {
+        self.states.iter_mut().for_each(StateNow::hide);
+        self.next.iter_mut().filter_map(|next| next.description.as_mut()).for_each(Told::hide);
+        self
+    }
+}
+
+impl StateNow {
+    fn hide(&mut self) {
+        let texts = [&mut self.guideline, &mut self.description, &mut self.prompt];
+        texts.into_iter().flatten().for_each(Told::hide);
+    }
 }
 
 impl Ops {
@@ -137,6 +159,7 @@ impl Ops {
             states: states_now(machine, run, &wording.states),
             data: shown_data(machine, run),
             next: next(machine, run, head.version, &wording.transitions),
+            in_hand: self.in_hand(current).await?,
             limits: limits_now(budgets, self.world.now()),
             making_good: making_good(run),
             until: until(machine, run),
@@ -176,7 +199,7 @@ fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<Sta
         .filter(|(_, state)| is_innermost(state))
         .map(|(ix, _)| ix)
         .collect();
-    let scope = scope(run);
+    let teller = Teller::of(machine, run);
     let leaves = kernel::leaves(machine, run).into_iter();
     leaves
         .map(|ix| {
@@ -190,22 +213,26 @@ fn states_now(machine: &Machine, run: &Run, wording: &[StateWording]) -> Vec<Sta
                 None => (&state.wording.guideline, &state.wording.description),
             };
             let mut missing = Vec::new();
-            let mut told = |text: &str| Told::of_text(text, &scope, &mut missing);
+            let mut told = |text: &str| teller.text(text, &mut missing);
             let (guideline, description) =
                 (guideline.as_deref().map(&mut told), description.as_deref().map(&mut told));
-            StateNow {
+            let mut now = StateNow {
                 number: innermost.iter().position(|known| *known == ix).map_or(0, |at| at + 1),
                 of: innermost.len(),
                 guideline,
                 description,
                 wording: worded.map_or(0, |worded| worded.revision),
                 work: work.map(|work| work.kind),
-                prompt: work.and_then(|work| prompt(work, &scope, &mut missing)),
+                prompt: work.and_then(|work| prompt(work, &teller, &mut missing)),
                 missing,
                 visit: active.map_or(Visit(1), |active| active.visit),
                 since: active.map_or(Timestamp(0), |active| active.at),
                 state: state.id.clone(),
+            };
+            if kernel::is_engines(machine, run, ix) {
+                now.hide();
             }
+            now
         })
         .collect()
 }
@@ -217,11 +244,15 @@ fn is_innermost(state: &State) -> bool {
     }
 }
 
-/// What a state's work is told.
-fn prompt(work: &Work, scope: &Scope, missing: &mut Vec<String>) -> Option<Told> {
-    if let Some(template) = &work.prompt {
-        return Some(Told::of(template.fill(scope), missing));
+/// What a state's work is told: its prompt or question, or what is called with what.
+fn prompt(work: &Work, teller: &Teller<'_>, missing: &mut Vec<String>) -> Option<Told> {
+    match (work.kind, &work.prompt) {
+        (WorkKind::Agent | WorkKind::Ask, Some(template)) => {
+            Some(teller.template(template, missing))
+        }
+        (WorkKind::Ask, None) => (!work.spec.is_null()).then(|| Told::plain(work.spec.to_string())),
+        // What time does needs nobody.
+        (WorkKind::Wait, _) => None,
+        _ => Some(teller.line(missing, |scope, missing| asked(work, scope, missing))),
     }
-    let is_question = work.kind == WorkKind::Ask && !work.spec.is_null();
-    is_question.then(|| Told { text: work.spec.to_string(), values: Vec::new() })
 }

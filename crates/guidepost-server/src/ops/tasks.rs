@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use guidepost_core::id::RunRef;
+use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::input::{By, Input};
 use guidepost_core::kernel::{self, Refused};
+use guidepost_core::record::Record;
 use guidepost_core::time::{Span, Timestamp};
 use guidepost_engine::{Call, Failure, call};
-use guidepost_store::{Claim, Held, Page, StoreError, Task, TaskFilter, TaskId};
+use guidepost_store::{
+    Claim, EntryBody, Held, HistoryPage, Page, StoreError, Task, TaskFilter, TaskId,
+};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -16,6 +19,9 @@ use super::{Damage, OpError, Ops, bounds};
 
 /// How long a worker holds a task unless it says otherwise.
 pub const WORKER_LEASE: Span = Span(60_000_000_000);
+
+/// How far back in a history the end of a task is looked for that is told again.
+const LOOK_BACK: usize = 200;
 
 /// Tasks one claim may ask for.
 const CLAIMED_MAX: usize = 100;
@@ -82,6 +88,15 @@ pub struct EndTask {
     pub outcome: Result<Json, (String, bool)>,
     /// The worker.
     pub caller: String,
+}
+
+/// When the end of a task was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// With this call.
+    Now,
+    /// With an earlier call, which this one repeats.
+    Before,
 }
 
 impl Ops {
@@ -159,21 +174,44 @@ impl Ops {
         }
     }
 
-    /// Takes the end of a task: its run goes on.
+    /// Takes the end of a task: its run goes on. A repeat of the result that was taken, by whoever gave it, changes nothing
+    /// and says so.
     ///
     /// # Errors
     ///
     /// [`StoreError::LeaseLost`] if the task ended or somebody else has it by now, [`OpError::NotDone`] if the result does
     /// not fit, [`OpError::TooLarge`], and the failures of the store.
-    pub async fn end_task(&self, end: &EndTask) -> Result<(), OpError> {
+    pub async fn end_task(&self, end: &EndTask) -> Result<Taken, OpError> {
         let current = self.current(&end.task.run.into()).await?;
         if let Ok(value) = &end.outcome {
             let output = output(&current, &end.task, value)?;
             bounds::check_json("the result", &output, guidepost_core::limits::PAYLOAD_BYTES_MAX)?;
             let named = EndTask { outcome: Ok(Json::Object(output)), ..end.clone() };
-            return self.end(&current, &named).await;
+            return match self.end(&current, &named).await {
+                Err(OpError::Store(StoreError::LeaseLost { .. }) | OpError::NotDone(_))
+                    if self.was_taken(current.head.no, &named).await? =>
+                {
+                    Ok(Taken::Before)
+                }
+                ended => ended.map(|()| Taken::Now),
+            };
         }
-        self.end(&current, end).await
+        self.end(&current, end).await.map(|()| Taken::Now)
+    }
+
+    /// Whether the history says that the work of a task ended with this result, given by the same worker, and that the run
+    /// did not go back since.
+    async fn was_taken(&self, run: RunNo, end: &EndTask) -> Result<bool, OpError> {
+        let kinds =
+            ["transitioned", "work_ended", "branch_ended", "restored"].map(str::to_owned).to_vec();
+        let page = HistoryPage { newest_first: true, kinds, beyond: None, limit: LOOK_BACK };
+        let entries = self.store.history(&self.tenant, run, &page).await?.items;
+        let records = entries.iter().filter_map(|entry| match &entry.body {
+            EntryBody::Record(record) => Some(record),
+            EntryBody::Fact { .. } => None,
+        });
+        let mut since = records.take_while(|record| !matches!(record, Record::Restored(_)));
+        Ok(since.any(|record| is_end(record, end)))
     }
 
     async fn end(&self, current: &Current, end: &EndTask) -> Result<(), OpError> {
@@ -234,6 +272,33 @@ impl Ops {
             sent: sent.unwrap_or_default(),
             moved: None,
         }))
+    }
+}
+
+/// Whether a record is the good end of the work of a task, as its worker told it.
+fn is_end(record: &Record, end: &EndTask) -> bool {
+    let TaskId { state, visit, branch, .. } = &end.task;
+    let Ok(output) = &end.outcome else { return false };
+    if end.task.purpose.is_compensation() {
+        return false;
+    }
+    match record {
+        // It says what it carried, though not which visit it ended.
+        Record::Transitioned(step) => {
+            step.ended_work.as_ref() == Some(state)
+                && step.by == end.caller
+                && step.data.get("output") == Some(output)
+        }
+        Record::WorkEnded(ended) => {
+            ended.ok && ended.state == *state && ended.visit == *visit && ended.by == end.caller
+        }
+        Record::BranchEnded(ended) => {
+            ended.ok
+                && ended.state == *state
+                && (ended.visit, ended.branch) == (*visit, *branch)
+                && ended.by == end.caller
+        }
+        _ => false,
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::budget::{REPLY_MAX, fitting};
 use super::foreign::{line, name, quoted, value, word};
 use super::standing;
+use super::times::to_the_second;
 use crate::ops::{
     Checkpointed, Ending, Forked, MadeGood, Migrated, MigratedRun, Outcome, Replayed, RolledBack,
     RunsDiffer,
@@ -170,7 +171,7 @@ pub fn checkpointed(answer: &Checkpointed) -> String {
     let named = named.map(|place| format!("checkpoint {} rev {}", word(&place.name), place.rev));
     let steps = answer.steps.iter().rev().map(|place| {
         let entered: Vec<String> = place.entered.iter().map(|state| name(state)).collect();
-        format!("rev {}: {} at {}", place.rev, entered.join(", "), place.at)
+        format!("rev {}: {} at {}", place.rev, entered.join(", "), to_the_second(place.at))
     });
     text.push_str(&fitting(named.chain(steps), REPLY_MAX - 200).0);
     text

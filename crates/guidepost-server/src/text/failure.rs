@@ -10,6 +10,7 @@ use super::definition::problems;
 use super::foreign::{line, name, sentence, word};
 use super::names::states;
 use super::next::{EVENT_MAX, legal_line};
+use super::times::to_the_second;
 use crate::ops::{LastMove, Next, NotDone, OpError, Refusal};
 use crate::words::Words;
 
@@ -158,8 +159,8 @@ fn sent(not_done: &NotDone) -> String {
 
 fn moved(last: &LastMove) -> String {
     match last.by.as_str() {
-        "" => format!(" ({} at {})", name(&last.event), last.at),
-        by => format!(" ({} sent {} at {})", word(by), name(&last.event), last.at),
+        "" => format!(" ({} at {})", name(&last.event), to_the_second(last.at)),
+        by => format!(" ({} sent {} at {})", word(by), name(&last.event), to_the_second(last.at)),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::foreign::{QUOTED_MAX, name, value, word};
 use super::names::states;
+use super::times::to_the_second;
 use crate::ops::HistoryItem;
 
 /// Letters of one part of a record.
@@ -33,7 +34,9 @@ fn what(item: &HistoryItem) -> String {
             format!("work of {} failed{}", part(body, "state"), after(": ", body, "reason"))
         }
         "attempt_failed" => {
-            let again = body["retry_at"].as_i64().map(|at| format!(", again at {}", Timestamp(at)));
+            let again = body["retry_at"]
+                .as_i64()
+                .map(|at| format!(", again at {}", to_the_second(Timestamp(at))));
             let again = again.unwrap_or_default();
             let reason = after(": ", body, "reason");
             format!("attempt {} of {} failed{reason}{again}", part(body, "attempt"), branch(body))
@@ -69,7 +72,9 @@ fn what(item: &HistoryItem) -> String {
         }
         "compensated" if body["ok"] == Json::Bool(true) => format!("{} is made good", visit(body)),
         "compensated" => {
-            let again = body["retry_at"].as_i64().map(|at| format!(", again at {}", Timestamp(at)));
+            let again = body["retry_at"]
+                .as_i64()
+                .map(|at| format!(", again at {}", to_the_second(Timestamp(at))));
             let (again, reason) = (again.unwrap_or_default(), after(": ", body, "reason"));
             format!("{} could not be made good{reason}{again}", visit(body))
         }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use guidepost_core::run::{Driver, PauseReason, Status};
+use guidepost_core::run::{PauseReason, Status};
 
 use super::budget::fitting;
-use super::foreign::{line, told};
+use super::foreign::{line, name, told};
 use super::names::listed;
-use crate::ops::{Next, Standing};
+use super::times::to_the_second;
+use crate::ops::{Hands, InHand, Next, Standing};
 use crate::words::Words;
 
 /// The size of the list of legal events. A state with more has them in the diagram.
@@ -15,6 +16,9 @@ const NEXT_MAX: usize = 2_000;
 
 /// Letters of an event with its arguments.
 pub(super) const EVENT_MAX: usize = 400;
+
+/// How many ways in which work stands are told.
+const HANDS_MAX: usize = 3;
 
 /// Letters of an event's description.
 const DESCRIPTION_MAX: usize = 160;
@@ -34,8 +38,6 @@ pub(super) fn next(standing: &Standing, words: Words) -> String {
 }
 
 fn why_nothing(standing: &Standing, words: Words) -> String {
-    let engine_works =
-        standing.driver == Driver::Engine && standing.states.iter().any(|now| now.work.is_some());
     match standing.status {
         Status::Completed => "nothing, the run is completed".to_owned(),
         Status::Failed => "nothing, the run has failed".to_owned(),
@@ -52,19 +54,70 @@ fn why_nothing(standing: &Standing, words: Words) -> String {
             let who = words.person(&run, "let an engine do that");
             format!("nothing until what was done is made good; {who}")
         }
+        Status::Running | Status::Waiting if !standing.in_hand.is_empty() => {
+            let is_ready = standing.in_hand.iter().any(|work| work.hands == Hands::Ready);
+            let run = format!("guidepost run {}", standing.name.run);
+            let advice = match is_ready {
+                true => words.person(&run, "have an engine do it"),
+                false => format!("{} tells when the run moved", words.wait()),
+            };
+            format!("nothing now: {}; {advice}", in_hand(standing))
+        }
         Status::Waiting => match &standing.until {
             Some(timer) => format!(
                 "nothing before {}, {}; no program has to run until then, {} tells when the run moved",
-                timer.due,
+                to_the_second(timer.due),
                 line(&timer.what, EVENT_MAX),
                 words.wait()
             ),
             None => format!("nothing now; {} tells when the run moved", words.wait()),
         },
-        Status::Running if engine_works => {
-            format!("nothing, the engine is at work; {} tells when it is done", words.wait())
+        // Between two looks the work may have ended, and what follows not have begun.
+        Status::Running if standing.states.iter().any(|now| now.work.is_some()) => {
+            format!("nothing now; {} tells when the run moved", words.wait())
         }
         Status::Running => "nothing leads on from here; stop, or ask a person".to_owned(),
+    }
+}
+
+/// In whose hands the work of a run is, the first few ways: `Charge#1 is held by w-1 until 2026-01-31T12:00:00Z`.
+#[must_use]
+pub fn in_hand(standing: &Standing) -> String {
+    let mut told: Vec<(String, &str, usize)> = Vec::new();
+    for work in &standing.in_hand {
+        let how = hands(work);
+        match told.iter_mut().find(|(known, _, _)| *known == how) {
+            Some((_, _, count)) => *count += 1,
+            None => told.push((how, &work.piece, 1)),
+        }
+    }
+    let line_of = |(how, first, count): &(String, &str, usize)| match count {
+        1 => format!("{} {how}", name(first)),
+        count => format!("{} and {} more: {how}", name(first), count - 1),
+    };
+    let mut lines: Vec<String> = told.iter().take(HANDS_MAX).map(line_of).collect();
+    lines.extend((told.len() > HANDS_MAX).then(|| "and more".to_owned()));
+    lines.join("; ")
+}
+
+fn hands(work: &InHand) -> String {
+    let told = match &work.hands {
+        Hands::Held { by, until } => {
+            format!("is held by {} until {}", name(by), to_the_second(*until))
+        }
+        Hands::Launched { run } => format!("waits for {run}"),
+        Hands::Later { at } => format!("is tried again at {}", to_the_second(*at)),
+        Hands::Unclaimed => {
+            let queue = name(&work.queue);
+            format!("waits for a worker, who takes it with `guidepost tasks claim {queue}`")
+        }
+        Hands::Ready => "is ready, and nobody is at it".to_owned(),
+    };
+    match &work.bound_to {
+        Some(workflow) if matches!(work.hands, Hands::Unclaimed | Hands::Ready) => {
+            format!("{told} (`concurrency` of {} says how many at once)", name(workflow))
+        }
+        _ => told,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::budget::{fitting, size};
 use super::foreign::{name, word};
 use super::history::history_item;
+use super::times::to_the_second;
 use crate::ops::{OpenAction, Packet, PendingTimer};
 use crate::words::Words;
 
@@ -68,5 +69,5 @@ fn timer(packet: &Packet, timer: &PendingTimer) -> String {
     // Nobody plans by the nanosecond.
     let left = timer.due.since(packet.now).0;
     let rounded = guidepost_core::time::Span(left.saturating_add(SECOND - 1) / SECOND * SECOND);
-    format!("{}: due in {rounded}, at {}", name(&timer.what), timer.due)
+    format!("{}: due in {rounded}, at {}", name(&timer.what), to_the_second(timer.due))
 }

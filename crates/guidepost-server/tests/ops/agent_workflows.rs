@@ -535,6 +535,7 @@ async fn s4_15_sql_shows_what_the_operations_tell() {
     agrees(&desk, &mine).await;
     desk.ops.pause_agent_workflow(&id(&mine), "ada").await.unwrap();
     agrees(&desk, &mine).await;
+    desk.ops.resume_agent_workflow(&id(&mine), "ada").await.unwrap();
     desk.execute(&mine).await;
     agrees(&desk, &mine).await;
     workflow["agents"]["summary-agent"]["answers"] = json!({ "step-2": { "error": "no ink" } });

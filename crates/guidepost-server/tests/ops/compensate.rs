@@ -372,7 +372,7 @@ async fn end(
     outcome: Result<Json, (String, bool)>,
 ) -> Result<(), OpError> {
     let (task, attempt, caller) = (task.task.clone(), task.attempt, "worker-1".to_owned());
-    fixture.ops.end_task(&EndTask { task, attempt, outcome, caller }).await
+    fixture.ops.end_task(&EndTask { task, attempt, outcome, caller }).await.map(drop)
 }
 
 /// What a worker says once more, late, about the work itself makes nothing good, and takes nothing from whoever does.

@@ -1,7 +1,9 @@
 //! What agents are told, with the run's data filled in.
 
 use expect_test::expect;
+use guidepost_core::run::Driver;
 use guidepost_core::time::Timestamp;
+use guidepost_server::ops::StartRun;
 use guidepost_server::text;
 use guidepost_store::Rewording;
 use serde_json::json;
@@ -152,6 +154,108 @@ async fn a_guideline_edited_into_no_template_is_shown_with_what_is_wrong() {
         let text = shown(&fixture, &run).await;
         assert!(text.contains("do: Write to {{ lead.name\nmissing: everything: "), "{text}");
         assert!(text.contains("(line 1, column "), "{text}");
+    })
+    .await;
+}
+
+const SECRETS: &str = r#"
+name: keys
+attributes:
+  pin: { type: string, sensitive: true, default: 1234-pin }
+  key: { type: object, sensitive: true, default: { id: 5678-key } }
+initial: Open
+states:
+  Open:
+    guideline: "Open the door with {{ pin }} and {{ key.id }}."
+    on: { Opened: { target: Ask, description: "The pin {{ pin }} was right." } }
+  Ask:
+    agent: writer
+    prompt: "Write that the pin is {{ pin }}."
+    onDone: End
+  End: { type: final }
+"#;
+
+/// Whoever does the work is told what it needs. What is shown to everybody has `(sensitive)` in its place, as data and
+/// history do; so has the work of an engine.
+#[tokio::test]
+async fn what_is_sensitive_is_told_to_whoever_does_the_work() {
+    on_every_store(async |fixture| {
+        fixture.define(SECRETS).await;
+        let run = fixture.start("keys", json!({})).await;
+        let guided = fixture.standing(&run).await;
+        let told = text::standing(&guided, text::Words::Tools);
+        assert!(told.contains("Open the door with 1234-pin and 5678-key."), "{told}");
+        assert!(told.contains("- Opened: The pin 1234-pin was right."), "{told}");
+        let open = guided.for_everybody();
+        let told = text::standing(&open, text::Words::Tools);
+        let json = serde_json::to_string(&open).unwrap();
+        for told in [&told, &json] {
+            assert!(!told.contains("1234-pin") && !told.contains("5678-key"), "{told}");
+        }
+        // A field of the key has no value without it, so the whole text goes.
+        assert!(told.contains("do: (sensitive)\n"), "{told}");
+        assert!(
+            told.replace("<<", "")
+                .replace(">>", "")
+                .contains("- Opened: The pin (sensitive) was right."),
+            "{told}"
+        );
+
+        fixture.send(&run, "Opened", json!({}), None).await.unwrap();
+        let guided = shown(&fixture, &run).await;
+        assert!(guided.contains("agent: <<Write that the pin is 1234-pin.>>"), "{guided}");
+
+        let request = StartRun {
+            workflow: Some("keys".to_owned()),
+            driver: Driver::Engine,
+            caller: "tester".to_owned(),
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&request).await.unwrap().standing.name.run;
+        fixture.send(&run, "Opened", json!({}), None).await.unwrap();
+        let watched = shown(&fixture, &run).await;
+        assert!(watched.contains("agent: <<Write that the pin is (sensitive).>>"), "{watched}");
+    })
+    .await;
+}
+
+/// A guided agent is told what to do, whatever sort of work it is: the same call an engine would make, in one line.
+#[tokio::test]
+async fn work_is_told_in_one_line_to_whoever_is_to_do_it() {
+    let definition = r#"
+name: errands
+attributes: { x: { type: string, default: q r }, amount: { type: number, default: 3 }, nobody: { type: string } }
+initial: List
+states:
+  List: { exec: [ls, "{{ x }}"], onDone: Get }
+  Get: { http: { url: "https://example.org/{{ amount }}", json: { n: "{{ amount }}" } }, onDone: Call }
+  Call: { tool: deploy/rollout, input: { to: "{{ x }}" }, onDone: Pay }
+  Pay: { task: pay, input: { amount: "{{ amount }}" }, irreversible: true, onDone: Each }
+  Each: { task: each, for_each: [1, 2], input: { it: "{{ item }}", at: "{{ x }}" }, onDone: Gap }
+  Gap: { exec: [echo, "{{ nobody }}"], onDone: Child }
+  Child: { run: errands, onDone: End }
+  End: { type: final }
+"#;
+    on_every_store(async |fixture| {
+        fixture.define(definition).await;
+        let run = fixture.start("errands", json!({})).await;
+        for (kind, line) in [
+            ("exec", "ls \"q r\""),
+            ("http", "POST https://example.org/3 {\"json\":{\"n\":3}}"),
+            ("tool", "deploy/rollout {\"to\":\"q r\"}"),
+            ("task", "pay {\"amount\":3}"),
+            ("task", "each {\"it\":\"{{ item }}\",\"at\":\"q r\"} for each of [1,2]"),
+            ("exec", "echo \"{{ nobody }}\""),
+            ("run", "errands"),
+        ] {
+            let told = shown(&fixture, &run).await;
+            assert!(told.contains(&format!("\n{kind}: <<{line}>>\n")), "{line}: {told}");
+            let missing = told.contains("missing: ") && told.contains("`nobody` is undefined");
+            assert_eq!(missing, line.contains("nobody"), "{told}");
+            let standing = serde_json::to_value(fixture.standing(&run).await).unwrap();
+            assert_eq!(standing["states"][0]["prompt"], line);
+            fixture.send(&run, "done", json!({}), None).await.unwrap();
+        }
     })
     .await;
 }

@@ -1,8 +1,10 @@
 //! States with work, questions and regions, as an agent sees them.
 
 use expect_test::expect;
+use guidepost_core::id::RunRef;
+use guidepost_core::input::Control;
 use guidepost_core::run::Driver;
-use guidepost_server::ops::StartRun;
+use guidepost_server::ops::{ClaimTasks, ControlRun, EndTask, StartRun, Taken, WORKER_LEASE};
 use guidepost_server::text;
 use serde_json::json;
 
@@ -95,4 +97,118 @@ async fn work_of_the_engine_is_not_the_agents() {
         "{}",
         text::error(&error, text::Words::Tools)
     );
+}
+
+/// Who waits for a run is told in whose hands it is, and not that somebody is at work when nobody is.
+#[tokio::test]
+async fn in_whose_hands_the_work_is_is_told() {
+    let definition = "
+name: pay
+initial: Ask
+states:
+  Ask: { ask: { options: [Pay] }, on: { Pay: Charge } }
+  Charge: { task: charge, retry: { max_attempts: 2, delay: 1m }, output: [paid], onDone: Tell }
+  Tell: { exec: [echo, told], onDone: More }
+  More: { task: more, onDone: END }
+  END: { type: final }
+";
+    on_every_store(async |fixture| {
+        fixture.define(definition).await;
+        let start = StartRun {
+            workflow: Some("pay".to_owned()),
+            driver: Driver::Engine,
+            caller: "ada".to_owned(),
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&start).await.unwrap().standing.name.run;
+        let next = async || {
+            let told = text::standing(&fixture.standing(&run).await, text::Words::Commands);
+            told.lines().last().unwrap().to_owned()
+        };
+        fixture.send(&run, "Pay", json!({}), None).await.unwrap();
+        assert_eq!(
+            next().await,
+            "next: nothing now: Charge#1 waits for a worker, who takes it with `guidepost tasks claim task:charge`; `guidepost wait` tells when the run moved"
+        );
+        let claim = ClaimTasks {
+            queues: vec!["task:charge".to_owned()],
+            limit: 1,
+            lease: WORKER_LEASE,
+            caller: "worker-7".to_owned(),
+        };
+        let task = fixture.ops.claim_tasks(&claim).await.unwrap().remove(0).task;
+        assert_eq!(
+            next().await,
+            "next: nothing now: Charge#1 is held by worker-7 until 2026-01-31T12:01:00Z; `guidepost wait` tells when the run moved"
+        );
+        let json = serde_json::to_value(fixture.standing(&run).await).unwrap();
+        assert_eq!(
+            json["in_hand"],
+            json!([{ "piece": "Charge#1", "queue": "task:charge", "attempt": 1, "is": "held", "by": "worker-7", "until": json["in_hand"][0]["until"] }])
+        );
+        let failed = EndTask {
+            task: task.clone(),
+            attempt: 1,
+            outcome: Err(("no paper".to_owned(), true)),
+            caller: "worker-7".to_owned(),
+        };
+        fixture.ops.end_task(&failed).await.unwrap();
+        let later = next().await;
+        assert!(later.contains("Charge#1 is tried again at 2026-01-31T12:0"), "{later}");
+        fixture.pass("2m");
+        fixture.ops.claim_tasks(&claim).await.unwrap();
+        let done = EndTask { attempt: 2, outcome: Ok(json!("yes")), ..failed };
+        assert_eq!(fixture.ops.end_task(&done).await.unwrap(), Taken::Now);
+        assert_eq!(
+            next().await,
+            "next: nothing now: Tell#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`"
+        );
+        // A worker that did not hear the answer tells the same once more; another, or another result, is none.
+        assert_eq!(fixture.ops.end_task(&done).await.unwrap(), Taken::Before);
+        for other in [
+            EndTask { caller: "worker-8".to_owned(), ..done.clone() },
+            EndTask { outcome: Ok(json!("no")), ..done.clone() },
+        ] {
+            assert!(fixture.ops.end_task(&other).await.is_err(), "{other:?}");
+        }
+        let cancel = ControlRun {
+            run: RunRef::from(run.as_str()),
+            control: Control::Cancel,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        fixture.ops.control_run(&cancel).await.unwrap();
+        assert_eq!(fixture.ops.end_task(&done).await.unwrap(), Taken::Before);
+    })
+    .await;
+}
+
+/// Whoever sends the event with which a limit is passed hears of that at once.
+#[tokio::test]
+async fn an_event_that_passes_a_limit_says_so() {
+    let definition = "
+name: brief
+limits: { max_steps: 1 }
+initial: First
+states:
+  First: { ask: { options: [Go] }, on: { Go: Second } }
+  Second: { task: second, onDone: Third }
+  Third: { task: third, onDone: END }
+  END: { type: final }
+";
+    on_every_store(async |fixture| {
+        fixture.define(definition).await;
+        let start = StartRun {
+            workflow: Some("brief".to_owned()),
+            driver: Driver::Engine,
+            caller: "ada".to_owned(),
+            ..StartRun::default()
+        };
+        let run = fixture.ops.start_run(&start).await.unwrap().standing.name.run;
+        let moved = fixture.send(&run, "Go", json!({}), None).await.unwrap();
+        let told = text::moved(&moved, text::Words::Commands);
+        assert!(told.contains("First -> Second; run paused (over_limit: "), "{told}");
+        assert!(told.ends_with("next: nothing until the limit is raised\n"), "{told}");
+    })
+    .await;
 }

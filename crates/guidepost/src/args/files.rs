@@ -10,11 +10,13 @@ use super::{Inputs, Object};
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  guidepost init\n  guidepost init review.yaml")]
+#[command(
+    after_help = "Examples:\n  guidepost init\n  guidepost init review.yaml\n  guidepost init --store guidepost.db\n\nWith --store an empty store is made there, for those who write by SQL, and a sample only if FILE is given too."
+)]
 pub(crate) struct Init {
-    /// The file to write
-    #[arg(value_name = "FILE", default_value = "workflow.yaml")]
-    pub(crate) file: PathBuf,
+    /// The file to write [default: workflow.yaml, unless --store is given]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
     /// Replace the file if it exists
     #[arg(long)]
     pub(crate) force: bool,

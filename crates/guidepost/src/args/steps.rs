@@ -55,7 +55,7 @@ pub(crate) struct OneRun {
 #[derive(Debug, Args)]
 pub(crate) struct CreateSteps {
     /// A file with `steps:`, in YAML or JSON; `-` reads stdin
-    #[arg(value_name = "FILE", required_unless_present = "step")]
+    #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// What is put into the list.
     #[command(flatten)]

@@ -44,8 +44,20 @@ pub(super) async fn save_one(
     door: &Door,
     out: &mut Output,
 ) -> Result<(String, Version), Failure> {
-    let file = DefinitionFile::read(path)?;
-    let definition = define(&file, true, door, out).await?;
+    save_file(&DefinitionFile::read(path)?, door, out).await
+}
+
+/// Saves a file that was read, likewise.
+///
+/// # Errors
+///
+/// If it cannot be used, or the store fails.
+pub(super) async fn save_file(
+    file: &DefinitionFile,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(String, Version), Failure> {
+    let definition = define(file, true, door, out).await?;
     for found in &definition.warnings {
         out.aside_failure(&Failure::of_diagnostic(&file.name, found));
     }

@@ -442,7 +442,7 @@ impl Show {
 /// Tells how the run stands now, and what to try next.
 async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit, Failure> {
     let at = WhereAmI { run: no.into(), detail: Detail::Brief };
-    let standing = door.ops.where_am_i(&at).await?;
+    let standing = door.ops.where_am_i(&at).await?.for_everybody();
     if out.is_json() {
         out.json_line(&standing);
     } else {
@@ -464,7 +464,12 @@ async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit
                         "waits for a worker of `{queue}`{times}: `guidepost tasks claim {queue}`"
                     ));
                 }
-                out.aside(format!("once it can go on, `guidepost run {run}` goes on"));
+                out.aside(match standing.driver {
+                    Driver::Engine => format!("once it can go on, `guidepost run {run}` goes on"),
+                    Driver::Agent => format!(
+                        "an agent drives this run, so nothing is done for it here: `guidepost do {run} EVENT` moves it"
+                    ),
+                });
             }
             Why::Over | Why::Declined(_) => {}
         }

@@ -28,6 +28,7 @@ pub(crate) async fn run(args: &args::Show, door: &Door, out: &mut Output) -> Res
             let workflow = door.ops.show_workflow(&workflow_of(&standing)).await?;
             let machine = door.machine(&workflow).await?;
             let history = history::whole(door, &standing.name.run).await?;
+            let standing = standing.for_everybody();
             out.document(&Page::of_run(&standing, &workflow, machine.as_ref(), &history).html());
         }
         Shown::Workflow(view) if args.html => {

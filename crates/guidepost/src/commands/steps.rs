@@ -5,7 +5,8 @@ use std::path::Path;
 use guidepost_core::id::{RunRef, Version};
 use guidepost_core::workflow;
 use guidepost_server::ops::{
-    AgentWorkflow, Allowed, Define, NewStep, RetryAgentWorkflow, WORKFLOWS_LISTED, WorkflowStatus,
+    AgentWorkflow, Allowed, Define, Detail, NewStep, OpError, RetryAgentWorkflow, WORKFLOWS_LISTED,
+    WhereAmI, WorkflowStatus,
 };
 use guidepost_server::text;
 use serde_json::{Value as Json, json};
@@ -61,14 +62,14 @@ pub(crate) async fn run(
         }
         Some(StepsCommand::Get(args)) => door.ops.agent_workflow(&of(&args.run)).await?,
     };
-    show(&found, out);
+    show(&found, door, out).await?;
     Ok(Exit::Ok)
 }
 
-fn show(found: &AgentWorkflow, out: &mut Output) {
+async fn show(found: &AgentWorkflow, door: &Door, out: &mut Output) -> Result<(), Failure> {
     answer(out, found, &text::agent_workflow(found));
     if out.is_json() {
-        return;
+        return Ok(());
     }
     match found.status {
         WorkflowStatus::Pending => {
@@ -76,10 +77,16 @@ fn show(found: &AgentWorkflow, out: &mut Output) {
         }
         WorkflowStatus::Running => {
             let run = &found.run;
-            out.aside(format!("`guidepost steps execute {run}` goes on, unless it is being done"));
+            let at = WhereAmI { run: found.run_no.into(), detail: Detail::Brief };
+            let told = text::in_hand(&door.ops.where_am_i(&at).await?);
+            if !told.is_empty() {
+                out.aside(told);
+            }
+            out.aside(format!("`guidepost steps execute {run}` does what an engine can do"));
         }
         WorkflowStatus::Completed | WorkflowStatus::Failed | WorkflowStatus::Paused => {}
     }
+    Ok(())
 }
 
 async fn list(limit: usize, offset: usize, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
@@ -103,7 +110,15 @@ async fn create(
     out: &mut Output,
 ) -> Result<AgentWorkflow, Failure> {
     let (workflow, version) = match &args.file {
-        Some(file) if args.list.step.is_empty() => apply::save_one(file, door, out).await?,
+        None if args.list.step.is_empty() => {
+            return Err(Failure::usage("no steps are given")
+                .hint("name a FILE with `steps:`, or give each step by `--step AGENT=INPUT`"));
+        }
+        Some(file) if args.list.step.is_empty() => {
+            let file = DefinitionFile::read(file)?;
+            expect_list(&file)?;
+            apply::save_file(&file, door, out).await?
+        }
         file => {
             let mut definition = listed(file.as_deref(), &args.list)?;
             if let Some(description) = &args.description {
@@ -128,7 +143,7 @@ async fn execute(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit
     let begun = door.ops.begin_agent_workflow(&RunRef::from(what), &door.caller).await?;
     let why = super::run::drive(args, handlers, begun.run_no, None, door, out).await?;
     let found = door.ops.agent_workflow(&begun.run_no.into()).await?;
-    show(&found, out);
+    show(&found, door, out).await?;
     match found.status {
         WorkflowStatus::Completed => Ok(Exit::Ok),
         WorkflowStatus::Failed => Ok(Exit::Failed),
@@ -136,6 +151,20 @@ async fn execute(args: &args::Run, door: &Door, out: &mut Output) -> Result<Exit
             why.expect_allowed(&begun.run)?;
             Ok(Exit::Waiting)
         }
+    }
+}
+
+/// Checks that a definition is a plain list of agents' steps, before it is saved. One that cannot be used at all is told as
+/// such by whoever saves it.
+fn expect_list(file: &DefinitionFile) -> Result<(), Failure> {
+    let compiled = workflow::compile(&file.text, &file.name);
+    match compiled.machine.filter(|machine| machine.agent_steps().is_empty()) {
+        None => Ok(()),
+        Some(machine) => Err(OpError::BadArgument {
+            what: format!("workflow `{}` is no plain list of agents' steps", machine.name),
+            hint: Some(format!("`guidepost run {}` runs any workflow", file.name)),
+        }
+        .into()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use guidepost_core::id::{RunNo, RunRef};
 use guidepost_engine::world::{System, World as _};
-use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks};
+use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks, Taken};
+use guidepost_server::text::to_the_second;
 use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Value as Json, json};
 
@@ -36,8 +37,11 @@ pub(crate) async fn run(
         }
         Some(args::TaskCommand::Complete(complete)) => {
             let outcome = Ok(complete.output.clone().unwrap_or_else(|| json!({})));
-            end(&complete.held, outcome, door).await?;
-            done(out, "completed", &complete.held.task);
+            let what = match end(&complete.held, outcome, door).await? {
+                Taken::Now => "completed",
+                Taken::Before => "completed before",
+            };
+            done(out, what, &complete.held.task);
             Ok(Exit::Ok)
         }
         Some(args::TaskCommand::Fail(fail)) => {
@@ -80,11 +84,11 @@ async fn list(args: &args::Tasks, door: &Door, out: &mut Output) -> Result<Exit,
 
 fn told(task: &Task) -> String {
     let how = match (&task.owner, task.child) {
-        (Some(owner), _) => format!("held by {owner} until {}", task.ready_at),
+        (Some(owner), _) => format!("held by {owner} until {}", to_the_second(task.ready_at)),
         (None, Some(child)) => format!("waits for {child}"),
         (None, None) if task.ready_at == guidepost_store::NEVER => "waits for an answer".to_owned(),
         (None, None) if task.ready_at > System.now() => {
-            format!("is tried again at {}", task.ready_at)
+            format!("is tried again at {}", to_the_second(task.ready_at))
         }
         (None, None) => {
             let bounds = task.bound_to.as_ref();
@@ -93,7 +97,7 @@ fn told(task: &Task) -> String {
                 engine_for(&task.queue).map(|engine| format!(", for an engine with {engine}"));
             format!(
                 "ready since {}{}{}",
-                task.ready_at,
+                to_the_second(task.ready_at),
                 bounds.unwrap_or_default(),
                 whom.unwrap_or_default()
             )
@@ -155,7 +159,7 @@ async fn claim(claim: &args::ClaimTask, door: &Door, out: &mut Output) -> Result
         if !task.output.is_empty() {
             out.line(format!("  gives: {}", task.output.join(", ")));
         }
-        out.aside(format!("  key {}  until {}", task.key, task.until));
+        out.aside(format!("  key {}  until {}", task.key, to_the_second(task.until)));
     }
     if claimed.is_empty() {
         if !out.is_json() {
@@ -211,7 +215,7 @@ async fn end(
     held: &args::HeldTask,
     outcome: Result<Json, (String, bool)>,
     door: &Door,
-) -> Result<(), Failure> {
+) -> Result<Taken, Failure> {
     let (task, attempt, caller) = (held.task.clone(), held.attempt, door.caller.clone());
     Ok(door.ops.end_task(&EndTask { task, attempt, outcome, caller }).await?)
 }

@@ -19,7 +19,7 @@ states:
 fn with_run() -> Conversation {
     let talk = Conversation::new();
     talk.file("bugfix.yaml", BUGFIX);
-    talk.file("guidepost.db", "");
+    talk.store();
     for line in [
         &["apply", "bugfix.yaml"][..],
         &["start", "bugfix", "--input", r#"{"issue":42}"#],
@@ -113,7 +113,7 @@ fn a_run_is_taken_back_to_a_place_with_a_name() {
 #[test]
 fn what_cannot_be_undone_has_to_be_confirmed() {
     let mut talk = Conversation::new();
-    talk.file("guidepost.db", "").file(
+    talk.store().file(
         "pay.yaml",
         r#"
 name: pay
@@ -154,6 +154,7 @@ states:
         is made good first: Charge#1 by exec, <<{"command":["refund"]}>>
         run r-1 pay@1 rev 5
         state: Charge (1 of 3)
+        exec: <<charge>>
         makes good first: Charge#1
         next: nothing until what was done is made good; let an engine do that with `guidepost run r-1`
 

@@ -39,6 +39,13 @@ impl Conversation {
         self
     }
 
+    /// Makes an empty store in the directory, so that commands take that.
+    pub(crate) fn store(&self) -> &Self {
+        let made = self.run(&["init", "--store", "guidepost.db"]);
+        assert_eq!(made.exit, 0, "{}", made.stderr);
+        self
+    }
+
     /// Types a command line; words may be quoted by `'`.
     pub(crate) fn type_(&mut self, line: &str) -> &mut Self {
         let words = words(line);

@@ -21,7 +21,7 @@ states:
 /// Three runs of agents' steps and one that naps, with a hand on the file that no trigger holds back.
 fn with_runs() -> (Conversation, Connection) {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.file("nap.yaml", NAP);
     for name in ["one", "two", "three"] {
         let create = ["steps", "create", "--name", name, "--step", "writer=Write."];

@@ -8,7 +8,7 @@ use crate::runs::BUGFIX;
 #[test]
 fn a_workflow_is_saved_as_versions() {
     let mut talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.file("bugfix.yaml", BUGFIX);
     talk.type_("define bugfix.yaml").type_("ls workflows").type_("apply bugfix.yaml");
     talk.file("bugfix.yaml", &BUGFIX.replace("Read the diff.", "Read the diff twice."));
@@ -70,7 +70,7 @@ fn a_workflow_is_saved_as_versions() {
 #[test]
 fn a_definition_may_come_on_stdin() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     let saved = talk.run_with_input(&["apply", "-"], BUGFIX);
     assert_eq!((saved.exit, saved.stdout.as_str()), (0, "saved bugfix@1 (<stdin>)\n"));
 }
@@ -78,7 +78,7 @@ fn a_definition_may_come_on_stdin() {
 #[test]
 fn a_problem_in_one_file_leaves_the_store_as_it_was() {
     let mut talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.file("good.yaml", BUGFIX);
     talk.file("bad.yaml", "name: bad\nstates: 3\n");
     talk.type_("apply good.yaml bad.yaml").type_("ls workflows");
@@ -100,7 +100,7 @@ fn a_problem_in_one_file_leaves_the_store_as_it_was() {
 #[test]
 fn every_command_counts_states_the_same_way() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     let nested = "name: nested\ninitial: A\nstates: { A: { initial: B, states: { B: { on: { go: Z } } } }, Z: { type: final } }\n";
     talk.file("nested.yaml", nested);
     for (line, part) in [

@@ -86,7 +86,7 @@ fn an_error_says_what_why_and_what_next() {
 #[test]
 fn what_agents_say_cannot_steer_the_terminal() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     let goal = "\u{1b}[2J\u{1b}]0;x\u{7}hello\r\u{202e}";
     let started = talk.run(&["start", "--goal", goal, "--as", "a\u{202e}b"]);
     assert_eq!(started.exit, 0, "{}", started.stderr);

@@ -213,3 +213,23 @@ fn an_agent_is_connected_without_losing_what_is_configured() {
     assert_eq!(fs::read_to_string(backup).unwrap(), "{\n  // mine\n  \"theme\": \"dark\"\n}\n");
     assert_eq!(fs::read_to_string(talk.path().join(".cursor/mcp.json")).unwrap(), "[]");
 }
+
+/// Whoever starts a file is told what to do with it.
+#[test]
+fn a_file_is_not_started() {
+    let mut talk = Conversation::new();
+    talk.store().file("flow.yaml", "states: { A: { type: final } }\n");
+    talk.type_("start flow.yaml").type_("start flaw.yaml");
+    talk.expect(&expect![[r#"
+        $ guidepost start flow.yaml
+        ! error[GP0401]: there is no workflow `flow.yaml`
+        ! hint: it is a file: `guidepost apply flow.yaml` saves the workflow in it, and tells its name; `guidepost run flow.yaml` has an engine run it
+        exit 4
+
+        $ guidepost start flaw.yaml
+        ! error[GP0401]: there is no workflow `flaw.yaml`
+        ! hint: list the workflows there are with `guidepost find`
+        exit 4
+
+    "#]]);
+}

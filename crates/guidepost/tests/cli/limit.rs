@@ -52,6 +52,7 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
 
         run r-1 book@1 rev 3 paused (over_limit: `max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`)
         state: Write (1 of 2)
+        run: <<chapters>>
         limits: max_steps 4 of 3, 0 left
         next: nothing until the limit is raised
         exit 5
@@ -77,8 +78,9 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
         goes on: r-1, r-2
         run r-1 book@1 rev 4
         state: Write (1 of 2)
+        run: <<chapters>>
         limits: max_steps 4 of 9, 5 left
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        next: nothing now: Write#1 waits for r-2; `guidepost wait` tells when the run moved
 
         $ guidepost run r-1
         e-1 rev 1 tester: started book

@@ -120,7 +120,7 @@ fn arguments_that_name_nothing_are_refused() {
         $ guidepost ls --store lost.db
         ! error[GP0311]: `lost.db` is no store: there is no such file
         !   --> the store chosen by --store
-        ! hint: check the name, or make the store with `guidepost apply --store lost.db FILE`
+        ! hint: check the name, or make an empty store with `guidepost init --store lost.db`
         exit 4
 
         $ guidepost apply bugfix.yaml --store nowhere/lost.db

@@ -25,7 +25,7 @@ states:
 fn lose_the_store(words: &[&str]) -> Answer {
     for _ in 0..20 {
         let talk = Conversation::new();
-        talk.file("losing.yaml", LOSING).file("guidepost.db", "");
+        talk.file("losing.yaml", LOSING).store();
         let words = [&["run", "losing.yaml", "--allow-exec", "rm"], words].concat();
         let answer = talk.answer(talk.command(&words).env("PATH", "/usr/bin:/bin"), "");
         assert_eq!(answer.exit, 1, "{}", answer.stderr);
@@ -63,7 +63,7 @@ fn programs_get_what_is_noticed_as_objects() {
 fn the_variable_says_how_much_is_told() {
     let run = |level: &str| {
         let talk = Conversation::new();
-        talk.file("telling.yaml", TELLING).file("guidepost.db", "");
+        talk.file("telling.yaml", TELLING).store();
         talk.run_with_variable(&["run", "telling.yaml"], "GUIDEPOST_LOG", level)
     };
     told(&run("info"), "INFO guidepost_engine::plan: entering A");
@@ -84,7 +84,7 @@ fn the_variable_says_how_much_is_told() {
 #[test]
 fn mcp_keeps_what_is_noticed_off_stdout() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"probe","version":"1"}}}"#;
     let mut command = talk.command(&["mcp"]);
     let answer = talk.answer(command.env("GUIDEPOST_LOG", "info"), &format!("{hello}\n"));

@@ -12,7 +12,8 @@ use crate::conversation::Conversation;
 #[test]
 fn a_question_mark_in_a_directory_is_part_of_its_name() {
     let talk = Conversation::new();
-    talk.file("why?/guidepost.db", "").file("why?/flow.yaml", "states: { A: { type: final } }\n");
+    talk.file("why?/flow.yaml", "states: { A: { type: final } }\n");
+    assert_eq!(talk.run_in("why?", &["init", "--store", "guidepost.db"]).exit, 0);
     for words in [&["apply", "flow.yaml"][..], &["start", "flow"], &["where", "r-1"], &["verify"]] {
         let answer = talk.run_in("why?", words);
         assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{words:?}");
@@ -41,13 +42,13 @@ fn a_store_that_is_named_is_not_made_by_looking_however_it_is_named() {
         $ guidepost ls --store sqlite://miss.db
         ! error[GP0311]: `miss.db` is no store: there is no such file
         !   --> the store chosen by --store
-        ! hint: check the name, or make the store with `guidepost apply --store miss.db FILE`
+        ! hint: check the name, or make an empty store with `guidepost init --store miss.db`
         exit 4
 
         $ guidepost ls --store file:miss.db
         ! error[GP0311]: `miss.db` is no store: there is no such file
         !   --> the store chosen by --store
-        ! hint: check the name, or make the store with `guidepost apply --store miss.db FILE`
+        ! hint: check the name, or make an empty store with `guidepost init --store miss.db`
         exit 4
 
         $ guidepost ls --store sqlite:miss.db?foo=1
@@ -143,4 +144,37 @@ fn a_file_that_is_no_sound_store_is_told_in_a_sentence() {
         exit 1
 
     "#]]);
+}
+
+/// Who opens a file that is not there with another program leaves an empty one. It hides no store, unless it is named.
+#[test]
+fn an_empty_file_hides_no_store() {
+    let mut talk = Conversation::new();
+    talk.store();
+    assert_eq!(talk.run(&["start", "--goal", "tidy"]).exit, 0);
+    talk.file("below/guidepost.db", "");
+    let found = talk.run_in("below", &["ls"]);
+    assert!(found.stdout.contains("r-1"), "{}{}", found.stdout, found.stderr);
+    assert_eq!(fs::metadata(talk.path().join("below/guidepost.db")).unwrap().len(), 0);
+    let named = talk.run_in("below", &["ls", "--store", "guidepost.db"]);
+    assert_eq!((named.exit, named.stdout.contains("r-1")), (0, false), "{}", named.stderr);
+    talk.type_("init --store new.db")
+        .type_("init --store new.db --json")
+        .type_("ls --store new.db");
+    talk.expect(&expect![[r#"
+        $ guidepost init --store new.db
+        wrote sqlite:new.db
+
+        Try next:
+          sqlite3 new.db 'SELECT name FROM workflow'
+
+        $ guidepost init --store new.db --json
+        {"store":"sqlite:new.db"}
+
+        $ guidepost ls --store new.db
+        ! no open runs; --all shows those that are over
+
+    "#]]);
+    let shell = rusqlite::Connection::open(talk.path().join("new.db")).unwrap();
+    shell.execute("INSERT INTO workflow (name) VALUES ('by-hand')", []).unwrap();
 }

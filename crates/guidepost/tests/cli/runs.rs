@@ -27,7 +27,7 @@ states:
 pub(crate) fn with_bugfix() -> Conversation {
     let talk = Conversation::new();
     talk.file("bugfix.yaml", BUGFIX);
-    talk.file("guidepost.db", "");
+    talk.store();
     let applied = talk.run(&["apply", "bugfix.yaml"]);
     assert_eq!((applied.exit, applied.stderr.as_str()), (0, ""));
     talk
@@ -276,7 +276,7 @@ fn a_run_can_be_taken_over() {
 #[test]
 fn a_fact_needs_words_or_fields() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.run(&["start", "--goal", "tidy the inbox"]);
     let answer = talk.run(&["log", "r-1", "note"]);
     assert_eq!(answer.exit, 64);
@@ -289,7 +289,7 @@ fn a_fact_needs_words_or_fields() {
 #[test]
 fn a_run_without_a_workflow_is_only_recorded() {
     let mut talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.type_("start --goal 'tidy the inbox'")
         .type_("log r-1 decision 'archive it all'")
         .type_("where");
@@ -337,4 +337,36 @@ fn a_page_shows_the_path_and_runs_nothing() {
             assert!(!page.contains(unwanted), "{what}: {unwanted}");
         }
     }
+}
+
+/// A page is handed around and a terminal looked at by many: neither tells what is sensitive. Whoever claims the work is
+/// told.
+#[test]
+fn pages_and_closing_words_do_not_tell_what_is_sensitive() {
+    let talk = Conversation::new();
+    talk.file(
+        "secret.yaml",
+        "
+name: secret
+attributes: { token: { type: string, sensitive: true, default: SECRET1 } }
+initial: Use
+states:
+  Use: { agent: w, prompt: 'use {{ token }} now', onDone: END }
+  END: { type: final }
+",
+    );
+    let ran = talk.run(&["run", "secret.yaml"]);
+    assert!(ran.stdout.contains("use (sensitive) now"), "{}", ran.stdout);
+    let page = talk.run(&["show", "r-1", "--html"]).stdout;
+    assert!(page.contains("use (sensitive) now"), "{page}");
+    talk.run(&["start", "secret"]);
+    let guided = talk.run(&["where", "r-2"]).stdout;
+    assert!(guided.contains("use SECRET1 now"), "{guided}");
+    let guided_page = talk.run(&["show", "r-2", "--html"]).stdout;
+    assert!(guided_page.contains("use (sensitive) now"), "{guided_page}");
+    for told in [&ran.stdout, &ran.stderr, &page, &guided_page] {
+        assert!(!told.contains("SECRET1"), "{told}");
+    }
+    let claimed = talk.run(&["tasks", "claim", "agent:w"]).stdout;
+    assert!(claimed.contains("use SECRET1 now"), "{claimed}");
 }

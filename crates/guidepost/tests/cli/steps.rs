@@ -100,7 +100,8 @@ fn s4_1_a_list_of_steps_by_commands() {
           1 step-1  research-agent  completed  <<Agents that plan, agents that remember, agents that check each other.>>
           2 step-2  summary-agent  completed  <<Agents work together.>>
           3 step-3  report-agent  running
-        `guidepost steps execute r-1` goes on, unless it is being done
+        step-3#2 is ready, and nobody is at it
+        `guidepost steps execute r-1` does what an engine can do
 
         $ guidepost delete r-1
         ! error[GP0305]: run `r-1` is not over, and only what is over can be deleted
@@ -199,7 +200,7 @@ fn steps_are_given_one_by_one() {
         run r-1 poem@1 rev 2
         state: step-1 (1 of 3)
         agent: <<Write a poem>>
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        next: nothing now: step-1#1 waits for a worker, who takes it with `guidepost tasks claim agent:writer`; `guidepost wait` tells when the run moved
         waits for a worker of `agent:writer`: `guidepost tasks claim agent:writer`
         once it can go on, `guidepost run r-1` goes on
         exit 5
@@ -254,6 +255,93 @@ fn steps_are_given_one_by_one() {
         state: Done (4 of 4)
         have: previous=<<Three trends, one direction.>>
         next: nothing, the run is completed
+
+    "#]]);
+}
+
+/// What is refused has saved nothing, and a pause holds until somebody resumes.
+#[test]
+fn steps_that_are_refused_leave_everything_as_it_was() {
+    let mut talk = Conversation::new();
+    talk.store().file("trends.yaml", TRENDS).file(
+        "orders.yaml",
+        "name: orders\nstates: { A: { on: { Go: B } }, B: { type: final } }\n",
+    );
+    talk.type_("steps create orders.yaml")
+        .type_("steps create")
+        .type_("find")
+        .type_("steps create --step 'writer=Write'")
+        .type_("steps execute r-1")
+        .type_("steps pause r-1")
+        .type_("steps execute r-1")
+        .type_("steps get r-1");
+    talk.expect(&expect![[r#"
+        $ guidepost steps create orders.yaml
+        ! error[GP0407]: workflow `orders` is no plain list of agents' steps
+        ! hint: `guidepost run orders.yaml` runs any workflow
+        exit 64
+
+        $ guidepost steps create
+        ! error[GP0407]: no steps are given
+        ! hint: name a FILE with `steps:`, or give each step by `--step AGENT=INPUT`
+        exit 64
+
+        $ guidepost find
+        no workflows found
+
+        $ guidepost steps create --step 'writer=Write'
+        r-1  steps  pending  1 step to do
+          1 step-1  writer  pending
+        `guidepost steps execute r-1` begins it
+
+        $ guidepost steps execute r-1
+        r-1  steps  running  at step 1 of 1
+          1 step-1  writer  running
+        step-1#1 waits for a worker, who takes it with `guidepost tasks claim agent:writer`
+        `guidepost steps execute r-1` does what an engine can do
+        exit 5
+
+        $ guidepost steps pause r-1
+        r-1  steps  paused  at step 1 of 1
+          1 step-1  writer  running
+
+        $ guidepost steps execute r-1
+        ! error[GP0407]: workflow `r-1` is paused
+        ! hint: `guidepost steps resume r-1` lets it go on
+        exit 64
+
+        $ guidepost steps get r-1
+        r-1  steps  paused  at step 1 of 1
+          1 step-1  writer  running
+
+    "#]]);
+}
+
+/// An engine does nothing for a run that an agent drives, and says so.
+#[test]
+fn a_run_of_an_agent_is_left_to_it() {
+    let mut talk = Conversation::new();
+    talk.store().file("flow.yaml", "states: { A: { on: { Go: B } }, B: { type: final } }\n");
+    talk.run(&["apply", "flow.yaml"]);
+    talk.type_("start flow").type_("run r-1");
+    talk.expect(&expect![[r#"
+        $ guidepost start flow
+        started
+        run r-1 flow@1 rev 2
+        state: A (1 of 2)
+        next:
+        - Go
+
+        $ guidepost run r-1
+        e-1 rev 1 tester: started flow
+        e-2 rev 2: began in A
+
+        run r-1 flow@1 rev 2
+        state: A (1 of 2)
+        next:
+        - Go
+        an agent drives this run, so nothing is done for it here: `guidepost do r-1 EVENT` moves it
+        exit 5
 
     "#]]);
 }

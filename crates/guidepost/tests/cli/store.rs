@@ -12,7 +12,7 @@ fn the_store_is_the_option_else_the_nearest_file_else_the_users_own() {
     let mut talk = Conversation::new();
     talk.type_("where");
     assert!(talk.path().join(".local/share/guidepost/guidepost.db").is_file());
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.file("other.db", "");
     talk.type_("where").type_("where --store other.db").type_("where --store redis://x");
     talk.expect(&expect![[r#"
@@ -113,7 +113,7 @@ fn tamper_with_tasks(talk: &Conversation, sql: &str) {
 #[test]
 fn doctor_finds_runs_that_cannot_go_on_by_themselves() {
     let mut talk = Conversation::new();
-    talk.file("pay.yaml", PAY).file("guidepost.db", "");
+    talk.file("pay.yaml", PAY).store();
     assert!(talk.run(&["run", "pay.yaml"]).stdout.contains("state: Charge"));
     assert_eq!(talk.run(&["doctor"]).exit, 0);
     tamper_with_tasks(&talk, "DELETE FROM task");
@@ -140,7 +140,8 @@ fn doctor_finds_runs_that_cannot_go_on_by_themselves() {
         went back to rev 2, where its work begins anew
         run r-1 pay@1 rev 3
         state: Charge (1 of 2)
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        task: <<charge>>
+        next: nothing now: Charge#2 waits for a worker, who takes it with `guidepost tasks claim task:charge`; `guidepost wait` tells when the run moved
 
         $ guidepost doctor
         guidepost   0.1.0

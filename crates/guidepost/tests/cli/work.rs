@@ -191,7 +191,8 @@ fn a_run_waits_for_people_and_workers() {
 
         $ guidepost do r-1 Yes
         ok rev 3: Approve -> Charge
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        task: <<charge {"amount":3}>>
+        next: nothing now: Charge#1 waits for a worker, who takes it with `guidepost tasks claim task:charge`; `guidepost wait` tells when the run moved
 
         $ guidepost run r-1
         e-1 rev 1 tester: started pay
@@ -200,8 +201,9 @@ fn a_run_waits_for_people_and_workers() {
 
         run r-1 pay@1 rev 3
         state: Charge (2 of 4)
+        task: <<charge {"amount":3}>>
         have: amount=3
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        next: nothing now: Charge#1 waits for a worker, who takes it with `guidepost tasks claim task:charge`; `guidepost wait` tells when the run moved
         waits for a worker of `task:charge`: `guidepost tasks claim task:charge`
         once it can go on, `guidepost run r-1` goes on
         exit 5
@@ -232,9 +234,7 @@ fn a_run_waits_for_people_and_workers() {
         completed r-1:Charge#1
 
         $ guidepost tasks complete r-1:Charge#1 --attempt 1 --output '{"receipt":"$(id)"}'
-        ! error[GP0312]: the task `r-1:Charge#1` is not held any more
-        ! hint: drop the result: the work ended, or is being done by somebody else
-        exit 1
+        completed before r-1:Charge#1
 
         $ guidepost tasks fail Charge --attempt 1 --reason x
         ! error: invalid value 'Charge' for '<TASK>': not a task: expected a run, a state and its visit, as in `r-7:Review#2`, `r-7:Review#2[3]` or `r-7:Review#2:compensate@9`
@@ -273,7 +273,7 @@ fn a_step_calls_a_tool_of_a_server_that_the_operator_names() {
     talk.file("tools.json", &servers.replace("\"command\": \"guidepost\"", &own));
     talk.file("odd.json", r#"{ "mcpServers": { "a": { "comand": "x" }, "b": {} } }"#);
     talk.file("gone.json", r#"{ "mcpServers": { "gone": { "command": "/no/such/program" } } }"#);
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.type_("run tool.yaml --tools tools.json")
         .type_("run tool.yaml")
         .type_("run tool.yaml --tools odd.json")
@@ -379,6 +379,7 @@ fn what_makes_work_good_is_a_task_with_a_name_of_its_own() {
         whoever does that gets it with `guidepost tasks claim task:unbook`
         run r-1 stay@1 rev 5
         state: Book (1 of 3)
+        task: <<book>>
         makes good first: Book#1
         next: nothing until what was done is made good; let an engine do that with `guidepost run r-1`
 

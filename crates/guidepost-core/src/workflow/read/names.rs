@@ -8,7 +8,7 @@ use super::Reader;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::id::EventName;
 use crate::machine::Machine;
-use crate::machine::expr::{CompileError, Names};
+use crate::machine::expr::{CompileError, Names, Template};
 
 /// What one expression or template names.
 pub(in crate::workflow) struct Mention {
@@ -18,6 +18,18 @@ pub(in crate::workflow) struct Mention {
     locals: &'static [&'static str],
     /// The event being taken, if only one can be.
     event: Option<EventName>,
+    /// Whether it is a text that is told: one is shown also where a name has no value, and when no event is being taken.
+    is_told: bool,
+}
+
+impl Mention {
+    /// What is wrong with it. A text that is told is told also with a gap in it.
+    fn problem(&self, code: &'static str, at: Position, message: String) -> Diagnostic {
+        match self.is_told {
+            true => Diagnostic::warning(code, at, message),
+            false => Diagnostic::error(code, at, message),
+        }
+    }
 }
 
 /// Where a text stands, and how to find a place inside it.
@@ -66,6 +78,19 @@ impl Place {
     }
 }
 
+/// Where an expression does not compile, and why.
+fn told_of(error: &CompileError, tree: &Tree) -> (Position, String) {
+    let place = Place::of(tree);
+    let at = if error.line == 1 { place.at_column(error.column) } else { place.at };
+    let message = if place.indent.is_some() {
+        format!("the expression cannot be used: {error}")
+    } else {
+        let (line, column) = (error.line, error.column);
+        format!("the expression cannot be used: {error} (its line {line}, column {column})")
+    };
+    (at, message)
+}
+
 impl Reader<'_, '_> {
     /// Notes what an expression names, to be checked when all declarations are known.
     pub(super) fn mention(
@@ -81,20 +106,34 @@ impl Reader<'_, '_> {
                 place: Place::of(tree),
                 locals,
                 event: event.cloned(),
+                is_told: false,
             });
+        }
+    }
+
+    /// Notes what a text names that is told: a guideline, a description. It stands as it is if it is no template.
+    pub(super) fn mention_told(&mut self, tree: &Tree) {
+        let Kind::Text(text) = &tree.kind else { return };
+        match Template::compile(&text.text) {
+            Ok(template) if *template.names() != Names::default() => self.mentions.push(Mention {
+                names: template.names().clone(),
+                place: Place::of(tree),
+                locals: &[],
+                event: None,
+                is_told: true,
+            }),
+            Ok(_) => {}
+            Err(error) => {
+                let (at, message) = told_of(&error, tree);
+                let problem = Diagnostic::warning(code::EXPRESSION, at, message);
+                self.problems.add(problem.with_hint("until then it is shown as it stands"));
+            }
         }
     }
 
     /// Reports an expression that does not compile.
     pub(super) fn uncompiled(&mut self, error: &CompileError, tree: &Tree) {
-        let place = Place::of(tree);
-        let at = if error.line == 1 { place.at_column(error.column) } else { place.at };
-        let message = if place.indent.is_some() {
-            format!("the expression cannot be used: {error}")
-        } else {
-            let (line, column) = (error.line, error.column);
-            format!("the expression cannot be used: {error} (its line {line}, column {column})")
-        };
+        let (at, message) = told_of(error, tree);
         self.error(code::EXPRESSION, at, message);
     }
 
@@ -112,10 +151,19 @@ impl Reader<'_, '_> {
                 if !state.is_empty() && machine.find(state).is_none() {
                     let message = format!("`in_state` asks about `{state}`, which does not exist");
                     let at = mention.place.of_name(state);
-                    let problem = Diagnostic::error(code::UNKNOWN_TARGET, at, message);
+                    let problem = mention.problem(code::UNKNOWN_TARGET, at, message);
                     let paths = machine.states.iter().map(|state| state.id.as_str());
                     self.problems.add_unknown(problem, state, paths, || None);
                 }
+            }
+            if mention.is_told && mention.names.event {
+                let at = mention.place.of_name("event");
+                let message =
+                    "`event` has no value in a text that is told: no event is being taken";
+                self.problems.add(
+                    Diagnostic::warning(code::UNKNOWN_NAME, at, message)
+                        .with_hint("name an attribute that keeps what the event carried"),
+                );
             }
             self.check_event_fields(machine, &mention);
         }
@@ -124,8 +172,13 @@ impl Reader<'_, '_> {
 
     fn unknown_attribute(&mut self, name: &str, mention: &Mention) {
         let message = format!("the name `{name}` is unknown here");
-        let problem = Diagnostic::error(code::UNKNOWN_NAME, mention.place.of_name(name), message);
+        let problem = mention.problem(code::UNKNOWN_NAME, mention.place.of_name(name), message);
         let known = self.known.iter().map(String::as_str).chain(mention.locals.iter().copied());
+        if mention.is_told {
+            let advice = || Some("declare it under `attributes`".to_owned());
+            self.problems.add_unknown(problem, name, known, advice);
+            return;
+        }
         self.problems.add_unknown(problem, name, known.chain(["event"]), || {
             Some(format!(
                 "declare it under `attributes`, or write `event.{name}` if the event carries it"

@@ -364,7 +364,10 @@ impl<'t> Reader<'t, '_> {
                 .map(str::to_owned)
         };
         let (guideline, description) = (text("guideline"), text("description"));
-        // The description of the root is that of the workflow.
+        // The description of the root is that of the workflow, and as it stands.
+        let told =
+            ["guideline", "description"].into_iter().filter(|key| ix != 0 || *key == "guideline");
+        told.filter_map(|key| tree.get(key)).for_each(|told| self.mention_told(told));
         Wording { guideline, description: description.filter(|_| ix != 0) }
     }
 

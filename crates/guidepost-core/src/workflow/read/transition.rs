@@ -222,6 +222,7 @@ impl<'t> Reader<'t, '_> {
                 "meta" => transition.meta = value.to_json(),
                 "description" => {
                     transition.description = self.text(value, key).map(str::to_owned);
+                    self.mention_told(value);
                 }
                 _ => {}
             }
