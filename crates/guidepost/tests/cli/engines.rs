@@ -60,7 +60,8 @@ fn a_run_that_needs_what_is_not_allowed_waits_where_it_is() {
 
         run r-1 say@1 rev 2
         state: Say (1 of 2)
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        exec: <<printf hello>>
+        next: nothing now: Say#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`
         ! error[GP0461]: `r-1` cannot go on here: this engine may not do what comes next
         !   caused by: `r-1:Say#1`: the command `printf` is not allowed here; whoever runs this allows it with `--allow-exec printf`
         ! hint: nothing is lost: `guidepost run r-1` goes on from there once that is allowed, and so does any other engine that may
@@ -72,13 +73,14 @@ fn a_run_that_needs_what_is_not_allowed_waits_where_it_is() {
         $ guidepost where r-1
         run r-1 say@1 rev 2
         state: Say (1 of 2)
-        next: nothing, the engine is at work; `guidepost wait` tells when it is done
+        exec: <<printf hello>>
+        next: nothing now: Say#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`
         ! r-1:Say#1 is ready since [TIME] and no engine has taken it: `guidepost run --all` with `--allow-exec` for its program does
 
         $ guidepost run r-1 --allow-exec cat --json
         {"record":{"id":"e-1","seq":1,"rev":1,"at":[NS],"recorded_at":[NS],"kind":"started","by":"tester","body":{"workflow":"say","machine":"[HASH]","driver":"engine","by":"tester","at":[NS]}}}
         {"record":{"id":"e-2","seq":2,"rev":2,"at":[NS],"recorded_at":[NS],"kind":"transitioned","way":{"trigger":"start","from":"","to":["Say"]},"body":{"cause":"initial","event":"xstate.init","from":"","to":[],"entered":["Say"],"at":[NS]}}}
-        {"run":"r-1","run_no":1,"run_id":"[UUID]","workflow":"say","version":1,"rev":2,"status":"running","driver":"engine","agent":"tester","states":[{"state":"Say","number":1,"of":2,"wording":0,"work":"exec","visit":1,"since":[NS]}],"data":{},"next":[],"updated_at":[NS]}
+        {"run":"r-1","run_no":1,"run_id":"[UUID]","workflow":"say","version":1,"rev":2,"status":"running","driver":"engine","agent":"tester","states":[{"state":"Say","number":1,"of":2,"wording":0,"work":"exec","prompt":"printf hello","visit":1,"since":[NS]}],"data":{},"next":[],"in_hand":[{"piece":"Say#1","queue":"exec","attempt":0,"is":"ready"}],"updated_at":[NS]}
         ! {"code":"GP0461","message":"`r-1` cannot go on here: this engine may not do what comes next","hint":"nothing is lost: `guidepost run r-1` goes on from there once that is allowed, and so does any other engine that may","exit":1,"kind":"refused","causes":["`r-1:Say#1`: the command `printf` is not allowed here; whoever runs this allows it with `--allow-exec printf`"]}
         exit 1
 
@@ -186,7 +188,7 @@ states:
 #[test]
 fn what_no_engine_takes_is_told() {
     let talk = Conversation::new();
-    talk.file("guidepost.db", "");
+    talk.store();
     talk.file("say.yaml", SAY);
     assert_eq!(talk.run(&["run", "say.yaml"]).exit, 1);
     let told = "r-1:Say#1 is ready since ";
@@ -230,7 +232,7 @@ const TIDIED: &str = "begun\ntidied\n";
 fn begin_tidy(talk: &Conversation) -> Child {
     talk.file("tidy.sh", TIDY);
     talk.file("tidy.yaml", "name: tidy\nsteps: [{ name: Go, exec: [sh, tidy.sh] }]\n");
-    talk.file("guidepost.db", "");
+    talk.store();
     let child = begin(talk, &["run", "tidy.yaml", "--allow-exec", "sh"]);
     let has_begun = |_| {
         std::thread::sleep(Duration::from_millis(25));
