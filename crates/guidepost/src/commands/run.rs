@@ -1,8 +1,10 @@
 //! `guidepost run`: does the work of a run until it ends, or somebody else is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use guidepost_core::id::{RunNo, RunRef};
@@ -86,17 +88,22 @@ async fn drive_all(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let watcher = door.ops.watch(None).await?;
+    let told_to_stop = told_to_stop();
     let running = engine(args, handlers, door).start();
     out.note("at work on all runs; Ctrl-C ends that");
-    let exit = attend_all(&running, watcher, out).await;
+    let exit = attend_all(&running, watcher, told_to_stop, out).await;
     running.stop().await;
     Ok(exit)
 }
 
 /// Looks after an engine that works on all runs, until it is told to stop.
-async fn attend_all(running: &Running, mut watcher: Watcher<'_>, out: &mut Output) -> Exit {
+async fn attend_all(
+    running: &Running,
+    mut watcher: Watcher<'_>,
+    told_to_stop: impl Future<Output = ()>,
+    out: &mut Output,
+) -> Exit {
     let mut trouble = running.trouble();
-    let told_to_stop = told_to_stop();
     tokio::pin!(told_to_stop);
     loop {
         tokio::select! {
@@ -125,32 +132,24 @@ async fn attend_all(running: &Running, mut watcher: Watcher<'_>, out: &mut Outpu
     }
 }
 
-/// Ends when a person, or whoever manages services, wants this process to end.
-async fn told_to_stop() {
-    let interrupted = async {
+/// Ends when a person, or whoever manages services, wants this process to end. It listens from the call on, so that whoever
+/// starts an engine afterwards leaves nothing behind.
+fn told_to_stop() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+        poll_fn(move |context| {
+            let mut told = signals.iter_mut().map(|signal| signal.poll_recv(context).is_ready());
+            if told.any(|is_told| is_told) { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+    #[cfg(not(unix))]
+    async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let (terminated, hung_up) = {
-        use tokio::signal::unix::SignalKind;
-        (signalled(SignalKind::terminate()), signalled(SignalKind::hangup()))
-    };
-    #[cfg(not(unix))]
-    let (terminated, hung_up) = (std::future::pending::<()>(), std::future::pending::<()>());
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-        () = hung_up => {}
-    }
-}
-
-#[cfg(unix)]
-async fn signalled(kind: tokio::signal::unix::SignalKind) {
-    match tokio::signal::unix::signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending::<()>().await,
     }
 }
 
@@ -164,8 +163,9 @@ pub(super) async fn drive(
     door: &Door,
     out: &mut Output,
 ) -> Result<Why, Failure> {
+    let told_to_stop = told_to_stop();
     let running = engine(args, handlers, door).for_run(no).start();
-    let why = attend(&running, no, show.as_deref_mut(), door, out).await;
+    let why = attend(&running, no, show.as_deref_mut(), told_to_stop, door, out).await;
     running.stop().await;
     if let (Ok(_), Some(show)) = (&why, show) {
         show.news(door, out).await?;
@@ -178,6 +178,7 @@ async fn attend(
     running: &Running,
     no: RunNo,
     mut show: Option<&mut Show>,
+    told_to_stop: impl Future<Output = ()>,
     door: &Door,
     out: &mut Output,
 ) -> Result<Why, Failure> {
@@ -187,7 +188,6 @@ async fn attend(
     let mut idle_since: Option<Instant> = None;
     let mut silent_since = Instant::now();
     let (mut is_told, mut is_pause_told) = (false, false);
-    let told_to_stop = told_to_stop();
     tokio::pin!(told_to_stop);
     loop {
         if let Some(show) = &mut show {
@@ -516,7 +516,7 @@ mod tests {
         let running = Engine::new(store).with_world(Arc::new(NoClock)).start();
         let watcher = ops.watch(None).await.unwrap();
         let mut out = Output::of_process(true);
-        let attended = attend_all(&running, watcher, &mut out);
+        let attended = attend_all(&running, watcher, std::future::pending(), &mut out);
         let exit = tokio::time::timeout(Duration::from_secs(20), attended).await.unwrap();
         assert_eq!(exit, Exit::Failed);
         running.stop().await;
