@@ -48,7 +48,7 @@ fn main() {
     }
     let is_quick = has("--quick");
     for _ in 0..if is_quick { 6 } else { 15 } {
-        pair(if is_quick { 10 } else { 1 });
+        pair(if is_quick { 3 } else { 1 });
     }
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);

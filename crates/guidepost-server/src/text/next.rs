@@ -111,13 +111,22 @@ fn hands(work: &InHand) -> String {
             let queue = name(&work.queue);
             format!("waits for a worker, who takes it with `guidepost tasks claim {queue}`")
         }
-        Hands::Ready => "is ready, and nobody is at it".to_owned(),
+        Hands::Ready => format!("is ready{}, and nobody is at it", for_whom(&work.queue)),
     };
     match &work.bound_to {
         Some(workflow) if matches!(work.hands, Hands::Unclaimed | Hands::Ready) => {
             format!("{told} (`concurrency` of {} says how many at once)", name(workflow))
         }
         _ => told,
+    }
+}
+
+/// Which engines may do the tasks of a queue, unless any may.
+fn for_whom(queue: &str) -> &'static str {
+    match queue {
+        "exec" => " for an engine with `--allow-exec` for its program",
+        "tool" => " for an engine with its server in the file of `--tools`",
+        _ => "",
     }
 }
 

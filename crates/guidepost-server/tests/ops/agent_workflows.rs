@@ -614,9 +614,9 @@ async fn s4_2_steps_added_at_once_are_all_there() {
     .await;
 }
 
-/// S4.4: what was created and done is there for whoever opens the store next.
+/// What was created and done is in the file.
 #[tokio::test]
-async fn s4_4_workflows_survive_the_process() {
+async fn what_was_done_is_there_for_whoever_opens_the_store_next() {
     let desk = Desk::over(true);
     let mine = desk.create(trends()).await;
     let done = desk.execute(&mine).await;

@@ -161,7 +161,7 @@ states:
         assert_eq!(fixture.ops.end_task(&done).await.unwrap(), Taken::Now);
         assert_eq!(
             next().await,
-            "next: nothing now: Tell#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`"
+            "next: nothing now: Tell#1 is ready for an engine with `--allow-exec` for its program, and nobody is at it; have an engine do it with `guidepost run r-1`"
         );
         // A worker that did not hear the answer tells the same once more; another, or another result, is none.
         assert_eq!(fixture.ops.end_task(&done).await.unwrap(), Taken::Before);

@@ -29,7 +29,7 @@ const AT_ONCE: u32 = 64;
 fn main() {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = has("--quick");
-    let lasting = Duration::from_millis(if quick { 500 } else { 2_000 });
+    let lasting = Duration::from_millis(if quick { 1_000 } else { 2_000 });
     if has("--layout") {
         return layout::compare(tempfile::tempdir().unwrap().path(), lasting);
     }

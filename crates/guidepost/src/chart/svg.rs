@@ -17,7 +17,7 @@ font:13px system-ui,-apple-system,'Segoe UI',sans-serif}
 .gp .way{fill:none;stroke:var(--edge);stroke-width:1.3}.gp .taken .way{stroke:var(--past);stroke-width:2.2}
 .gp .tip{fill:var(--edge)}.gp .taken .tip{fill:var(--past)}
 .gp .behind{fill:var(--group)}.gp.wide{max-width:none}.gp .label{font-size:12px;text-anchor:middle}.gp .taken .label{fill:var(--past);font-weight:600}
-.gp .dot{fill:var(--ink)}.gp .around{fill:var(--paper);stroke:var(--ink);stroke-width:1.5}";
+.gp .paper{fill:var(--paper)}.gp .dot{fill:var(--ink)}.gp .around{fill:var(--paper);stroke:var(--ink);stroke-width:1.5}";
 
 /// The width of a picture that can still be read when it is made to fit into a page; a wider one is scrolled.
 const READABLE_WIDTH: f64 = 1_500.0;
@@ -29,7 +29,7 @@ pub(super) fn draw(chart: &Chart, picture: &Picture) -> String {
     let class = if width > READABLE_WIDTH { "gp wide" } else { "gp" };
     let _ = write!(
         svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" class="{class}" role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}"><title>{}</title><style>{STYLE}</style>"#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" class="{class}" role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}"><title>{}</title><style>{STYLE}</style><rect class="paper" width="{width}" height="{height}" rx="9"/>"#,
         escape(&chart.nodes[0].name)
     );
     for (node, rect) in chart.nodes.iter().zip(&picture.rects).skip(1) {

@@ -1,12 +1,11 @@
 //! `guidepost where`: where a run is, what to do there and what is legal next.
 
 use guidepost_core::id::RunRef;
-use guidepost_core::run::Status;
-use guidepost_server::ops::{Detail, FindTasks, WhereAmI};
+use guidepost_server::ops::{Detail, WhereAmI};
 use guidepost_server::text::{self, Words};
 use serde_json::json;
 
-use super::{answer, tasks};
+use super::answer;
 use crate::args;
 use crate::door::{self, Door};
 use crate::failure::{Exit, Failure};
@@ -32,11 +31,6 @@ pub(crate) async fn run(
             let question = WhereAmI { run: RunRef::from(run.as_str()), detail };
             let standing = door.ops.where_am_i(&question).await?;
             answer(out, &standing, &text::standing(&standing, Words::Commands));
-            if matches!(standing.status, Status::Running | Status::Waiting) {
-                let wanted = FindTasks { run: Some(question.run), ..FindTasks::default() };
-                let tasks = door.ops.find_tasks(&wanted).await?.items;
-                tasks.iter().filter_map(tasks::waits_for_engine).for_each(|told| out.note(told));
-            }
         }
         None => {
             let found = door.ops.open_runs(&door.caller, RUNS_MAX).await?;

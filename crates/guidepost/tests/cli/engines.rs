@@ -61,7 +61,7 @@ fn a_run_that_needs_what_is_not_allowed_waits_where_it_is() {
         run r-1 say@1 rev 2
         state: Say (1 of 2)
         exec: <<printf hello>>
-        next: nothing now: Say#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`
+        next: nothing now: Say#1 is ready for an engine with `--allow-exec` for its program, and nobody is at it; have an engine do it with `guidepost run r-1`
         ! error[GP0461]: `r-1` cannot go on here: this engine may not do what comes next
         !   caused by: `r-1:Say#1`: the command `printf` is not allowed here; whoever runs this allows it with `--allow-exec printf`
         ! hint: nothing is lost: `guidepost run r-1` goes on from there once that is allowed, and so does any other engine that may
@@ -74,8 +74,7 @@ fn a_run_that_needs_what_is_not_allowed_waits_where_it_is() {
         run r-1 say@1 rev 2
         state: Say (1 of 2)
         exec: <<printf hello>>
-        next: nothing now: Say#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`
-        ! r-1:Say#1 is ready since [TIME] and no engine has taken it: `guidepost run --all` with `--allow-exec` for its program does
+        next: nothing now: Say#1 is ready for an engine with `--allow-exec` for its program, and nobody is at it; have an engine do it with `guidepost run r-1`
 
         $ guidepost run r-1 --allow-exec cat --json
         {"record":{"id":"e-1","seq":1,"rev":1,"at":[NS],"recorded_at":[NS],"kind":"started","by":"tester","body":{"workflow":"say","machine":"[HASH]","driver":"engine","by":"tester","at":[NS]}}}

@@ -27,7 +27,8 @@ fn s4_11_the_example_file_is_a_plain_list() {
     "#]]);
 }
 
-/// S4.1, S4.3: a workflow is created, extended, executed, looked at, retried and deleted, as a person would type it.
+/// S4.1, S4.3, S4.4: a workflow is created, extended, executed, looked at, retried and deleted, as a person would type it. Each
+/// command is a process of its own.
 #[test]
 fn s4_1_a_list_of_steps_by_commands() {
     let mut talk = Conversation::new();
@@ -174,7 +175,7 @@ fn s4_10_programs_get_the_documents_shape() {
     assert_eq!(listed, Json::Array(vec![executed]));
 }
 
-/// S4.17: steps given one by one; an agent nobody describes is a worker outside.
+/// Steps given one by one; an agent nobody describes is a worker outside.
 #[test]
 fn steps_are_given_one_by_one() {
     let mut talk = Conversation::new();

@@ -252,7 +252,7 @@ fn a_run_waits_for_people_and_workers() {
         state: Tell (3 of 4)
         exec: <<echo "paid by $(id)">>
         have: amount=3 receipt=<<$(id)>>
-        next: nothing now: Tell#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-1`
+        next: nothing now: Tell#1 is ready for an engine with `--allow-exec` for its program, and nobody is at it; have an engine do it with `guidepost run r-1`
         ! error[GP0461]: `r-1` cannot go on here: this engine may not do what comes next
         !   caused by: `r-1:Tell#1`: the command `echo` is not allowed here; whoever runs this allows it with `--allow-exec echo`
         ! hint: nothing is lost: `guidepost run r-1` goes on from there once that is allowed, and so does any other engine that may
@@ -302,7 +302,7 @@ fn a_step_calls_a_tool_of_a_server_that_the_operator_names() {
         state: Open (1 of 4)
         tool: <<guidepost/guidepost_start {"goal":"tidy the inbox"}>>
         have: goal=<<tidy the inbox>>
-        next: nothing now: Open#1 is ready, and nobody is at it; have an engine do it with `guidepost run r-3`
+        next: nothing now: Open#1 is ready for an engine with its server in the file of `--tools`, and nobody is at it; have an engine do it with `guidepost run r-3`
         ! error[GP0461]: `r-3` cannot go on here: this engine may not do what comes next
         !   caused by: `r-3:Open#1`: `guidepost/guidepost_start` needs a tool server, and none is known here; whoever runs this names servers in a file, and the file with `--tools FILE`
         ! hint: nothing is lost: `guidepost run r-3` goes on from there once that is allowed, and so does any other engine that may
