@@ -614,7 +614,7 @@ async fn s4_2_steps_added_at_once_are_all_there() {
     .await;
 }
 
-/// What was created and done is in the file.
+/// S4.4: what was created and done is in the file.
 #[tokio::test]
 async fn what_was_done_is_there_for_whoever_opens_the_store_next() {
     let desk = Desk::over(true);

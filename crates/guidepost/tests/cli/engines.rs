@@ -133,7 +133,7 @@ fn what_one_engine_may_not_do_is_left_to_another() {
     assert!(told[0].contains("WARN") && told[0].contains("`--allow-exec printf`"), "{said}");
 }
 
-/// What pauses a run does not cut off what is under way in `guidepost run`: it ends, is kept, and is not done again.
+/// S4.3, S4.18: what pauses a run does not cut off what is under way in `guidepost run`: it ends, is kept, and is not done again.
 #[test]
 fn s4_18_a_pause_cuts_off_nothing_that_is_under_way() {
     for (name, is_limit) in [("paused", false), ("limited", true)] {
