@@ -29,11 +29,11 @@ const AT_ONCE: u32 = 64;
 fn main() {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = has("--quick");
-    let lasting = Duration::from_millis(if quick { 1_000 } else { 2_000 });
+    let lasting = Duration::from_secs(2);
     if has("--layout") {
         return layout::compare(tempfile::tempdir().unwrap().path(), lasting);
     }
-    for _ in 0..if quick { 6 } else { 15 } {
+    for _ in 0..if quick { 4 } else { 15 } {
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| directory.path().join(name);
         measure(&file("floor.db"), &file("store.db"), lasting);
