@@ -32,7 +32,7 @@ pub use self::failure::error;
 pub use self::follow::{due, seen, standing_line};
 pub use self::history::history_item;
 pub use self::lists::{open_runs, runs, schedules, workflows};
-pub use self::next::{in_hand, legal_now};
+pub use self::next::{engine_for, in_hand, legal_now};
 pub use self::reading::{reading, reading_from};
 pub use self::schedules::schedule;
 pub use self::standing::{controlled, limited, logged, moved, standing, started, waited};

@@ -6,7 +6,7 @@ use guidepost_core::time::{Span, Timestamp};
 
 use super::foreign::{line, name};
 use super::history_item;
-use super::times::to_the_second;
+use super::times::{to_the_second, whole_seconds};
 use crate::ops::{Due, Seen, Standing};
 
 /// Letters of what is due.
@@ -22,13 +22,6 @@ pub fn due(due: &Due, now: Timestamp) -> String {
         (false, left) => format!("in {left}"),
     };
     format!("{}  {}  {}  {what}  {how}", to_the_second(due.due), due.run, name(&due.workflow))
-}
-
-/// Rounded up, so that what was just set to three days is due in three days.
-fn whole_seconds(span: Span) -> Span {
-    /// One second.
-    const SECOND: i64 = 1_000_000_000;
-    Span(span.0.saturating_add(SECOND - 1) / SECOND * SECOND)
 }
 
 /// A record that was just made, with how its run stands if it is the newest.

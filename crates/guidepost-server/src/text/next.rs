@@ -111,7 +111,10 @@ fn hands(work: &InHand) -> String {
             let queue = name(&work.queue);
             format!("waits for a worker, who takes it with `guidepost tasks claim {queue}`")
         }
-        Hands::Ready => format!("is ready{}, and nobody is at it", for_whom(&work.queue)),
+        Hands::Ready => {
+            let engine = engine_for(&work.queue).map(|with| format!(" for an engine with {with}"));
+            format!("is ready{}, and nobody is at it", engine.unwrap_or_default())
+        }
     };
     match &work.bound_to {
         Some(workflow) if matches!(work.hands, Hands::Unclaimed | Hands::Ready) => {
@@ -121,12 +124,13 @@ fn hands(work: &InHand) -> String {
     }
 }
 
-/// Which engines may do the tasks of a queue, unless any may.
-fn for_whom(queue: &str) -> &'static str {
+/// What the engines have to be allowed that may do the tasks of a queue; `None` if any may.
+#[must_use]
+pub fn engine_for(queue: &str) -> Option<&'static str> {
     match queue {
-        "exec" => " for an engine with `--allow-exec` for its program",
-        "tool" => " for an engine with its server in the file of `--tools`",
-        _ => "",
+        "exec" => Some("`--allow-exec` for its program"),
+        "tool" => Some("its server in the file of `--tools`"),
+        _ => None,
     }
 }
 

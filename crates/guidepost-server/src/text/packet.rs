@@ -5,12 +5,9 @@ use std::fmt::Write as _;
 use super::budget::{fitting, size};
 use super::foreign::{name, word};
 use super::history::history_item;
-use super::times::to_the_second;
+use super::times::{to_the_second, whole_seconds};
 use crate::ops::{OpenAction, Packet, PendingTimer};
 use crate::words::Words;
-
-/// Nanoseconds of a second.
-const SECOND: i64 = 1_000_000_000;
 
 /// The parts of a packet that fit into `room`, the most needed first.
 pub(super) fn packet(packet: &Packet, room: usize, words: Words) -> String {
@@ -66,8 +63,6 @@ fn unfinished(action: &OpenAction) -> String {
 }
 
 fn timer(packet: &Packet, timer: &PendingTimer) -> String {
-    // Nobody plans by the nanosecond.
-    let left = timer.due.since(packet.now).0;
-    let rounded = guidepost_core::time::Span(left.saturating_add(SECOND - 1) / SECOND * SECOND);
-    format!("{}: due in {rounded}, at {}", name(&timer.what), to_the_second(timer.due))
+    let left = whole_seconds(timer.due.since(packet.now));
+    format!("{}: due in {left}, at {}", name(&timer.what), to_the_second(timer.due))
 }

@@ -1,6 +1,6 @@
 //! Times as people read them.
 
-use guidepost_core::time::Timestamp;
+use guidepost_core::time::{Span, Timestamp};
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
@@ -9,6 +9,11 @@ const SECOND: i64 = 1_000_000_000;
 #[must_use]
 pub fn to_the_second(at: Timestamp) -> String {
     Timestamp(at.0 - at.0.rem_euclid(SECOND)).to_string()
+}
+
+/// Rounded up, so that what was just set to three days is due in three days.
+pub(super) fn whole_seconds(span: Span) -> Span {
+    Span(span.0.saturating_add(SECOND - 1) / SECOND * SECOND)
 }
 
 #[cfg(test)]

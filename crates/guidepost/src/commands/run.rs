@@ -17,11 +17,9 @@ use guidepost_engine::work::http::Http;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, Running, plan};
-use guidepost_server::ops::{
-    ControlRun, Detail, FindTasks, ReadHistory, Standing, Watcher, WhereAmI,
-};
+use guidepost_server::ops::{ControlRun, Detail, ReadHistory, Standing, Watcher, WhereAmI};
 use guidepost_server::text::{self, Words};
-use guidepost_store::{Task, TaskId};
+use guidepost_store::TaskId;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -361,23 +359,26 @@ async fn rests(
     if run.is_unsettled() || run.due().is_some_and(is_near) {
         return Ok(false);
     }
-    for task in tasks_of(door, no).await? {
-        let goes_on = match task.child {
-            Some(child) => {
-                let launched = door.run(child).await?;
-                launched.status.is_ended()
-                    || !Box::pin(rests(door, child, &launched, declined, left)).await?
+    let mut pages = tasks::Pages::of(Some(no), None);
+    while let Some(tasks) = pages.next(door).await? {
+        for task in tasks {
+            let goes_on = match task.child {
+                Some(child) => {
+                    let launched = door.run(child).await?;
+                    launched.status.is_ended()
+                        || !Box::pin(rests(door, child, &launched, declined, left)).await?
+                }
+                None if task.owner.is_none() && declined.contains_key(&task.id) => {
+                    left.extend(
+                        declined.get_key_value(&task.id).map(|(id, why)| (id.clone(), why.clone())),
+                    );
+                    false
+                }
+                None => is_ours(&task.queue) && is_near(task.ready_at),
+            };
+            if goes_on {
+                return Ok(false);
             }
-            None if task.owner.is_none() && declined.contains_key(&task.id) => {
-                left.extend(
-                    declined.get_key_value(&task.id).map(|(id, why)| (id.clone(), why.clone())),
-                );
-                false
-            }
-            None => is_ours(&task.queue) && is_near(task.ready_at),
-        };
-        if goes_on {
-            return Ok(false);
         }
     }
     Ok(true)
@@ -389,19 +390,6 @@ fn is_ours(queue: &str) -> bool {
         queue,
         plan::AGENT_QUEUE | "exec" | "http" | "tool" | "run" | guidepost_store::CANCEL_QUEUE
     )
-}
-
-async fn tasks_of(door: &Door, no: RunNo) -> Result<Vec<Task>, Failure> {
-    let mut wanted = FindTasks { run: Some(no.into()), limit: tasks::PAGE, ..FindTasks::default() };
-    let mut tasks = Vec::new();
-    loop {
-        let page = door.ops.find_tasks(&wanted).await?;
-        tasks.extend(page.items);
-        if page.next.is_none() {
-            return Ok(tasks);
-        }
-        wanted.cursor = page.next;
-    }
 }
 
 /// What of the run's history has been shown.
@@ -453,8 +441,10 @@ async fn end(door: &Door, no: RunNo, why: &Why, out: &mut Output) -> Result<Exit
             Why::Interrupted => out.aside(format!("stopped here; `guidepost run {run}` goes on")),
             Why::Waits => {
                 let mut queues: BTreeMap<String, usize> = BTreeMap::new();
-                for task in tasks_of(door, no).await? {
-                    if !is_ours(&task.queue) && task.queue != plan::ASK_QUEUE {
+                let mut pages = tasks::Pages::of(Some(no), None);
+                let is_others = |queue: &str| !is_ours(queue) && queue != plan::ASK_QUEUE;
+                while let Some(tasks) = pages.next(door).await? {
+                    for task in tasks.into_iter().filter(|task| is_others(&task.queue)) {
                         *queues.entry(task.queue).or_default() += 1;
                     }
                 }

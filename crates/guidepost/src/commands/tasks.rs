@@ -3,7 +3,7 @@
 use guidepost_core::id::{RunNo, RunRef};
 use guidepost_engine::world::{System, World as _};
 use guidepost_server::ops::{ClaimTasks, EndTask, FindTasks, Taken};
-use guidepost_server::text::to_the_second;
+use guidepost_server::text::{engine_for, to_the_second};
 use guidepost_store::{Held, Task, TaskId};
 use serde_json::{Value as Json, json};
 
@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// Tasks read at a time.
-pub(super) const PAGE: usize = 1_000;
+const PAGE: usize = 1_000;
 
 /// Lists, claims, extends or ends tasks.
 ///
@@ -107,15 +107,6 @@ fn told(task: &Task) -> String {
     format!("{}  {}  attempt {}  {how}{what}", task.id, task.queue, task.attempt)
 }
 
-/// What the engines have to be allowed that may do the tasks of a queue; `None` if any may.
-fn engine_for(queue: &str) -> Option<&'static str> {
-    match queue {
-        "exec" => Some("`--allow-exec` for its program"),
-        "tool" => Some("its server in the file of `--tools`"),
-        _ => None,
-    }
-}
-
 /// What is told of a task that is ready, of a kind that not every engine may do, and that nobody has taken.
 pub(super) fn waits_for_engine(task: &Task) -> Option<String> {
     let engine = engine_for(&task.queue)?;
@@ -189,15 +180,31 @@ pub(super) async fn first_to_wait_its_turn(
     run: Option<RunNo>,
     queue: Option<&str>,
 ) -> Result<Option<String>, Failure> {
-    let (run, queue) = (run.map(RunRef::from), queue.map(str::to_owned));
-    let mut wanted = FindTasks { run, queue, limit: PAGE, cursor: None };
-    loop {
-        let page = door.ops.find_tasks(&wanted).await?;
-        let told = page.items.iter().find_map(waits_its_turn);
-        if told.is_some() || page.next.is_none() {
+    let mut pages = Pages::of(run, queue);
+    while let Some(tasks) = pages.next(door).await? {
+        let told = tasks.iter().find_map(waits_its_turn);
+        if told.is_some() {
             return Ok(told);
         }
-        wanted.cursor = page.next;
+    }
+    Ok(None)
+}
+
+/// All tasks of a run, or of a queue, page by page.
+pub(super) struct Pages(Option<FindTasks>);
+
+impl Pages {
+    pub(super) fn of(run: Option<RunNo>, queue: Option<&str>) -> Self {
+        let (run, queue) = (run.map(RunRef::from), queue.map(str::to_owned));
+        Self(Some(FindTasks { run, queue, limit: PAGE, cursor: None }))
+    }
+
+    /// The next page; `None` after the last.
+    pub(super) async fn next(&mut self, door: &Door) -> Result<Option<Vec<Task>>, Failure> {
+        let Some(wanted) = self.0.take() else { return Ok(None) };
+        let page = door.ops.find_tasks(&wanted).await?;
+        self.0 = page.next.map(|cursor| FindTasks { cursor: Some(cursor), ..wanted });
+        Ok(Some(page.items))
     }
 }
 
