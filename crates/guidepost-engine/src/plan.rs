@@ -87,6 +87,7 @@ pub fn batch(
         tasks: TaskChanges { fence: None, changes },
         steps,
         limits: machine.limits.clone(),
+        claim: None,
     }
 }
 
@@ -152,6 +153,7 @@ pub(crate) fn quarantine(run: &Run, why: &str, at: Timestamp) -> Option<Batch> {
         tasks: TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     })
 }
 

@@ -4,7 +4,9 @@
 //! is a copy that is checked by every commit: the store takes a decision only at the rev it was made at, and a result only
 //! for the present attempt. So any number of runners may work on one store, and any of them may vanish at any moment.
 
+mod commit;
 mod declined;
+mod hands;
 mod message;
 mod next;
 mod schedules;
@@ -13,21 +15,18 @@ mod trouble;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use guidepost_core::id::{Branch, Purpose, RunNo, StateId, Visit};
-use guidepost_core::kernel::Decision;
-use guidepost_core::run::{Run, Status};
 use guidepost_core::time::{Span, Timestamp};
-use guidepost_store::{
-    Batch, CANCEL_QUEUE, Claim, Claimed, Committed, Held, Lease, NEVER, StoreError, Task,
-    TaskChange, TaskId, is_over,
-};
+use guidepost_store::{CANCEL_QUEUE, Held, NEVER, StoreError, Task, TaskId};
 
+use self::commit::InFlight;
 pub(crate) use self::declined::DECLINED_MAX;
 use self::declined::Declined;
+use self::hands::{Claiming, Counts};
 pub use self::message::{Effect, LoadedRun, Message};
 use self::next::{Next, has_due, is_going_on, next};
 use self::schedules::Schedules;
 pub(crate) use self::trouble::is_general;
-use self::trouble::{Aside, Trouble, advised};
+use self::trouble::{Aside, Trouble};
 use crate::call::{Call, Failure, Outcome};
 use crate::machines::NoMachine;
 use crate::plan;
@@ -65,8 +64,10 @@ pub struct Runner {
     in_hand: BTreeMap<TaskId, InHand>,
     next_poll: Timestamp,
     next_beat: Timestamp,
-    /// Tasks of commits under way, by their queue: this runner's as soon as they are filed.
-    promised: BTreeMap<String, usize>,
+    /// How many tasks commits under way file for this runner, by their queue: its own as soon as they land.
+    promised: Counts,
+    /// How many of its tasks commits under way end, by their queue: their work is over, and what follows takes their place.
+    ending: Counts,
     claiming: Option<Claiming>,
     /// The last claim got all it asked for, so there may be more.
     has_backlog: bool,
@@ -84,13 +85,6 @@ pub struct Runner {
     /// When it stops, whatever is left to do: later its leases have run out anyway.
     stop_by: Timestamp,
     has_stopped: bool,
-}
-
-/// A claim under way: what it may bring is not given away meanwhile.
-#[derive(Debug)]
-struct Claiming {
-    queues: Vec<String>,
-    limit: usize,
 }
 
 /// A task this runner holds.
@@ -121,17 +115,6 @@ enum Stage {
     Resting,
 }
 
-/// A commit under way.
-#[derive(Debug)]
-struct InFlight {
-    todo: Todo,
-    after: Run,
-    /// Tasks it files in this runner's hands.
-    filed: Vec<Task>,
-    /// Whether it files others that this runner may claim.
-    has_more: bool,
-}
-
 /// What is to be done about a run.
 #[derive(Debug, Clone)]
 enum Todo {
@@ -152,6 +135,14 @@ impl Todo {
             Self::Due => None,
         }
     }
+
+    /// The task that is in nobody's hands any more once this is done.
+    fn ends(&self) -> Option<&Task> {
+        match self {
+            Self::End(task, _) | Self::TimedOut(task) | Self::Quarantine(task) => Some(task),
+            Self::Begin(_) | Self::Due => None,
+        }
+    }
 }
 
 impl Runner {
@@ -164,7 +155,8 @@ impl Runner {
             in_hand: BTreeMap::new(),
             next_poll: Timestamp(i64::MIN),
             next_beat: Timestamp(i64::MIN),
-            promised: BTreeMap::new(),
+            promised: Counts::default(),
+            ending: Counts::default(),
             claiming: None,
             has_backlog: false,
             finding: None,
@@ -313,94 +305,6 @@ impl Runner {
         self.runs.values().filter(is_settling).count()
     }
 
-    fn claim(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let free = self.free();
-        if self.claiming.is_some() || free == 0 {
-            return;
-        }
-        let has_room = |queue: &&String| self.room_in(queue) > 0;
-        // First of all what is to be cancelled: nobody waits for what goes on there.
-        let mut queues = vec![CANCEL_QUEUE.to_owned()];
-        queues.extend(self.config.queues.iter().filter(has_room).cloned());
-        // Of a queue with a limit of its own, no more may be claimed than it has room for.
-        let room = queues.iter().map(|queue| self.room_in(queue)).min().unwrap_or(free);
-        let limit = free.min(room);
-        self.has_backlog = false;
-        self.claiming = Some(Claiming { queues: queues.clone(), limit });
-        effects.push(Effect::Claim(Claim {
-            owner: self.config.owner.clone(),
-            now,
-            until: now.after(self.config.lease),
-            limit,
-            queues,
-            root: self.config.root,
-            except: self.declined.tasks(),
-        }));
-    }
-
-    /// How many more tasks it can take, whatever a claim or a commit under way brings.
-    fn free(&self) -> usize {
-        let claiming = self.claiming.as_ref().map_or(0, |claiming| claiming.limit);
-        let promised: usize = self.promised.values().sum();
-        self.config.slots.saturating_sub(self.in_hand.len() + promised + claiming)
-    }
-
-    /// The same for the tasks of one queue.
-    fn room_in(&self, queue: &str) -> usize {
-        let Some(most) = self.config.slots_of.get(queue) else { return usize::MAX };
-        let taken = self.in_hand.values().filter(|own| own.task.queue == queue).count();
-        let promised = self.promised.get(queue).copied().unwrap_or_default();
-        let claiming = self.claiming.as_ref().filter(|it| it.queues.iter().any(|it| it == queue));
-        most.saturating_sub(taken + promised + claiming.map_or(0, |claiming| claiming.limit))
-    }
-
-    fn claimed(
-        &mut self,
-        claimed: Result<Vec<Claimed>, StoreError>,
-        now: Timestamp,
-        effects: &mut Vec<Effect>,
-    ) {
-        let limit = self.claiming.take().map_or(0, |claiming| claiming.limit);
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                self.trouble.failed("claiming tasks", true, &error);
-                return;
-            }
-        };
-        // With nothing in hand, nothing else would show that the store can be written again.
-        self.trouble.worked(!claimed.is_empty() || self.in_hand.is_empty() && self.runs.is_empty());
-        self.has_backlog = claimed.len() >= limit && limit > 0;
-        for Claimed { task, timed_out } in claimed {
-            let run = task.id.run;
-            let todo = match () {
-                () if timed_out => Todo::TimedOut(task.clone()),
-                () if task.lost >= LOST_MAX && task.queue != CANCEL_QUEUE => {
-                    Todo::Quarantine(task.clone())
-                }
-                () => Todo::Begin(task.clone()),
-            };
-            // Its own lease may have run out.
-            if let Some(before) = self.in_hand.get(&task.id).map(|own| own.task.clone()) {
-                self.unhold(&before.held(), effects);
-            }
-            self.in_hand
-                .insert(task.id.clone(), InHand { task, is_performed: false, is_known: false });
-            if self.is_stopping {
-                continue;
-            }
-            if let Todo::Begin(task) = &todo
-                && self.declined.has(&task.id)
-            {
-                // The claim was under way when it was declined.
-                self.decline(&task.held(), effects);
-                continue;
-            }
-            self.tracked(run).todo.push_back(todo);
-            self.advance(run, now, effects);
-        }
-    }
-
     fn due(
         &mut self,
         due: Result<Vec<RunNo>, StoreError>,
@@ -476,134 +380,6 @@ impl Runner {
             }
         }
         self.advance(run, now, effects);
-    }
-
-    fn committed(
-        &mut self,
-        run: RunNo,
-        outcome: Result<Committed, StoreError>,
-        now: Timestamp,
-        effects: &mut Vec<Effect>,
-    ) {
-        let tracked = self.runs.get_mut(&run);
-        let tracked = tracked.filter(|tracked| matches!(tracked.stage, Stage::Committing(_)));
-        let Some(tracked) = tracked else { return };
-        let Stage::Committing(in_flight) = std::mem::take(&mut tracked.stage) else { return };
-        self.keep_promise(&in_flight.filed);
-        match &outcome {
-            Ok(_) => {
-                self.trouble.worked(true);
-                self.aside.take_up(&run);
-            }
-            Err(error) if is_general(error) => self.trouble.failed("a commit", true, error),
-            Err(_) => {}
-        }
-        let tracked = self.tracked(run);
-        match outcome {
-            Ok(committed) => {
-                if let Some(known) = &mut tracked.known {
-                    known.run = in_flight.after;
-                    if committed.snapshot {
-                        known.run.snapshot_taken();
-                    }
-                    known.budgets.clone_from(&committed.budgets);
-                }
-                // Where work is bounded, the end of one piece makes room for another, of whichever run.
-                let is_bounded = |known: &LoadedRun| !known.machine.concurrency.is_empty();
-                if in_flight.has_more || tracked.known.as_ref().is_some_and(is_bounded) {
-                    self.next_poll = now;
-                }
-                let is_over = is_over(&committed.budgets, now);
-                if is_over {
-                    self.tracked(run).todo.push_back(Todo::Due);
-                }
-                // Once a limit is passed, nothing is filed in anybody's hands.
-                for task in in_flight.filed.into_iter().filter(|_| !is_over) {
-                    let own = InHand { task: task.clone(), is_performed: false, is_known: true };
-                    self.in_hand.insert(task.id.clone(), own);
-                    // What has not begun when the runner is to stop is given back.
-                    if !self.is_stopping {
-                        self.tracked(run).todo.push_back(Todo::Begin(task));
-                    }
-                }
-                // Only now, or the run would be forgotten between two of its steps.
-                self.settled(run, &in_flight.todo, effects);
-                self.abort_what_ended(run, effects);
-            }
-            Err(StoreError::LeaseLost { task }) => {
-                tracing::info!(%task, "a result came too late: somebody else has the task");
-                tracked.known = None;
-                if let Some(task) = in_flight.todo.task() {
-                    self.unhold(&task.held(), effects);
-                }
-            }
-            Err(StoreError::NoSuchRun(_)) => {
-                self.forget(run, effects);
-                return;
-            }
-            Err(StoreError::Conflict { .. }) => {
-                tracked.known = None;
-                tracked.todo.push_front(in_flight.todo);
-            }
-            Err(error) if !is_general(&error) => {
-                // Nothing was written, and it would be refused again.
-                tracing::error!(%run, %error, "a commit is refused");
-                match in_flight.todo {
-                    Todo::End(task, Ok(_)) => {
-                        let reason = format!("the store refuses the result: {}", advised(&error));
-                        let failure = Failure::lasting(reason);
-                        tracked.todo.push_front(Todo::End(task, Err(failure)));
-                    }
-                    _ => {
-                        self.set_aside(run, now, effects);
-                        let why = trouble::refused(&error);
-                        effects.push(Effect::Quarantine { run, why });
-                        return;
-                    }
-                }
-            }
-            Err(_) => {
-                // Whether it happened is unknown. Decided again on what is there, it is taken once at most.
-                tracked.known = None;
-                tracked.todo.push_front(in_flight.todo);
-                self.rest(run, now);
-                if !in_flight.filed.is_empty() {
-                    // If it happened, nobody else would touch what it filed until the lease has run out.
-                    let filed = in_flight.filed.iter().map(Task::held).collect();
-                    effects.push(Effect::Release(filed));
-                }
-                return;
-            }
-        }
-        self.advance(run, now, effects);
-    }
-
-    /// What a committed decision was about is out of this runner's hands.
-    fn settled(&mut self, run: RunNo, todo: &Todo, effects: &mut Vec<Effect>) {
-        match todo {
-            Todo::End(task, _) | Todo::TimedOut(task) => {
-                self.unhold(&task.held(), effects);
-            }
-            Todo::Quarantine(task) => self.give_back(task, effects),
-            // More may be due by now.
-            Todo::Due => self.tracked(run).todo.push_back(Todo::Due),
-            Todo::Begin(_) => {}
-        }
-    }
-
-    /// Stops work that ended otherwise: its state was left, another branch decided, the run is over.
-    fn abort_what_ended(&mut self, run: RunNo, effects: &mut Vec<Effect>) {
-        let Some(known) = self.runs.get(&run).and_then(|tracked| tracked.known.as_ref()) else {
-            return;
-        };
-        let ended: Vec<Held> = in_hand_of(&self.in_hand, run)
-            .filter(|own| own.is_known && own.task.queue != CANCEL_QUEUE)
-            .filter(|own| !is_going_on(&known.run, &own.task.id))
-            .map(|own| own.task.held())
-            .collect();
-        for task in ended {
-            self.unhold(&task, effects);
-        }
     }
 
     fn ended(&mut self, held: &Held, outcome: Outcome, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -833,109 +609,6 @@ impl Runner {
         own.is_performed = true;
         let (held, queue) = (own.task.held(), own.task.queue.clone());
         effects.push(Effect::Perform { held, queue, call });
-    }
-
-    fn commit(
-        &mut self,
-        run: RunNo,
-        todo: Todo,
-        decision: Decision,
-        after: Run,
-        now: Timestamp,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(known) = self.runs.get(&run).and_then(|tracked| tracked.known.as_ref()) else {
-            return;
-        };
-        let expected = known.run.rev;
-        let mut batch = self.batch(known, decision, after, &todo, now);
-        batch.tasks.fence = todo.task().map(Task::held);
-        let (filed, has_more) = self.filed(run, &batch, now);
-        for task in &filed {
-            *self.promised.entry(task.queue.clone()).or_default() += 1;
-        }
-        let in_flight = InFlight { todo, after: batch.run.clone(), filed, has_more };
-        self.tracked(run).stage = Stage::Committing(Box::new(in_flight));
-        effects.push(Effect::Commit { run, expected, batch: Box::new(batch) });
-    }
-
-    /// A decision ready to commit. What it begins, this runner takes on at once as far as it has hands: whoever files a
-    /// task and does it needs no second transaction.
-    fn batch(
-        &self,
-        known: &LoadedRun,
-        decision: Decision,
-        after: Run,
-        todo: &Todo,
-        now: Timestamp,
-    ) -> Batch {
-        // What the decision ends makes room for what it begins.
-        let leaving = todo.task().filter(|task| self.in_hand.contains_key(&task.id));
-        let mut free = self.free() + usize::from(leaving.is_some());
-        let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
-        let goes_on = matches!(after.status, Status::Running | Status::Waiting);
-        // It settles what is due for any run, and works for its own.
-        let is_own = self.config.root.is_none_or(|root| root == known.root);
-        let lease = |queue: &str| {
-            let serves = self.config.queues.iter().any(|own| own == queue);
-            let room = rooms.entry(queue.to_owned()).or_insert_with(|| {
-                let is_left = leaving.is_some_and(|task| task.queue == queue);
-                self.room_in(queue).saturating_add(usize::from(is_left))
-            });
-            if !serves || !is_own || !goes_on || self.is_stopping || free == 0 || *room == 0 {
-                return None;
-            }
-            (free, *room) = (free - 1, *room - 1);
-            let until = now.after(self.config.lease);
-            Some(Lease { owner: self.config.owner.clone(), until })
-        };
-        plan::batch(&known.machine, &known.run, decision, after, None, now, lease)
-    }
-
-    /// The commit that was to file these tasks is over.
-    fn keep_promise(&mut self, filed: &[Task]) {
-        for task in filed {
-            if let Some(promised) = self.promised.get_mut(&task.queue) {
-                *promised = promised.saturating_sub(1);
-            }
-        }
-    }
-
-    /// The tasks a batch files in this runner's hands, and whether it files others it may claim.
-    fn filed(&self, run: RunNo, batch: &Batch, now: Timestamp) -> (Vec<Task>, bool) {
-        let mut own = Vec::new();
-        let mut has_more = false;
-        for change in &batch.tasks.changes {
-            match change {
-                TaskChange::File(new) => match &new.lease {
-                    Some(lease) => own.push(Task {
-                        id: TaskId {
-                            run,
-                            state: new.state.clone(),
-                            visit: new.visit,
-                            branch: new.branch,
-                            purpose: new.purpose,
-                        },
-                        kind: new.kind,
-                        queue: new.queue.clone(),
-                        filed_at: now,
-                        ready_at: lease.until,
-                        owner: Some(lease.owner.clone()),
-                        attempt: 1,
-                        lost: 0,
-                        deadline: new.timeout.map(|timeout| now.after(timeout)),
-                        child: None,
-                        bound_to: None,
-                    }),
-                    None => has_more |= self.config.queues.contains(&new.queue),
-                },
-                TaskChange::Retry { .. }
-                | TaskChange::End { .. }
-                | TaskChange::Forgive
-                | TaskChange::Say(_) => {}
-            }
-        }
-        (own, has_more)
     }
 }
 

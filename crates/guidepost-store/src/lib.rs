@@ -467,6 +467,9 @@ pub struct Batch {
     pub steps: u64,
     /// The limits of the run's workflow. They count when the run is created.
     pub limits: Limits,
+    /// What a commit claims for whoever makes it, once its own changes are made and in the same transaction: hands it frees
+    /// take on more at no price of their own. Nothing is claimed if nothing is committed, nor when a run is created.
+    pub claim: Option<Claim>,
 }
 
 /// Identifies a request by what was asked: equal requests have equal digests.
@@ -537,6 +540,8 @@ pub struct Committed {
     pub snapshot: bool,
     /// The budgets it spends from, with what it spent.
     pub budgets: Vec<Budget>,
+    /// What it claimed.
+    pub claimed: Vec<Claimed>,
 }
 
 /// Whether one of these budgets has a limit that is passed at a time.

@@ -133,6 +133,11 @@ impl Holdings {
         self.tasks.park(held, child, is_live, now)
     }
 
+    fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
+        let concurrency = |workflow: &str| self.catalogue.concurrency(workflow);
+        self.tasks.claim(claim, |run| self.runs.of_task(run, claim.now), concurrency)
+    }
+
     fn change_tasks(&mut self, run: RunNo, mut changes: TaskChanges, now: Timestamp) {
         let said = changes.changes.iter().filter_map(|change| match change {
             TaskChange::Say(turn) => Some(turn.clone()),
@@ -251,7 +256,7 @@ impl Store for Memory {
         tenant: &Tenant,
         run: RunNo,
         expected: Rev,
-        batch: Batch,
+        mut batch: Batch,
     ) -> Result<Committed, StoreError> {
         self.with(tenant, |own| {
             let (changes, now) = (batch.tasks.clone(), batch.recorded_at);
@@ -263,8 +268,12 @@ impl Store for Memory {
             if batch.records.iter().any(|record| matches!(record, Record::Restored(_))) {
                 held.bind(own.catalogue.version_of(&batch.run)?);
             }
-            let committed = own.runs.commit(run, expected, batch)?;
+            let wish = batch.claim.take();
+            let mut committed = own.runs.commit(run, expected, batch)?;
             own.change_tasks(run, changes, now);
+            if let Some(wish) = wish {
+                committed.claimed = own.claim(&wish);
+            }
             Ok(committed)
         })
     }
@@ -333,10 +342,7 @@ impl Store for Memory {
     }
 
     async fn claim(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        Ok(self.with(tenant, |own| {
-            let concurrency = |workflow: &str| own.catalogue.concurrency(workflow);
-            own.tasks.claim(claim, |run| own.runs.of_task(run, claim.now), concurrency)
-        }))
+        Ok(self.with(tenant, |own| own.claim(claim)))
     }
 
     async fn extend(

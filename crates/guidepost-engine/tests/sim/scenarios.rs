@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guidepost_core::id::{RunId, RunNo, RunRef, Tenant};
+use guidepost_core::id::{Rev, RunId, RunNo, RunRef, Tenant};
 use guidepost_core::input::{By, Event, Input, Start};
 use guidepost_core::kernel;
 use guidepost_core::machine::Limits;
@@ -222,7 +222,10 @@ fn brief(effect: &Effect) -> String {
         Effect::FindSchedules { .. } => "find schedules".to_owned(),
         Effect::MoveSchedule { before, .. } => format!("move {}", before.name),
         Effect::Load(_) => "load".to_owned(),
-        Effect::Commit { .. } => "commit".to_owned(),
+        Effect::Commit { batch, .. } => match &batch.claim {
+            Some(claim) => format!("commit, claim {}", claim.limit),
+            None => "commit".to_owned(),
+        },
         Effect::Quarantine { run, .. } => format!("quarantine {run}"),
         Effect::Perform { held, .. } => format!("perform {}/{}", held.task, held.attempt),
         Effect::Abort(held) => format!("abort {}/{}", held.task, held.attempt),
@@ -260,8 +263,8 @@ fn from_step_to_step_a_run_takes_one_commit_and_nothing_else() {
     assert_eq!(told, ["claim 1", "find due", "load", "perform r-1:A#1/1"]);
     assert_eq!(script.all_of(ended("r-1:A#1", 1)), ["commit", "perform r-1:B#1/1"]);
     assert_eq!(script.all_of(ended("r-1:B#1", 1)), ["commit", "perform r-1:C#1/1"]);
-    // There may be more where the claim got all it asked for.
-    assert_eq!(script.all_of(ended("r-1:C#1", 1)), ["commit", "claim 1"]);
+    // There may be more where the claim got all it asked for: the last commit takes it along.
+    assert_eq!(script.all_of(ended("r-1:C#1", 1)), ["commit, claim 1"]);
 }
 
 #[test]
@@ -271,7 +274,20 @@ fn what_waits_while_all_slots_are_taken_is_claimed_as_soon_as_one_is_free() {
     script.start("name: one\nsteps: [{ name: A, task: link }]\n");
     script.all_of(Message::Wake);
     let told = script.all_of(ended("r-1:A#1", 1));
-    assert_eq!(told, ["commit", "claim 1", "load", "perform r-2:A#1/1"]);
+    assert_eq!(told, ["commit, claim 1", "load", "perform r-2:A#1/1"]);
+}
+
+#[test]
+fn a_claim_that_went_down_with_its_commit_is_made_with_the_next() {
+    let mut script = Script::new(1);
+    let run = script.start("name: one\nsteps: [{ name: A, task: link }]\n");
+    script.start("name: one\nsteps: [{ name: A, task: link }]\n");
+    script.all_of(Message::Wake);
+    let mut effects = script.tell(ended("r-1:A#1", 1));
+    take(&mut effects, "commit, claim 1");
+    let outcome = Err(StoreError::Conflict { expected: Rev(2), present: Rev(3) });
+    let told = script.all_of(Message::Committed { run, outcome });
+    assert_eq!(told, ["load", "commit, claim 1", "load", "perform r-2:A#1/1"]);
 }
 
 #[test]
@@ -503,6 +519,7 @@ fn a_timer_that_cannot_be_settled_holds_its_run_and_is_not_tried_for_ever() {
         tasks: TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     };
     answer(script.store.commit(&Tenant::default(), run, expected, batch)).unwrap();
     script.all_of(Message::Wake);

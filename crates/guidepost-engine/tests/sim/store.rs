@@ -350,6 +350,7 @@ impl SimStore {
         let broken = self.state().broken;
         let stale = batch.tasks.fence.as_ref().and_then(|held| self.expect_present(held));
         let mut given = batch.clone();
+        given.claim = given.claim.map(|wish| self.asked(wish));
         match broken {
             Some(Broken::NoFence) => given.tasks.fence = None,
             Some(Broken::LostLeaseIgnored) => {
@@ -389,24 +390,27 @@ impl SimStore {
             }
             answer => answer,
         };
-        let Ok(committed) = &answer else { return answer };
+        let mut committed = answer?;
         for task in self.held_at_once(run, &given) {
             self.note_start(&task);
         }
         self.note_commit(run, &batch, stale);
         let mut rev = committed.rev;
         if broken == Some(Broken::CommittedTwice) && !given.run.status.is_ended() {
-            given.tasks = guidepost_store::TaskChanges::default();
+            (given.tasks, given.claim) = (guidepost_store::TaskChanges::default(), None);
             rev = self.real.commit(tenant, run, rev, given).await?.rev;
         }
         self.note_time(run, expected, rev);
-        answer
+        if let Some(wish) = &batch.claim {
+            committed.claimed = self.handed_out(tenant, wish, committed.claimed).await?;
+        }
+        Ok(committed)
     }
 
     /// The tasks a batch filed in somebody's hands.
     fn held_at_once(&self, run: RunNo, batch: &Batch) -> Vec<TaskId> {
         let filed = batch.tasks.changes.iter().filter_map(|change| match change {
-            TaskChange::File(new) => Some(id_of(run, new)),
+            TaskChange::File(new) if new.lease.is_some() => Some(id_of(run, new)),
             _ => None,
         });
         let filter = TaskFilter { run: Some(run), limit: 1_000, ..TaskFilter::default() };
@@ -417,14 +421,28 @@ impl SimStore {
 
     /// A claim, with what is broken about it.
     async fn claim_it(&self, tenant: &Tenant, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        let broken = self.state().broken;
-        let mut asked = claim.clone();
-        match broken {
-            Some(Broken::DeclinedHandedOut) => asked.except = Arc::default(),
-            Some(Broken::RootIgnored) => asked.root = None,
+        let claimed = self.real.claim(tenant, &self.asked(claim.clone())).await?;
+        self.handed_out(tenant, claim, claimed).await
+    }
+
+    /// What is asked for instead of a claim.
+    fn asked(&self, mut claim: Claim) -> Claim {
+        match self.state().broken {
+            Some(Broken::DeclinedHandedOut) => claim.except = Arc::default(),
+            Some(Broken::RootIgnored) => claim.root = None,
             _ => {}
         }
-        let mut claimed = self.real.claim(tenant, &asked).await?;
+        claim
+    }
+
+    /// What is given for a claim, noted.
+    async fn handed_out(
+        &self,
+        tenant: &Tenant,
+        claim: &Claim,
+        mut claimed: Vec<Claimed>,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let broken = self.state().broken;
         match broken {
             Some(Broken::LaunchesForgotten) => {
                 claimed.retain(|claimed| claimed.task.queue != CANCEL_QUEUE);

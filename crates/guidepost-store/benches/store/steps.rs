@@ -123,6 +123,7 @@ fn batch(mut run: Run, records: Vec<Record>, state: &str) -> Batch {
         tasks: guidepost_store::TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     }
 }
 

@@ -385,7 +385,8 @@ impl Held {
         self.current_state = batch.current_state;
         self.leaves = batch.leaves;
         self.head.updated_at = batch.recorded_at;
-        Ok(Committed { seq: self.head.seq, rev, snapshot, budgets: Vec::new() })
+        let (budgets, claimed) = (Vec::new(), Vec::new());
+        Ok(Committed { seq: self.head.seq, rev, snapshot, budgets, claimed })
     }
 
     /// Binds the run to a version of its workflow; to none if it follows rows.

@@ -15,11 +15,11 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::fault::{Fault, damaged};
 use super::row::{self, int, text};
 use super::writer::Length;
-use super::{budgets, tasks};
+use super::{budgets, claim, tasks};
 use crate::chain::{self, Hash, Link, Payload};
 use crate::{
-    Batch, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError, TaskChanges,
-    clock, is_over, payload, refuse,
+    Batch, Claim, Committed, Created, NewRun, OBSERVED, Recorded, RequestDigest, StoreError,
+    TaskChanges, clock, is_over, payload, refuse,
 };
 
 /// A batch, ready to be stored.
@@ -39,6 +39,7 @@ pub(super) struct Step {
     tasks: TaskChanges,
     spent: Spent,
     limits: Limits,
+    claim: Option<Claim>,
     /// The hash of the machine the run is bound to from now on, if the step may change it.
     machine: Option<String>,
     /// Whether it pauses the run because a limit is passed.
@@ -103,6 +104,7 @@ impl Step {
             tasks,
             steps,
             limits,
+            claim,
         } = batch;
         let is_settled = !run.is_unsettled();
         let is_restored = records.iter().any(|record| matches!(record, Record::Restored(_)));
@@ -122,13 +124,15 @@ impl Step {
             tasks,
             spent: Spent::steps(steps),
             limits,
+            claim,
             machine: is_restored.then_some(run.machine),
         })
     }
 
     /// How long storing it takes.
     pub(super) fn length(&self) -> Length {
-        let rows = self.records.len() + self.tasks.changes.len();
+        let claimed = self.claim.as_ref().map_or(0, |claim| claim.limit);
+        let rows = self.records.len() + self.tasks.changes.len() + claimed;
         let payloads = self.records.iter().map(|record| &record.payload).chain(&self.snapshot);
         let bytes: usize = payloads.map(|payload| payload.bytes.len()).sum();
         Length::of(rows, self.state.len() + bytes)
@@ -438,8 +442,14 @@ fn advance(
         // The run goes on after its end, and so do the limits it has.
         budgets.iter().try_for_each(|budget| budgets::keep(db, budget))?;
     }
-    let snapshot = step.snapshot.is_some();
-    Ok(Committed { seq: head.seq, rev: head.rev, snapshot, budgets })
+    let claimed = step.claim.as_ref().map(|wish| claim::claim(db, tenant, wish)).transpose()?;
+    Ok(Committed {
+        seq: head.seq,
+        rev: head.rev,
+        snapshot: step.snapshot.is_some(),
+        budgets,
+        claimed: claimed.unwrap_or_default(),
+    })
 }
 
 /// Counts what a run spends in the budgets it spends from, and gives them as they are then.

@@ -68,6 +68,7 @@ macro_rules! conformance {
             workflows_are_listed_and_searched
             versions_are_listed_newest_first
             a_task_is_claimed_once_and_not_before_its_time
+            a_commit_claims_what_comes_next
             a_task_filed_with_a_lease_is_held_from_the_start
             of_two_attempts_only_the_present_one_counts
             a_lease_is_extended_up_to_the_deadline

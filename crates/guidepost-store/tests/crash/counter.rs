@@ -114,6 +114,7 @@ fn batch(mut run: Run, records: Vec<Record>) -> Batch {
         tasks: guidepost_store::TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     }
 }
 

@@ -60,6 +60,7 @@ fn settling(mut run: guidepost_core::run::Run) -> Batch {
         tasks: guidepost_store::TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     }
 }
 

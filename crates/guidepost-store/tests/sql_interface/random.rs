@@ -188,6 +188,7 @@ pub(crate) async fn put(store: &dyn Store, tenant: &Tenant, simulator: &Simulato
         tasks: TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     };
     let new = NewRun::new(
         RunId(uuid::Uuid::now_v7()),

@@ -2,6 +2,7 @@
 
 use guidepost_core::input::{Control, Input};
 use guidepost_engine::runner::{Effect, Message};
+use guidepost_store::Claimed;
 
 /// The name of an effect, as in [`crate::faults::EFFECTS`].
 pub(super) fn name_of(effect: &Effect) -> &'static str {
@@ -59,21 +60,14 @@ pub(super) fn kind_of(input: &Input) -> &'static str {
 /// A message in a few words.
 pub(super) fn told(message: &Message) -> String {
     match message {
-        Message::Claimed(Ok(claimed)) => {
-            let tasks: Vec<String> = claimed
-                .iter()
-                .map(|it| {
-                    let late = if it.timed_out { " late" } else { "" };
-                    format!("{}/{}{late}", it.task.id, it.task.attempt)
-                })
-                .collect();
-            format!("claimed {}", tasks.join(", "))
-        }
+        Message::Claimed(Ok(claimed)) => format!("claimed {}", named(claimed)),
         Message::Loaded { run, loaded: Ok(loaded) } => {
             format!("loaded {run} {:?}", loaded.as_ref().map(|it| it.run.rev.0))
         }
         Message::Committed { run, outcome: Ok(committed) } => {
-            format!("committed {run} {}", committed.rev)
+            let claimed = named(&committed.claimed);
+            let claimed = if claimed.is_empty() { claimed } else { format!(", claimed {claimed}") };
+            format!("committed {run} {}{claimed}", committed.rev)
         }
         Message::Committed { run, outcome: Err(error) } => format!("not committed {run}: {error}"),
         Message::Ended { held, outcome } => {
@@ -96,4 +90,13 @@ pub(super) fn asked(effect: &Effect) -> String {
         Effect::Claim(claim) => format!("claim {}", claim.limit),
         other => format!("{other:?}"),
     }
+}
+
+/// Tasks that were claimed.
+fn named(claimed: &[Claimed]) -> String {
+    let tasks = claimed.iter().map(|it| {
+        let late = if it.timed_out { " late" } else { "" };
+        format!("{}/{}{late}", it.task.id, it.task.attempt)
+    });
+    tasks.collect::<Vec<_>>().join(", ")
 }

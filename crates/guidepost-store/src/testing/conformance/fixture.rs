@@ -318,6 +318,7 @@ pub(super) fn batch(mut run: Run, records: Vec<Record>, state: &str, now: Timest
         tasks: TaskChanges::default(),
         steps: 0,
         limits: Limits::default(),
+        claim: None,
     }
 }
 

@@ -32,6 +32,19 @@ pub(super) fn files(tasks: impl IntoIterator<Item = NewTask>) -> TaskChanges {
     TaskChanges { fence: None, changes: tasks.into_iter().map(TaskChange::File).collect() }
 }
 
+/// A claim of ten tasks at most.
+fn wish(owner: &str, now: Timestamp, queues: &[&str]) -> Claim {
+    Claim {
+        owner: owner.to_owned(),
+        now,
+        until: now.after(Span(30_000_000_000)),
+        limit: 10,
+        queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
+        root: None,
+        except: Arc::default(),
+    }
+}
+
 fn id(run: RunNo, branch: u32) -> TaskId {
     TaskId {
         run,
@@ -76,16 +89,7 @@ impl Fixture {
         now: Timestamp,
         queues: &[&str],
     ) -> Vec<Claimed> {
-        let claim = Claim {
-            owner: owner.to_owned(),
-            now,
-            until: now.after(Span(30_000_000_000)),
-            limit: 10,
-            queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
-            root: None,
-            except: Arc::default(),
-        };
-        done(self.store.claim(&self.tenant, &claim).await)
+        done(self.store.claim(&self.tenant, &wish(owner, now, queues)).await)
     }
 
     pub(super) async fn tasks(&self) -> Vec<Task> {
@@ -120,6 +124,42 @@ pub async fn a_task_filed_with_a_lease_is_held_from_the_start(on: Fixture) {
     assert_eq!((tasks[0].attempt, tasks[0].owner.as_deref()), (1, Some("a")));
     assert_eq!(on.claim("b", at(39)).await, []);
     assert_eq!(on.claim("b", at(40)).await.len(), 1);
+}
+
+/// Whoever commits may claim in the same breath: what it ends is gone by then, and what it files is there. If nothing is
+/// committed, nothing is claimed.
+pub async fn a_commit_claims_what_comes_next(on: Fixture) {
+    let run = on.with_tasks([score(0)]).await;
+    let first = on.claim("a", at(10)).await.remove(0).task;
+    let next = NewTask { visit: Visit(2), ..score(0) };
+    let tasks = TaskChanges {
+        fence: Some(first.held()),
+        changes: vec![
+            TaskChange::End {
+                state: first.id.state.clone(),
+                visit: Visit(1),
+                branch: None,
+                purpose: Purpose::Work,
+            },
+            TaskChange::File(next),
+        ],
+    };
+    let loaded = on.load(run).await;
+    let expected = loaded.run.rev;
+    let claim = Some(wish("a", at(50), &["task:score"]));
+    let batch = crate::Batch { tasks, claim, ..Step::to("Ingest").batch(loaded.run) };
+    let on = &on;
+    let commit = |at: Rev, batch| async move { on.store.commit(&on.tenant, run, at, batch).await };
+    let late = commit(Rev(expected.0 + 1), batch.clone()).await;
+    assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    let held = on.tasks().await;
+    assert_eq!((held.len(), &held[0]), (1, &first), "nothing is claimed");
+    let claimed = done(commit(expected, batch).await).claimed;
+    let ids: Vec<(&TaskId, u32)> =
+        claimed.iter().map(|claimed| (&claimed.task.id, claimed.task.attempt)).collect();
+    assert_eq!(ids, [(&TaskId { visit: Visit(2), ..id(run, 0) }, 1)]);
+    assert_eq!(on.tasks().await, [claimed[0].task.clone()]);
+    assert_eq!(on.claim("b", at(79)).await, [], "it is held");
 }
 
 /// A lease that ran out counts as lost, and a result counts only for the present attempt.
