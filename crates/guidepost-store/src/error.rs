@@ -58,7 +58,18 @@ pub enum StoreError {
         /// How long it was tried.
         seconds: u64,
     },
-    /// The store cannot be reached, or failed midway. Whether the write happened is unknown.
+    /// The store cannot be reached, or failed before it made anything durable. Nothing was written.
+    #[error("the store `{url}` cannot be used: {what}")]
+    Failed {
+        /// The store.
+        url: String,
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The store failed while it made a write durable, or was not heard of again. Whether the write happened is unknown.
     #[error("the store `{url}` is unavailable: {what}")]
     Unavailable {
         /// The store.
@@ -138,6 +149,7 @@ impl Explain for StoreError {
             Self::LeaseLost { .. } => "GP0312",
             Self::Malformed { .. } => "GP0313",
             Self::OtherBuild { .. } => "GP0314",
+            Self::Failed { .. } => "GP0315",
         }
     }
 
@@ -161,6 +173,9 @@ impl Explain for StoreError {
                 "another program holds a long transaction on the file; end it and try again"
                     .to_owned(),
             ),
+            Self::Failed { .. } => {
+                Some("nothing was written; mend what the cause names, then try again".to_owned())
+            }
             Self::Unavailable { .. } => {
                 Some("read the run again before repeating: the write may have happened".to_owned())
             }

@@ -165,6 +165,7 @@ pub trait Store: Send + Sync + 'static {
     /// - [`StoreError::Conflict`]: the history has moved on. Reload, decide again. So is a pause for a limit that is passed no
     ///   more: whoever raised it meanwhile looks for paused runs only once.
     /// - [`StoreError::LeaseLost`]: the attempt whose result it takes is not the present one any more. Drop the result.
+    /// - [`StoreError::Failed`]: nothing was written.
     /// - [`StoreError::Unavailable`]: the outcome is unknown; the batch may be durable. Reload before trying again.
     async fn commit(
         &self,

@@ -85,7 +85,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from opening: [`StoreError::NewerSchema`], [`StoreError::Busy`], [`StoreError::Unavailable`],
+    /// Whatever keeps it from opening: [`StoreError::NewerSchema`], [`StoreError::Busy`], [`StoreError::Failed`],
     /// and [`StoreError::BadUrl`] for a file that is something else.
     pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         match *self {

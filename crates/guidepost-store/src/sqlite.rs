@@ -63,7 +63,7 @@ impl Sqlite {
     ///
     /// [`StoreError::NewerSchema`] if a newer release made it, [`StoreError::OtherBuild`] if another build did that has other
     /// tables, [`StoreError::BadUrl`] if it is no store,
-    /// [`StoreError::Busy`] if another process holds it, and [`StoreError::Unavailable`] if it cannot be read.
+    /// [`StoreError::Busy`] if another process holds it, and [`StoreError::Failed`] if it cannot be read.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         let connection = schema::open(location)?;
         Ok(Self {

@@ -137,7 +137,8 @@ impl Door {
 pub(crate) fn opened(address: &Address, instead: &str) -> Result<Arc<dyn Store>, Failure> {
     address.open().map_err(|error| {
         // Nothing was to be written yet, so the store's own advice about writes is of no use.
-        let is_unavailable = matches!(error, StoreError::Unavailable { .. });
+        let is_unavailable =
+            matches!(error, StoreError::Failed { .. } | StoreError::Unavailable { .. });
         let failure = Failure::from(error);
         if is_unavailable {
             failure.hint(format!("check the path and its permissions, or {instead}"))

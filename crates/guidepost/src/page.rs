@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use guidepost_core::machine::{Machine, StateKind};
 use guidepost_core::time::Timestamp;
 use guidepost_server::ops::{HistoryItem, Standing, StateView, WorkflowView};
-use guidepost_server::text;
+use guidepost_server::text::{self, Words};
 use serde_json::Value as Json;
 
 use crate::chart::{Chart, Taken, Trail};
@@ -180,7 +180,7 @@ fn now(html: &mut String, run: &Standing, machine: Option<&Machine>) {
         let _ = write!(html, "<p>output <code>{}</code></p>", escape(&shortened(&run.output)));
     }
     if run.next.is_empty() {
-        html.push_str("<p>Nothing is legal now.</p>");
+        let _ = write!(html, "<p>{}</p>", said(&text::legal_now(run, Words::Commands)));
     } else {
         html.push_str(
             "<table><thead><tr><th>Legal now<th>Leads to<th>What it means</tr></thead><tbody>",

@@ -330,6 +330,7 @@ fn store_kind(error: &StoreError) -> Kind {
         | StoreError::NewerSchema { .. } => Kind::Damaged,
         StoreError::Conflict { .. }
         | StoreError::Busy { .. }
+        | StoreError::Failed { .. }
         | StoreError::Unavailable { .. }
         | StoreError::ReadOnly { .. } => Kind::Unavailable,
         _ => Kind::Unavailable,

@@ -45,16 +45,16 @@ impl Fault {
         match self {
             Self::Clean(error) | Self::Undo(error) => error,
             Self::Sql(error) => tell(error, location, "a statement failed"),
-            Self::Panicked => StoreError::Unavailable {
+            Self::Panicked => StoreError::Failed {
                 url: location.url(),
-                what: "a bug stopped the write, which was undone".to_owned(),
+                what: "a bug stopped it midway".to_owned(),
                 source: None,
             },
         }
     }
 }
 
-/// What a failed statement means to the caller.
+/// What a failed statement means to the caller. What its transaction wrote is undone.
 pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> StoreError {
     let url = location.url();
     match &error {
@@ -68,10 +68,10 @@ pub(super) fn tell(error: rusqlite::Error, location: &Location, what: &str) -> S
             ffi::ErrorCode::DatabaseCorrupt => StoreError::Malformed { url },
             _ => match refusal(failure, message.as_deref()) {
                 Some((what, hint)) => StoreError::Refused { what, hint: hint.map(str::to_owned) },
-                None => unavailable(url, what, error),
+                None => failed(url, what, error),
             },
         },
-        _ => unavailable(url, what, error),
+        _ => failed(url, what, error),
     }
 }
 
@@ -98,7 +98,7 @@ fn refusal(failure: &ffi::Error, message: Option<&str>) -> Option<(String, Optio
     Some((quoted.replace("''", "'"), None))
 }
 
-fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
+fn failed(url: String, what: &str, error: rusqlite::Error) -> StoreError {
     let source = match &error {
         // The statement is ours, and up to thousands of lines long.
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -108,7 +108,7 @@ fn unavailable(url: String, what: &str, error: rusqlite::Error) -> StoreError {
         }
         other => other.to_string(),
     };
-    StoreError::Unavailable { url, what: what.to_owned(), source: Some(source.into()) }
+    StoreError::Failed { url, what: what.to_owned(), source: Some(source.into()) }
 }
 
 /// What is stored about a run cannot be what Guidepost wrote.
@@ -146,7 +146,7 @@ mod tests {
                 other => panic!("{sql}: {other:?}"),
             }
         }
-        let unavailable = told(&connection, "INSERT INTO nowhere VALUES (1)");
-        assert!(matches!(unavailable, StoreError::Unavailable { .. }), "{unavailable:?}");
+        let failed = told(&connection, "INSERT INTO nowhere VALUES (1)");
+        assert!(matches!(failed, StoreError::Failed { .. }), "{failed:?}");
     }
 }

@@ -40,12 +40,11 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let cut_short =
-            |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::Unavailable {
-                url: self.location.url(),
-                what: "reading was cut short".to_owned(),
-                source: Some(reason),
-            };
+        let cut_short = |reason: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed {
+            url: self.location.url(),
+            what: "reading was cut short".to_owned(),
+            source: Some(reason),
+        };
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|closed| cut_short(closed.into()))?;
         let readers = Arc::clone(self);
@@ -133,7 +132,7 @@ mod tests {
                 assert!(db.is_readonly("main")?, "as bugs do");
                 Ok(())
             };
-            assert!(matches!(readers.read(bug).await, Err(StoreError::Unavailable { .. })));
+            assert!(matches!(readers.read(bug).await, Err(StoreError::Failed { .. })));
         }
         readers.read(|_| Ok(())).await.unwrap();
     }

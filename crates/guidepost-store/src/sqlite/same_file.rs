@@ -20,7 +20,7 @@ impl SameFile {
 
     /// What callers are told when it does not: what is written would be lost, and nobody else would see it.
     pub(super) fn gone(location: &Location) -> StoreError {
-        StoreError::Unavailable {
+        StoreError::Failed {
             url: location.url(),
             what: "the file was deleted or replaced while it was open; end this process and begin again"
                 .to_owned(),

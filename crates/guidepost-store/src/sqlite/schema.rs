@@ -96,7 +96,7 @@ fn create_private(location: &Location) -> Result<(), StoreError> {
     match options.open(&location.path) {
         Ok(_) => Ok(()),
         Err(reason) if reason.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(reason) => Err(StoreError::Unavailable {
+        Err(reason) => Err(StoreError::Failed {
             url: location.url(),
             what: "the file cannot be created".to_owned(),
             source: Some(Box::new(reason)),

@@ -412,7 +412,12 @@ impl Desk {
             tracing::error!(%error, "a write to the disk failed; the store is read-only from now on");
         }
         self.roll_back();
-        self.tell_all(group, error, "committing failed");
+        let what = format!("committing failed: {error}");
+        self.refuse(group, || StoreError::Unavailable {
+            url: self.location.url(),
+            what: what.clone(),
+            source: None,
+        });
     }
 
     /// Ends the transaction, unless SQLite did so itself.
@@ -424,16 +429,17 @@ impl Desk {
         }
     }
 
+    /// Tells everybody why their transaction failed. Every caller gets an error of its own; the cause belongs to the first,
+    /// its text to all.
     fn tell_all(&self, group: Vec<Box<dyn Job>>, error: rusqlite::Error, what: &str) {
-        // Every caller gets an error of its own; the cause belongs to the first, its text to all.
-        let text = error.to_string();
+        let (url, text) = (self.location.url(), error.to_string());
         let mut first = Some(tell(error, &self.location, what));
         let is_busy = matches!(first, Some(StoreError::Busy { .. }));
         self.refuse(group, || match first.take() {
             Some(error) => error,
-            None if is_busy => StoreError::Busy { url: self.location.url(), seconds: BUSY_SECONDS },
-            None => StoreError::Unavailable {
-                url: self.location.url(),
+            None if is_busy => StoreError::Busy { url: url.clone(), seconds: BUSY_SECONDS },
+            None => StoreError::Failed {
+                url: url.clone(),
                 what: format!("{what}: {text}"),
                 source: None,
             },
@@ -472,7 +478,7 @@ mod tests {
             }),
             writer.write(move |db| insert(db, "good")),
         );
-        assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
+        assert!(matches!(bad, Err(StoreError::Failed { .. })), "{bad:?}");
         good.unwrap();
         let names = writer.write(|db| {
             let names =
@@ -534,7 +540,7 @@ mod tests {
                 assert!(db.is_autocommit(), "as bugs do");
                 Ok(())
             });
-            assert!(matches!(broken.await, Err(StoreError::Unavailable { .. })));
+            assert!(matches!(broken.await, Err(StoreError::Failed { .. })));
             assert!(in_a_task(&writer, length, insert("a")).await.is_err(), "the name is taken");
             in_a_task(&writer, length, insert("b")).await.unwrap();
             let names = in_a_task(&writer, length, |db| {

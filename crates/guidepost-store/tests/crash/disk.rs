@@ -76,7 +76,7 @@ async fn steps(store: Arc<dyn Store>, disk: Disk, run: RunNo) -> Vec<Counted> {
             Err(StoreError::ReadOnly { .. }) => {}
             other if had_failed => panic!("a sync had failed, and then: {other:?}"),
             Ok(counted) => acknowledged.push(counted),
-            Err(StoreError::Unavailable { .. }) => {}
+            Err(StoreError::Failed { .. } | StoreError::Unavailable { .. }) => {}
             Err(other) => panic!("{other}"),
         }
     }
@@ -122,7 +122,7 @@ fn fail_once(template: &Path, writer: Writer, disk: Disk, run: RunNo) {
     let mut acknowledged = Acknowledged::default();
     match try_open(directory.path(), Some(disk), Durability::Disk) {
         Ok(store) => writer.steps(&store, disk, run, &mut acknowledged),
-        Err(StoreError::Unavailable { .. }) => {}
+        Err(StoreError::Failed { .. } | StoreError::Unavailable { .. }) => {}
         Err(other) => panic!("{other}"),
     }
     let store = open(directory.path(), None, Durability::None);
@@ -135,7 +135,7 @@ fn whatever_call_fails_a_new_file_can_be_made() {
     let failed = every_failure(|disk| {
         let directory = tempfile::tempdir().unwrap();
         match try_open(directory.path(), Some(disk), Durability::Disk) {
-            Ok(_) | Err(StoreError::Unavailable { .. }) => {}
+            Ok(_) | Err(StoreError::Failed { .. } | StoreError::Unavailable { .. }) => {}
             Err(other) => panic!("{other}"),
         }
         let store = open(directory.path(), None, Durability::None);

@@ -99,7 +99,7 @@ fn a_file_that_was_deleted_or_replaced_is_noticed() {
         });
         for outcome in [written, read] {
             match outcome {
-                Err(StoreError::Unavailable { what, .. }) => {
+                Err(StoreError::Failed { what, .. }) => {
                     assert!(what.contains("deleted or replaced"), "{what}");
                 }
                 other => panic!("expected a refusal, got {other:?}"),

@@ -58,7 +58,7 @@ fn every_error_is_one_object() {
         ("cancel r-9", 4, "GP0302"),
         ("verify r-9", 4, "GP0302"),
         ("doctor --store bad.yaml/x.db", 4, "GP0311"),
-        ("start bugfix --store bad.yaml/x.db", 1, "GP0307"),
+        ("start bugfix --store bad.yaml/x.db", 1, "GP0315"),
         ("explain GP9999", 4, "GP0455"),
         ("mcp --store nope://x", 64, "GP0311"),
         ("connect codex --write --file bad.yaml", 1, "GP0456"),

@@ -124,7 +124,7 @@ fn arguments_that_name_nothing_are_refused() {
         exit 4
 
         $ guidepost apply bugfix.yaml --store nowhere/lost.db
-        ! error[GP0307]: the store `sqlite:nowhere/lost.db` is unavailable: the file cannot be created
+        ! error[GP0315]: the store `sqlite:nowhere/lost.db` cannot be used: the file cannot be created
         !   caused by: No such file or directory (os error 2)
         !   --> the store chosen by --store
         ! hint: check the path and its permissions, or name another store with --store

@@ -98,13 +98,13 @@ fn a_store_that_cannot_be_made_is_told_with_what_helps() {
         Guidepost: workflows that lead agents, and a record of what agents did
 
         1. Two workflows are saved in one SQLite file
-        ! error[GP0307]: the store `sqlite:nope/x.db` is unavailable: the file cannot be created
+        ! error[GP0315]: the store `sqlite:nope/x.db` cannot be used: the file cannot be created
         !   caused by: No such file or directory (os error 2)
         ! hint: check the path and its permissions, or name another file with --keep
         exit 1
 
         $ guidepost start --goal x --store nope/x.db
-        ! error[GP0307]: the store `sqlite:nope/x.db` is unavailable: the file cannot be created
+        ! error[GP0315]: the store `sqlite:nope/x.db` cannot be used: the file cannot be created
         !   caused by: No such file or directory (os error 2)
         !   --> the store chosen by --store
         ! hint: check the path and its permissions, or name another store with --store

@@ -339,6 +339,16 @@ fn a_page_shows_the_path_and_runs_nothing() {
     }
 }
 
+#[test]
+fn a_page_says_why_nothing_is_legal() {
+    let talk = Conversation::new();
+    talk.file("one.yaml", "name: one\nsteps: [{ name: Check, task: check }]\n");
+    talk.run(&["run", "one.yaml"]);
+    let page = talk.run(&["show", "r-1", "--html"]).stdout;
+    let expected = "nothing now: Check#1 waits for a worker, who takes it with `guidepost tasks claim task:check`";
+    assert!(page.contains(expected), "{page}");
+}
+
 /// A page is handed around and a terminal looked at by many: neither tells what is sensitive. Whoever claims the work is
 /// told.
 #[test]
