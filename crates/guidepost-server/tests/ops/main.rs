@@ -25,6 +25,7 @@ mod settle;
 mod sql;
 mod start;
 mod takeover;
+mod threads;
 mod wait;
 mod way;
 mod wording;
