@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use guidepost_core::diagnostic::closest;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
@@ -104,6 +105,17 @@ impl Handler for Tools {
             Err(NotDone::Failed(failure)) => Outcome::Failed(failure),
             Err(NotDone::Declined(why)) => Outcome::Declined(why),
         }
+    }
+
+    /// Ends the servers that were started here. One that is in use elsewhere ends when it is not any more.
+    async fn close(&self) {
+        join_all(self.servers.values().map(|server| async {
+            let open = server.connection.lock().await.take();
+            if let Some(connection) = open.and_then(Arc::into_inner) {
+                connection.close().await;
+            }
+        }))
+        .await;
     }
 }
 
