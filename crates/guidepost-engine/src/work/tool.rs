@@ -25,6 +25,9 @@ use crate::call::{Call, Failure, Outcome};
 /// How long a call may take when the step says nothing: the usual time of MCP's clients.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a server is waited for that is to end: longer than a program is given to end by itself, and then when it is asked.
+const CLOSE: Duration = Duration::from_secs(5);
+
 /// How much sooner than the attempt a call ends by itself, so that it can say what it waited for.
 const MARGIN: Duration = Duration::from_millis(20);
 
@@ -68,8 +71,8 @@ impl fmt::Debug for ToolServer {
 /// A step names a tool as `SERVER/TOOL`; where one server is known, its name may be left out. `input` is what the tool is
 /// called with, checked against its description first. The structured content of the answer is the result, else its text.
 /// The idempotency key and the attempt travel in `_meta`, as `io.github.guidepost/idempotencyKey` and
-/// `io.github.guidepost/attempt`. Servers are started when they are first needed, shared by all steps, and started anew
-/// when they are lost.
+/// `io.github.guidepost/attempt`. Servers are started when they are first needed, shared by all steps, started anew when they
+/// are lost, and ended when the engine stops.
 #[derive(Debug, Clone, Default)]
 pub struct Tools {
     servers: Arc<BTreeMap<String, Server>>,
@@ -112,7 +115,7 @@ impl Handler for Tools {
         join_all(self.servers.values().map(|server| async {
             let open = server.connection.lock().await.take();
             if let Some(connection) = open.and_then(Arc::into_inner) {
-                connection.close().await;
+                let _ = tokio::time::timeout(CLOSE, connection.close()).await;
             }
         }))
         .await;

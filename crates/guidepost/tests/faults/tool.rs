@@ -37,7 +37,7 @@ fn calls(directory: &Path) -> Vec<Json> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// S4.3, R1: the same key reaches the tool again, and one result is accepted.
+/// S4.3, R1, B7: the same key reaches the tool again, and one result is accepted.
 #[test]
 fn a_tool_that_is_called_again_after_a_crash_sees_the_same_key() {
     let home = tempfile::tempdir().unwrap();
