@@ -17,11 +17,12 @@ use crate::output::Output;
 ///
 /// If it is not legal, the rev is old, there is no such run, or the store fails. Nothing was changed then.
 pub(crate) async fn run(args: &args::Do, door: &Door, out: &mut Output) -> Result<Exit, Failure> {
+    let (data, rev) = data(args, door).await?;
     let event = SendEvent {
         run: RunRef::from(args.run.as_str()),
         event: args.event.clone(),
-        data: data(args, door).await?,
-        rev: args.rev.map(Rev),
+        data,
+        rev: args.rev.map(Rev).or(rev),
         note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };
@@ -30,25 +31,22 @@ pub(crate) async fn run(args: &args::Do, door: &Door, out: &mut Output) -> Resul
     Ok(Exit::Ok)
 }
 
-/// What the event carries. A value that stands alone goes under the one name that the event takes.
-async fn data(args: &args::Do, door: &Door) -> Result<Object, Failure> {
+/// What the event carries. A value that stands alone goes under the one name that the event takes. Where the event is not legal,
+/// nobody knows that name: it is sent without, to be refused with what is legal, and only for the rev at which that was seen.
+async fn data(args: &args::Do, door: &Door) -> Result<(Object, Option<Rev>), Failure> {
     let value = match &args.data {
-        None => return Ok(Object::new()),
-        Some(Json::Object(fields)) => return Ok(fields.clone()),
+        None => return Ok((Object::new(), None)),
+        Some(Json::Object(fields)) => return Ok((fields.clone(), None)),
         Some(value) => value,
     };
     let at = WhereAmI { run: RunRef::from(args.run.as_str()), detail: Detail::Brief };
     let standing = door.ops.where_am_i(&at).await?;
-    let mut takes = standing.next.iter().filter(|next| next.event.as_str() == args.event);
-    let (event, run) = (&args.event, &standing.name.run);
-    let Some(next) = takes.next() else {
-        return Err(Failure::usage(format!(
-            "`{event}` is not legal now, so nobody knows what the value is called that it carries"
-        ))
-        .hint(format!("`guidepost where {run}` tells what is legal; else give an object")));
+    let event = &args.event;
+    let Some(next) = standing.next.iter().find(|next| next.event.as_str() == event) else {
+        return Ok((Object::new(), Some(standing.rev)));
     };
     match next.arguments.as_slice() {
-        [argument] => Ok(Object::from_iter([(argument.name.clone(), value.clone())])),
+        [argument] => Ok((Object::from_iter([(argument.name.clone(), value.clone())]), None)),
         [] => Err(Failure::usage(format!("`{event}` takes no value by name"))
             .hint("leave the value out, or give an object")),
         _ => Err(Failure::usage(format!("`{event}` takes several values by name"))

@@ -554,9 +554,8 @@ states:
         next: nothing, the run is completed
 
         $ guidepost do r-1 Rated 5
-        ! error[GP0407]: `Rated` is not legal now, so nobody knows what the value is called that it carries
-        ! hint: `guidepost where r-1` tells what is legal; else give an object
-        exit 64
+        not done: the run is completed. Nothing changed; rev is 6.
+        exit 2
 
         $ guidepost read r-1 data
         title=Tea
