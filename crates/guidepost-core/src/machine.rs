@@ -6,6 +6,7 @@
 
 pub mod expr;
 pub mod schema;
+pub mod sensitive;
 mod sequence;
 pub mod words;
 

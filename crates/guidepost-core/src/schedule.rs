@@ -183,6 +183,19 @@ impl Times {
 }
 
 impl Schedule {
+    /// One that begins nothing within the life of anybody who reads this, in place of one that cannot be read.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            times: Times::Every { every: Span(i64::MAX) },
+            input: Map::new(),
+            due_as: None,
+            goal: None,
+            overlap: Overlap::default(),
+            catch_up: CatchUp::default(),
+        }
+    }
+
     /// What is to be done at a time about a run that is due, given whether the one before goes on; `None` as long as that is
     /// nothing.
     #[must_use]

@@ -188,9 +188,9 @@ states:
 ",
         expect![[r#"
             error[GP0104] 2:13: `attributes` must be an object, but is a list
-            error[GP0104] 3:22: `max_steps` must be a whole number of at least 1
+            error[GP0104] 3:22: `max_steps` must be a whole number of at least 1, but is 0
             error[GP0123] 3:39: `max_duration` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
-            error[GP0104] 3:59: `max_cost_usd` must be a number that is not negative
+            error[GP0104] 3:59: `max_cost_usd` must be a number of at least 0, but is -1
             error[GP0104] 5:19: `guideline` must be a text, but is a list
             error[GP0104] 5:30: `tags` must be a text, but is a number
             error[GP0104] 5:37: `by` is `engine`, `agent` or `person`
@@ -201,7 +201,8 @@ states:
             error[GP0123] 5:82: `-5` is neither a length of time nor a delay that `delays` defines
               hint: write it as `30s` or `72h`, or define it under `delays`
             error[GP0104] 6:31: `prompt` must be a text, but is a number
-            error[GP0104] 6:41: `retry` must be an object, but is a text
+            error[GP0104] 6:41: `retry` must be how often the work is tried in all, 1 or more, or an object
+              hint: write `retry: 3`, or `retry: { max_attempts: 3, delay: 2s, backoff: 2 }`; without it the work is tried once
             error[GP0123] 6:57: `timeout` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
             error[GP0104] 6:91: `reenter` must be `true` or `false`, but is a text
             error[GP0104] 7:6: `state` must be an object, but is a number
@@ -851,7 +852,7 @@ fn what_all_runs_do_at_once_is_bounded_by_kind_or_by_who_does_it() {
               hint: did you mean `exec`?
             warning[GP0115] 1:33: no state has work that is `task:reviw`, so nothing is bounded
               hint: did you mean `task:review`?
-            error[GP0104] 1:56: `http` must be a whole number of at least 1
+            error[GP0104] 1:56: `http` must be a whole number of at least 1, but is 0
             error[GP0103] 1:68: `concurrency` has no key `ask`
               hint: did you mean `task`?
         "#]],
@@ -1036,6 +1037,26 @@ steps: [{ name: A, wait: 1s }]
         "name: w\nsettings: { checkpoint_interval: soon, max_checkpoints: 0 }\nsteps: [{ name: A, wait: 1s }]\n",
         expect![[r#"
             error[GP0123] 2:34: `every` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+        "#]],
+    );
+}
+
+/// A number that cannot be is refused with what may be, under the key it was written for.
+#[test]
+fn a_number_that_cannot_be_says_what_may_be() {
+    check(
+        "name: a\ninitial: A\nlimits: { max_steps: -1, max_cost_usd: -0.5 }\nconcurrency: { runs: 0 }\nstates:\n  A: { agent: w, prompt: x, retry: -1, for_each: [1], concurrency: 2.5, onDone: B }\n  B: { agent: w, prompt: x, retry: often, onDone: C }\n  C: { agent: w, prompt: x, retry: { max_attempts: 0, backoff: -2 }, onDone: D }\n  D: { type: final }\n",
+        expect![[r#"
+            error[GP0104] 3:22: `max_steps` must be a whole number of at least 1, but is -1
+            error[GP0104] 3:40: `max_cost_usd` must be a number of at least 0, but is -0.5
+            error[GP0104] 4:22: `runs` must be a whole number of at least 1, but is 0
+            error[GP0104] 6:36: `retry` must be how often the work is tried in all, 1 or more, or an object, but is -1
+              hint: write `retry: 3`, or `retry: { max_attempts: 3, delay: 2s, backoff: 2 }`; without it the work is tried once
+            error[GP0104] 6:68: `concurrency` must be a whole number of at least 1, but is 2.5
+            error[GP0104] 7:36: `retry` must be how often the work is tried in all, 1 or more, or an object
+              hint: write `retry: 3`, or `retry: { max_attempts: 3, delay: 2s, backoff: 2 }`; without it the work is tried once
+            error[GP0104] 8:52: `max_attempts` must be a whole number of at least 1, but is 0
+            error[GP0104] 8:64: `backoff` must be a number of at least 0, but is -2
         "#]],
     );
 }

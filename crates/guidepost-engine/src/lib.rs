@@ -159,6 +159,7 @@ impl Engine {
         let (in_hand, held) = watch::channel(0);
         let (trouble, troubled) = watch::channel(None);
         let (declined, left) = watch::channel(BTreeMap::new());
+        let kept_open = handlers.clone();
         let shell = Shell {
             store: self.store,
             tenant: self.tenant,
@@ -172,7 +173,10 @@ impl Engine {
             declined,
         };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(shell.run(config, stopped));
+        let task = tokio::spawn(async move {
+            shell.run(config, stopped).await;
+            kept_open.close().await;
+        });
         Running { stop, committed, held, troubled, left, task }
     }
 }
@@ -218,7 +222,7 @@ impl Running {
     }
 
     /// Takes nothing new, keeps results that are there, gives back everything else, and waits until that is done; while the
-    /// store is down, for one lease at most.
+    /// store is down, for one lease at most. What its handlers keep open, such as tool servers, has ended then too.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         if let Err(error) = self.task.await {

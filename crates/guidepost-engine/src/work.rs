@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use guidepost_core::exact::expect_exact;
 use guidepost_core::id::Tenant;
 use guidepost_store::{Store, TaskId};
@@ -40,6 +41,10 @@ pub trait Handler: Send + Sync + 'static {
     async fn cleared(&self, task: &TaskId) {
         let _ = task;
     }
+
+    /// Ends what is kept open between two pieces of work, such as programs that were started, and waits for that. An engine
+    /// that stops asks for it last, so it is to take a few seconds at most. Work that comes afterwards opens it anew.
+    async fn close(&self) {}
 }
 
 /// The handlers of child runs: the first launches one and waits for its end, the second cancels those that nobody waits
@@ -137,6 +142,11 @@ impl Handlers {
         for handler in self.0.values() {
             handler.cleared(task).await;
         }
+    }
+
+    /// Ends what handlers keep open, all at once.
+    pub(crate) async fn close(&self) {
+        join_all(self.0.values().map(|handler| handler.close())).await;
     }
 
     pub(crate) fn get(&self, queue: &str) -> Option<Arc<dyn Handler>> {

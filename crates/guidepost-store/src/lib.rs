@@ -62,7 +62,9 @@ pub use self::task::{
     Bound, CANCEL_QUEUE, Claim, Claimed, Held, Lease, NEVER, NewTask, NotATask, Task, TaskChange,
     TaskChanges, TaskFilter, TaskId,
 };
-pub use self::thread::{NewTurn, Role, Turn, TurnFilter, thread_name};
+pub use self::thread::{
+    NewTurn, Role, Turn, TurnFilter, split_turn_id, thread_name, thread_of, turn_id,
+};
 
 /// The workflow of runs that are only recorded. Built in: it is never defined, and its states are what is observed.
 pub const OBSERVED: &str = "observed";

@@ -35,6 +35,8 @@ pub struct Scheduled {
     pub last: Option<LastRun>,
     /// The last time that it passed over.
     pub passed: Option<Passed>,
+    /// Why it cannot be read, in a list: then what it says is not known, and it begins nothing.
+    pub damaged: Option<String>,
 }
 
 impl Scheduled {

@@ -61,14 +61,25 @@ pub struct Turn {
     pub content: Json,
 }
 
+impl Turn {
+    /// What tells it from the other turns of its run: the thread's name without the run's id, and its place in it,
+    /// `Write:2`, with a branch `Write[3]:2`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        turn_id(&self.state, self.branch, self.position)
+    }
+}
+
 /// Which turns are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnFilter {
     /// The run.
     pub run: RunNo,
+    /// Only the thread of this state's work, or of this branch of it.
+    pub thread: Option<(StateId, Branch)>,
     /// At most so many; 0 means the default of 100.
     pub limit: usize,
-    /// Where the page before ended.
+    /// Where the page before ended: the [`Turn::id`] of its last turn. Nothing follows what is not there.
     pub cursor: Option<String>,
 }
 
@@ -76,7 +87,7 @@ impl TurnFilter {
     /// The first turns of a run.
     #[must_use]
     pub fn of(run: RunNo) -> Self {
-        Self { run, limit: 0, cursor: None }
+        Self { run, thread: None, limit: 0, cursor: None }
     }
 }
 
@@ -93,5 +104,52 @@ pub(crate) fn thread_suffix(state: &StateId, branch: Branch) -> String {
         state.to_string()
     } else {
         format!("{state}[{branch}]")
+    }
+}
+
+/// The state and branch whose thread has a name, without the run's id: `Write`, `Write[3]`.
+#[must_use]
+pub fn thread_of(name: &str) -> (StateId, Branch) {
+    let numbered = name.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+    let branch = numbered.and_then(|(state, number)| Some((state, number.parse().ok()?)));
+    branch.map_or((StateId::from(name), Branch::WHOLE), |(state, number)| {
+        (StateId::from(state), Branch(number))
+    })
+}
+
+/// The thread of a turn, and its place in it; nothing if this is no [`Turn::id`].
+#[must_use]
+pub fn split_turn_id(id: &str) -> Option<(&str, u64)> {
+    let (thread, position) = id.rsplit_once(':')?;
+    Some((thread, position.parse().ok()?))
+}
+
+/// Where a page of turns goes on: behind a place in a thread. A cursor that is none stands behind no thread at all.
+pub(crate) fn beyond(cursor: &str) -> ((StateId, Branch), u64) {
+    let (thread, position) = split_turn_id(cursor).unwrap_or((cursor, 0));
+    (thread_of(thread), position)
+}
+
+/// The id of a turn, as [`Turn::id`] gives it.
+#[must_use]
+pub fn turn_id(state: &StateId, branch: Branch, position: u64) -> String {
+    format!("{}:{position}", thread_suffix(state, branch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_thread_tells_its_state_and_branch() {
+        for (state, branch) in
+            [("Write", 0), ("Write", 3), ("Write[3]", 0), ("Write[3]", 3), ("a]", 0)]
+        {
+            let (state, branch) = (StateId::from(state), Branch(branch));
+            let name = thread_suffix(&state, branch);
+            assert_eq!(thread_of(&name), (state, branch), "{name}");
+        }
+        assert_eq!(split_turn_id("a:b[2]:7"), Some(("a:b[2]", 7)));
+        assert_eq!(split_turn_id("a"), None);
     }
 }

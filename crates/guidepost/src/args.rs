@@ -18,6 +18,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use guidepost_core::run::Status;
 use guidepost_core::time::Span;
+use serde_json::Value as Json;
 
 pub(crate) use self::back::{Cancel, Checkpoint, Diff, Fork, Migrate, Replay, Rollback};
 pub(crate) use self::files::{Apply, Check, CheckFormat, Define, Init, Simulate};
@@ -28,7 +29,7 @@ pub(crate) use self::look::{
     Explain, Find, Graph, History, HowMuch, Listed, Ls, Part, Read, Show, Verify, Where,
 };
 pub(crate) use self::object::Object;
-use self::object::object;
+use self::object::{object, value};
 pub(crate) use self::schedules::{OneSchedule, Schedules, SchedulesCommand};
 pub(crate) use self::steps::{AddStep, CreateSteps, Delete, StepList, Steps, StepsCommand};
 pub(crate) use self::tasks::{ClaimTask, HeldTask, TaskCommand, Tasks};
@@ -215,7 +216,7 @@ pub(crate) struct Start {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n  guidepost run --all          do the work of all runs, and begin those that are scheduled, until Ctrl-C\n  guidepost run --step 'scout=Find sources on tea' --step 'writer=Sum up: {{ previous }}'\n\nA file may be as plain as `steps: [{ agentId: scout, input: Find sources on tea }]`. Killing it at any moment is safe: `guidepost run RUN` goes on where it was."
+    after_help = "Examples:\n  guidepost run examples/research.yaml\n  guidepost run research --input '{\"topic\":\"tea\"}'\n  guidepost run r-1            go on with a run\n  guidepost run --all          do the work of all runs, and begin those that are scheduled, until Ctrl-C\n  guidepost run --step 'scout=Find sources on tea' --step 'writer=Sum up: {{ previous }}'\n\nA file may be as plain as `steps: [{ agentId: scout, input: Find sources on tea }]`. Killing it at any moment is safe: `guidepost run RUN` goes on where it was, and shows what happens from then on."
 )]
 pub(crate) struct Run {
     /// A workflow file, a workflow, or a run to go on with
@@ -277,7 +278,7 @@ pub(crate) struct Reason {
 /// Arguments of `do`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost do r-1 approve --rev 12\n  guidepost do r-1 Scored '{\"score\":90}' --note 'fits our profile'"
+    after_help = "Examples:\n  guidepost do r-1 approve --rev 12\n  guidepost do r-1 Scored '{\"score\":90}' --note 'fits our profile'\n  guidepost do r-1 Scored 90     the same, as it takes one value"
 )]
 pub(crate) struct Do {
     /// The run
@@ -286,9 +287,9 @@ pub(crate) struct Do {
     /// One of the events listed under `next`
     #[arg(value_name = "EVENT")]
     pub(crate) event: String,
-    /// What the event carries
-    #[arg(value_name = "JSON", value_parser = object)]
-    pub(crate) data: Option<Object>,
+    /// What the event carries: an object, or the value alone where it takes one
+    #[arg(value_name = "JSON", value_parser = value)]
+    pub(crate) data: Option<Json>,
     /// The rev last seen: if the state has changed since, nothing is done. It also makes a repeat harmless
     #[arg(long, value_name = "REV", value_parser = number)]
     pub(crate) rev: Option<u64>,

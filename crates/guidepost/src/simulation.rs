@@ -151,7 +151,7 @@ impl Simulation {
                 let (state, branch) = branch_meant(state);
                 let state = self.state_meant(state);
                 let evidence = self.granted(&format!("done.{state}"), &mut step);
-                let (output, by, at) = (output.clone(), by(), self.0.now);
+                let (output, by, at) = (self.named(&state, output), by(), self.0.now);
                 let (visit, rev) = (None, None);
                 let done = WorkDone { state, visit, branch, output, rev, evidence, by, at };
                 self.take(&Input::WorkDone(done), &mut step);
@@ -206,6 +206,23 @@ impl Simulation {
         granted.collect()
     }
 
+    /// The outputs of a state by name: a value that is no object is that of the only one. Without one it is its result, and of
+    /// several the kernel says what is missing.
+    fn named(&self, state: &StateId, output: &Json) -> Object {
+        match output {
+            Json::Null => Object::new(),
+            Json::Object(fields) => fields.clone(),
+            value => {
+                let ix = self.0.machine.find(state.as_str());
+                let name = match ix.map_or(&[][..], |ix| &self.0.machine.state(ix).output) {
+                    [name] => name.to_string(),
+                    _ => "result".to_owned(),
+                };
+                Object::from_iter([(name, value.clone())])
+            }
+        }
+    }
+
     /// The state of this path; else the active state of this name, if there is one only.
     fn state_meant(&self, state: &str) -> StateId {
         if self.0.machine.find(state).is_none() {
@@ -258,7 +275,8 @@ fn shown(sent: &Sent) -> Json {
     };
     match sent {
         Sent::Event { name, data } => with("event", name, "data", data),
-        Sent::Done { state, output } => with("done", state, "output", output),
+        Sent::Done { state, output } if output.is_null() => json!({ "done": state }),
+        Sent::Done { state, output } => json!({ "done": state, "output": output }),
         Sent::Failed { state, reason } => json!({ "failed": state, "reason": reason }),
         Sent::Advance(span) => json!({ "advance": span.to_string() }),
         Sent::Guard { name, answer } => json!({ "guard": name, "answer": answer }),

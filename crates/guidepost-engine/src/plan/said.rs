@@ -1,10 +1,13 @@
 //! What is said in the thread of an agent's step: what the agent is told when its work begins, and what it gives when the
 //! work has ended well.
 
+use guidepost_core::data::Data;
 use guidepost_core::effect::Effect;
 use guidepost_core::id::{Branch, StateId};
 use guidepost_core::kernel;
-use guidepost_core::machine::{Machine, State, WorkKind};
+use guidepost_core::machine::expr::Scope;
+use guidepost_core::machine::sensitive::{self, HIDDEN};
+use guidepost_core::machine::{Machine, State, Work, WorkKind};
 use guidepost_core::record::{Cause, Record};
 use guidepost_core::run::Run;
 use guidepost_store::{NewTurn, Role};
@@ -14,9 +17,29 @@ use serde_json::{Map, Value as Json};
 pub(super) fn prompt(effect: &Effect, machine: &Machine, run: &Run) -> Option<NewTurn> {
     let Effect::StartWork { state, branch, .. } = effect else { return None };
     let work = agents_step(machine, run, state)?.work.as_ref()?;
-    let text = work.prompt.as_ref()?.render(&kernel::scope_of_work(run, state, *branch)).ok()?;
+    let text = text_of(work, machine, kernel::scope_of_work(run, state, *branch))?;
     let (state, branch) = (state.clone(), *branch);
     Some(NewTurn { state, branch, role: Role::User, content: Json::String(text) })
+}
+
+/// The text an agent is told, with `(sensitive)` in place of what the workflow calls so: a thread is for everybody to read. Which
+/// values those are is known only now, since a prompt can be worded anew.
+fn text_of(work: &Work, machine: &Machine, scope: Scope) -> Option<String> {
+    let prompt = work.prompt.as_ref()?;
+    let text = prompt.render(&scope).ok()?;
+    let names = sensitive::names(machine);
+    if names.is_empty() {
+        return Some(text);
+    }
+    let mut secret = sensitive::secret(&names, Some(work));
+    if !sensitive::has_any(&secret, prompt.names()) {
+        return Some(text);
+    }
+    secret.retain(|name| scope.data.get(name).is_some());
+    let hide = |data: Data, name: &&str| data.with(name, &HIDDEN.into());
+    let data = secret.iter().fold(scope.data.clone(), hide);
+    // One that does more with it than show it has no value without: it is hidden as a whole.
+    Some(prompt.render(&Scope { data, ..scope }).unwrap_or_else(|_| HIDDEN.to_owned()))
 }
 
 /// What an agent gave whose work ended with a record.

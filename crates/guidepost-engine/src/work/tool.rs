@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use guidepost_core::diagnostic::closest;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
@@ -23,6 +24,9 @@ use crate::call::{Call, Failure, Outcome};
 
 /// How long a call may take when the step says nothing: the usual time of MCP's clients.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server is waited for that is to end: longer than a program is given to end by itself, and then when it is asked.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// How much sooner than the attempt a call ends by itself, so that it can say what it waited for.
 const MARGIN: Duration = Duration::from_millis(20);
@@ -67,8 +71,8 @@ impl fmt::Debug for ToolServer {
 /// A step names a tool as `SERVER/TOOL`; where one server is known, its name may be left out. `input` is what the tool is
 /// called with, checked against its description first. The structured content of the answer is the result, else its text.
 /// The idempotency key and the attempt travel in `_meta`, as `io.github.guidepost/idempotencyKey` and
-/// `io.github.guidepost/attempt`. Servers are started when they are first needed, shared by all steps, and started anew
-/// when they are lost.
+/// `io.github.guidepost/attempt`. Servers are started when they are first needed, shared by all steps, started anew when they
+/// are lost, and ended when the engine stops.
 #[derive(Debug, Clone, Default)]
 pub struct Tools {
     servers: Arc<BTreeMap<String, Server>>,
@@ -104,6 +108,17 @@ impl Handler for Tools {
             Err(NotDone::Failed(failure)) => Outcome::Failed(failure),
             Err(NotDone::Declined(why)) => Outcome::Declined(why),
         }
+    }
+
+    /// Ends the servers that were started here. One that is in use elsewhere ends when it is not any more.
+    async fn close(&self) {
+        join_all(self.servers.values().map(|server| async {
+            let open = server.connection.lock().await.take();
+            if let Some(connection) = open.and_then(Arc::into_inner) {
+                let _ = tokio::time::timeout(CLOSE, connection.close()).await;
+            }
+        }))
+        .await;
     }
 }
 

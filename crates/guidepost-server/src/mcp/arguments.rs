@@ -101,6 +101,7 @@ pub(super) enum What {
     Data,
     Artifacts,
     Event,
+    Thread,
     Diagram,
 }
 

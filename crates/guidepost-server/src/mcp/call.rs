@@ -177,6 +177,7 @@ async fn read_run(server: &Server, arguments: JsonObject) -> Answer {
             args::What::Data => What::Data,
             args::What::Artifacts => What::Artifacts,
             args::What::Event => What::Event,
+            args::What::Thread => What::Thread,
             args::What::Diagram => What::Diagram,
         },
         path: asked.path,

@@ -125,6 +125,8 @@ pub enum OpError {
         run: String,
         /// What was asked for.
         record: String,
+        /// The part of the run's record that it would be in: `history`, `thread`.
+        part: &'static str,
     },
     /// The data has nothing at the place.
     #[error("run `{run}` has no data at `{path}`")]
@@ -291,8 +293,8 @@ impl OpError {
             Self::BadArgument { hint, .. } => return hint.clone(),
             Self::Contended { .. } => "read the run again, then decide anew".to_owned(),
             Self::Unsettled { .. } => "call again to settle more".to_owned(),
-            Self::NoSuchRecord { run, .. } => {
-                format!("list the records there are with {}", words.read(run, "history"))
+            Self::NoSuchRecord { run, part, .. } => {
+                format!("list the records there are with {}", words.read(run, part))
             }
             Self::NoSuchData { known, .. } if known.is_empty() => "it has no data yet".to_owned(),
             Self::NoSuchData { known, .. } => format!("there is {}", known.join(", ")),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use guidepost_core::diagnostic::closest;
-use guidepost_core::id::{AttributeName, Rev, RunNo, RunRef, Version, name_and_version};
+use guidepost_core::id::{AttributeName, Rev, RunNo, RunRef, StateId, Version, name_and_version};
 use guidepost_core::input::{By, Input, Restore};
 use guidepost_core::limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
-use guidepost_core::machine::Machine;
-use guidepost_core::record::{Renamed, Restoration};
+use guidepost_core::machine::{Machine, WorkKind};
+use guidepost_core::record::{Lasting, Renamed, Restoration};
 use guidepost_core::run::Status;
 use guidepost_core::workflow;
 use guidepost_engine::history::{self, Obstacle};
@@ -15,7 +15,7 @@ use guidepost_store::{RunFilter, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::current::ATTEMPTS_MAX;
+use super::current::{ATTEMPTS_MAX, Current};
 use super::rollback::restored;
 use super::{Allowed, Define, OpError, Ops, bounds};
 
@@ -51,6 +51,8 @@ pub struct Migrate {
     pub set: Map<String, Json>,
     /// Whether only to tell what would become of them.
     pub dry_run: bool,
+    /// Whether to migrate a run although work begins anew in it that is going on and cannot be undone.
+    pub confirm: bool,
     /// Why, in the caller's words.
     pub note: Option<String>,
     /// Who wants it.
@@ -58,7 +60,7 @@ pub struct Migrate {
 }
 
 /// What became of each run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Migrated {
     /// Whether nothing was changed.
     pub is_dry_run: bool,
@@ -70,12 +72,14 @@ impl Migrated {
     /// Whether every run is where it was to be, or would be.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.runs.iter().all(|run| run.outcome != Outcome::Refused)
+        let stays =
+            |run: &MigratedRun| matches!(run.outcome, Outcome::Refused | Outcome::Unconfirmed);
+        !self.runs.iter().any(stays)
     }
 }
 
 /// What became of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MigratedRun {
     /// The run's short id.
     pub run: String,
@@ -94,6 +98,10 @@ pub struct MigratedRun {
     /// What the version has no place for, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
+    /// Work that is going on, cannot be undone, and begins anew there: in a state that is called otherwise, or that does
+    /// something else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lasting: Vec<Lasting>,
     /// Why it was not migrated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub obstacles: Vec<Obstacle>,
@@ -109,6 +117,8 @@ pub enum Outcome {
     WouldMigrate,
     /// It was there already.
     Unchanged,
+    /// It stays where it is until somebody confirms that work begins anew.
+    Unconfirmed,
     /// It stays where it is; the obstacles say why.
     Refused,
 }
@@ -126,7 +136,8 @@ pub struct AddStep {
 
 impl Ops {
     /// Takes runs to another version of their workflow. Each for itself: one that cannot go stays where it is, and says
-    /// why. Going back is a migration to the version before, or a rollback to before it.
+    /// why; and so does one in which work would begin anew that cannot be undone, until that is confirmed. Going back is a
+    /// migration to the version before, or a rollback to before it.
     ///
     /// # Errors
     ///
@@ -175,10 +186,18 @@ impl Ops {
             found.obstacles.extend(unknown(&new, &request.set));
             let from = current.head.version;
             let is_there = new.hash == current.run.machine;
-            let outcome = match (is_there, found.obstacles.is_empty(), request.dry_run) {
+            let can_go = !is_there && found.obstacles.is_empty();
+            let lasting = match can_go {
+                true => self.begun_anew(&current, &found.going_on).await?,
+                false => Vec::new(),
+            };
+            let outcome = match (is_there, can_go, request.dry_run) {
                 (true, ..) => Outcome::Unchanged,
                 (false, false, _) => Outcome::Refused,
                 (false, true, true) => Outcome::WouldMigrate,
+                (false, true, false) if !lasting.is_empty() && !request.confirm => {
+                    Outcome::Unconfirmed
+                }
                 (false, true, false) => Outcome::Migrated,
             };
             let mut answer = MigratedRun {
@@ -189,6 +208,7 @@ impl Ops {
                 rev: current.run.rev,
                 states: found.states,
                 dropped: if is_there { Vec::new() } else { found.dropped },
+                lasting: lasting.clone(),
                 obstacles: if is_there { Vec::new() } else { found.obstacles },
             };
             if outcome != Outcome::Migrated {
@@ -203,7 +223,7 @@ impl Ops {
                 past_at: now,
                 going_on: found.going_on,
                 edits: found.edits,
-                lasting: Vec::new(),
+                lasting,
                 compensations: Vec::new(),
                 by: By { caller: request.caller.clone(), note: request.note.clone() },
                 at: now,
@@ -220,6 +240,34 @@ impl Ops {
         }
         let run = self.current(run).await?.name();
         Err(OpError::Contended { run, attempts: ATTEMPTS_MAX })
+    }
+
+    /// Work of a run that is going on and cannot be undone, and that begins anew in another version: all but that of the
+    /// states in which it goes on.
+    async fn begun_anew(
+        &self,
+        current: &Current,
+        going_on: &[StateId],
+    ) -> Result<Vec<Lasting>, OpError> {
+        let Current { run, machine, .. } = current;
+        let open = run.active.iter().filter(|(_, active)| !active.work_ended);
+        let anew: Vec<(&StateId, WorkKind)> = open
+            .filter(|(state, _)| !going_on.contains(state))
+            .filter_map(|(state, _)| {
+                let work = machine.state(machine.find(state.as_str())?).work.as_ref()?;
+                Some((state, work.kind))
+            })
+            .collect();
+        if anew.is_empty() {
+            return Ok(Vec::new());
+        }
+        let past = self.past(current).await?;
+        let mut lasting = self.deeds(current, &past, run.rev, &[]).await?.lasting;
+        lasting.retain(|one| match one.run_no {
+            None => anew.iter().any(|(state, _)| **state == one.state),
+            Some(_) => anew.iter().any(|(_, kind)| *kind == WorkKind::Run),
+        });
+        Ok(lasting)
     }
 
     /// A version of a run's workflow.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::current::{Current, leaf_ids};
 use super::history::record_number;
 use super::standing::shown_data;
-use super::{HistoryItem, OpError, Ops, ReadHistory};
+use super::{HistoryItem, OpError, Ops, ReadHistory, TurnItem};
 
 /// A part of a run's record to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,9 @@ pub struct ReadRun {
     pub run: RunRef,
     /// Which part.
     pub what: What,
-    /// For data, a place in it: `lead.name` or `/lead/name`. For one record, its id. For a diagram, `path` for the way
-    /// the run went instead of the workflow it is in.
+    /// For data, a place in it: `lead.name` or `/lead/name`. For one record, its id. For a thread, its name, `Write` or
+    /// `Write[3]`, or the id of one turn, `Write:2`. For a diagram, `path` for the way the run went instead of the workflow it
+    /// is in.
     pub path: Option<String>,
     /// At most so many records.
     pub limit: usize,
@@ -39,6 +40,8 @@ pub enum What {
     Artifacts,
     /// One record, whole.
     Event,
+    /// What was said while agents did their steps, thread after thread, each from its beginning.
+    Thread,
     /// The workflow as a diagram, with where the run is.
     Diagram,
 }
@@ -55,6 +58,10 @@ pub enum Reading {
     Value(Json),
     /// One record.
     Record(Box<HistoryItem>),
+    /// A page of what was said.
+    Turns(Page<TurnItem>),
+    /// One thing that was said, whole.
+    Turn(Box<TurnItem>),
     /// A diagram in Mermaid's language.
     Diagram {
         /// Its text.
@@ -68,6 +75,17 @@ impl ReadRun {
     pub fn letters_read(&self) -> usize {
         self.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0)
     }
+
+    /// Refuses a cursor that is no number of letters, where one text is read.
+    pub(super) fn expect_letters(&self) -> Result<(), OpError> {
+        match &self.cursor {
+            Some(cursor) if cursor.parse::<usize>().is_err() => Err(OpError::BadArgument {
+                what: format!("the cursor `{cursor}` is no number of letters"),
+                hint: Some("take it from the end of the part before".to_owned()),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Ops {
@@ -75,14 +93,15 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// [`OpError::NoSuchRecord`], [`OpError::NoSuchData`], [`OpError::BadArgument`], [`OpError::Store`] if there is no
-    /// such run, and the failures of the store.
+    /// [`OpError::NoSuchRecord`], also for a turn, [`OpError::NoSuchData`], [`OpError::BadArgument`], [`OpError::Store`] if
+    /// there is no such run, and the failures of the store.
     pub async fn read_run(&self, read: &ReadRun) -> Result<Reading, OpError> {
         check(read)?;
         match read.what {
             What::History => self.page(read, &[]).await,
             What::Artifacts => self.page(read, &["artifact"]).await,
             What::Event => self.record(read).await,
+            What::Thread => self.said(read).await,
             What::Data => {
                 let current = self.current(&read.run).await?;
                 match read.path.as_deref() {
@@ -132,34 +151,37 @@ impl Ops {
         let found = self.store.history(&self.tenant, current.head.no, &page).await?.items;
         match found.first().filter(|entry| entry.seq == seq) {
             Some(entry) => Ok(Reading::Record(Box::new(current.history_item(entry)))),
-            None => Err(OpError::NoSuchRecord { run: current.name(), record: id.to_owned() }),
+            None => Err(OpError::NoSuchRecord {
+                run: current.name(),
+                record: id.to_owned(),
+                part: "history",
+            }),
         }
     }
 }
 
 /// Refuses what would be passed over: a place in what has no places, a page of what has no pages, a page without room.
 fn check(read: &ReadRun) -> Result<(), OpError> {
-    let has_pages = matches!(read.what, What::History | What::Artifacts);
+    let has_pages = matches!(read.what, What::History | What::Artifacts | What::Thread);
     let is_one = match read.what {
         What::Data => read.path.as_deref().is_some_and(|path| !path.is_empty()),
         What::Event => true,
-        What::History | What::Artifacts | What::Diagram => false,
+        What::History | What::Artifacts | What::Thread | What::Diagram => false,
     };
-    let is_letters = |cursor: &String| cursor.parse::<usize>().is_ok();
-    let path = read.path.as_deref().filter(|path| !path.is_empty() && has_pages);
+    if is_one {
+        read.expect_letters()?;
+    }
+    let is_records = matches!(read.what, What::History | What::Artifacts);
+    let path = read.path.as_deref().filter(|path| !path.is_empty() && is_records);
     let (what, hint) = match (path, &read.cursor) {
         (Some(path), _) => (
             format!("`{path}` is a place, and a list of records has none"),
-            "a place belongs to data, a record's id to event",
+            "a place belongs to data, a record's id to event, a step to thread",
         ),
-        (None, Some(cursor)) if is_one && is_letters(cursor) => return Ok(()),
-        (None, Some(cursor)) if is_one => (
-            format!("the cursor `{cursor}` is no number of letters"),
-            "take it from the end of the part before",
-        ),
+        (None, Some(_)) if is_one => return Ok(()),
         (None, Some(cursor)) if !has_pages => (
             format!("the cursor `{cursor}` belongs to a list of records"),
-            "leave it out, or read the history or the artifacts",
+            "leave it out, or read the history, the artifacts or a thread",
         ),
         (None, _) if read.limit == 0 => {
             ("a page of 0 records says nothing".to_owned(), "ask for 1 or more")

@@ -7,7 +7,7 @@ use guidepost_store::{Page, ScheduleChange, ScheduleFilter, Scheduled};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{OpError, Ops};
+use super::{Damage, OpError, Ops};
 
 /// How often a change is tried when others change the schedule meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -17,6 +17,9 @@ const LATE: Span = Span(60_000_000_000);
 
 /// Schedules read at a time.
 const PAGE: usize = 1_000;
+
+/// Stands for the times of a schedule that cannot be read.
+const UNKNOWN: &str = "unknown";
 
 /// Which schedules are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +87,9 @@ pub struct ScheduleView {
     /// Why no run could begin at the last time for which one was to begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// What is wrong with it, in a list, if it cannot be read: then what it says is not known, and it begins nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<Damage>,
 }
 
 /// The run a schedule began last.
@@ -92,6 +98,9 @@ pub struct LastRun {
     /// Its short id.
     pub run: String,
     /// The time it was due at.
+    #[serde(skip)]
+    pub due: Timestamp,
+    /// The same, to read.
     pub at: String,
     /// Whether it goes on.
     pub is_live: bool,
@@ -101,6 +110,9 @@ pub struct LastRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PassedView {
     /// The time.
+    #[serde(skip)]
+    pub due: Timestamp,
+    /// The same, to read.
     pub at: String,
     /// Why.
     pub why: String,
@@ -109,11 +121,14 @@ pub struct PassedView {
 impl From<Scheduled> for ScheduleView {
     fn from(scheduled: Scheduled) -> Self {
         let failure = scheduled.failure().map(str::to_owned);
-        let Scheduled { workflow, name, schedule, due, is_paused, last, passed } = scheduled;
+        let damaged = unreadable(&scheduled).as_ref().and_then(Damage::of);
+        let Scheduled { workflow, name, schedule, due, is_paused, last, passed, .. } = scheduled;
+        let times = if damaged.is_some() { UNKNOWN.to_owned() } else { schedule.times.to_string() };
         Self {
             workflow,
             name,
-            times: schedule.times.to_string(),
+            times,
+            damaged,
             overlap: schedule.overlap,
             catch_up: schedule.catch_up,
             input: schedule.input,
@@ -123,10 +138,15 @@ impl From<Scheduled> for ScheduleView {
             at: due.map(|due| due.to_string()),
             last: last.map(|last| LastRun {
                 run: last.run.to_string(),
+                due: last.due,
                 at: last.due.to_string(),
                 is_live: last.is_live,
             }),
-            passed: passed.map(|passed| PassedView { at: passed.at.to_string(), why: passed.why }),
+            passed: passed.map(|passed| PassedView {
+                due: passed.at,
+                at: passed.at.to_string(),
+                why: passed.why,
+            }),
         }
     }
 }
@@ -254,6 +274,7 @@ impl Ops {
         }
     }
 
+    /// The schedule that is meant, if it can be read.
     async fn schedule_meant(&self, request: &ControlSchedule) -> Result<Scheduled, OpError> {
         let ControlSchedule { workflow, name, .. } = request;
         let found = self.find_workflow(workflow).await?;
@@ -274,10 +295,24 @@ impl Ops {
             }
             None => (!known.is_empty()).then_some(0),
         };
-        found.map(|place| known.swap_remove(place)).ok_or_else(|| OpError::NoSuchSchedule {
-            workflow: workflow.clone(),
-            name: name.clone(),
-            known: known.into_iter().map(|it| it.name).collect(),
-        })
+        let Some(place) = found else {
+            return Err(OpError::NoSuchSchedule {
+                workflow: workflow.clone(),
+                name: name.clone(),
+                known: known.into_iter().map(|it| it.name).collect(),
+            });
+        };
+        let found = known.swap_remove(place);
+        unreadable(&found).map_or(Ok(found), Err)
     }
+}
+
+/// Why a schedule cannot be read, if that is so.
+fn unreadable(found: &Scheduled) -> Option<OpError> {
+    let Scheduled { workflow, name, damaged, .. } = found;
+    let what = damaged.as_ref()?;
+    Some(OpError::Unusable {
+        name: workflow.clone(),
+        problem: format!("its schedule `{name}` cannot be read: {what}"),
+    })
 }

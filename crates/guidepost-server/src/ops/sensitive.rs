@@ -5,13 +5,12 @@
 //! filled in has a form for everybody else.
 
 use guidepost_core::data::Pointer;
-use guidepost_core::machine::expr::{Expr, Names, Template};
-use guidepost_core::machine::{Machine, Work};
+use guidepost_core::machine::Machine;
+pub(super) use guidepost_core::machine::sensitive::{HIDDEN, has_any, names};
+use guidepost_core::machine::sensitive::{secret, tells};
 use guidepost_core::record::{Compensation, Lasting};
+use guidepost_store::{Role, Turn};
 use serde_json::Value as Json;
-
-/// What stands in place of a sensitive value.
-pub(super) const HIDDEN: &str = "(sensitive)";
 
 /// Hides sensitive values in a run's data, in what an event carried, in changes to the data, or in what is to be made good.
 pub(super) fn hide(machine: &Machine, value: &mut Json) {
@@ -20,12 +19,6 @@ pub(super) fn hide(machine: &Machine, value: &mut Json) {
         hide_named(&names, value);
         hide_in_work(machine, value);
     }
-}
-
-/// The attributes that are sensitive.
-pub(super) fn names(machine: &Machine) -> Vec<&str> {
-    let attributes = machine.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
-    attributes.map(|(name, _)| name.as_str()).collect()
 }
 
 /// What makes work good, as everybody may see it.
@@ -51,11 +44,20 @@ pub(super) fn hide_remedy(machine: &Machine, lasting: &mut Lasting) {
     hide_filled(&secret(&names, step), said, &mut lasting.compensate);
 }
 
-/// What texts about a step may not name: what is sensitive, and what its branches are for if that is.
-fn secret<'a>(names: &[&'a str], step: Option<&Work>) -> Vec<&'a str> {
-    let each = step.and_then(|step| step.spec.get("for_each"));
-    let is_told = each.is_some_and(|each| each_tells(names, each));
-    names.iter().copied().chain(is_told.then_some("item")).collect()
+/// Hides what is sensitive in what an agent gave. What it was told was said without.
+pub(super) fn hide_turn(machine: &Machine, turn: &mut Turn) {
+    let names = names(machine);
+    if names.is_empty() || turn.role == Role::User {
+        return;
+    }
+    let state = machine.find(turn.state.as_str()).map(|ix| machine.state(ix));
+    match (state.map(|state| state.output.as_slice()), &mut turn.content) {
+        // One output is said without its name.
+        (Some([name]), content) if names.contains(&name.as_str()) => *content = HIDDEN.into(),
+        // So it may have been one, in a version that had the step.
+        (None, content) if !content.is_object() => *content = HIDDEN.into(),
+        (_, content) => hide_named(&names, content),
+    }
 }
 
 /// Hides what the record of what is to be made good tells, wherever such a record stands in a value.
@@ -91,17 +93,6 @@ fn hide_told(machine: &Machine, names: &[&str], one: &mut Compensation) {
     hide_filled(&secret, work.map(|work| &work.spec), &mut one.spec);
 }
 
-/// Whether the items of a fan-out may be what one of these holds.
-fn each_tells(names: &[&str], for_each: &Json) -> bool {
-    match for_each {
-        Json::String(source) => {
-            Expr::compile(source).map_or(true, |each| has_any(names, each.names()))
-        }
-        Json::Array(items) => items.iter().any(|item| tells(names, item)),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => false,
-    }
-}
-
 /// Hides the values that were worked out from texts that name what is sensitive.
 fn hide_filled(names: &[&str], template: Option<&Json>, filled: &mut Json) {
     match (template, filled) {
@@ -120,17 +111,6 @@ fn hide_filled(names: &[&str], template: Option<&Json>, filled: &mut Json) {
         (_, Json::Null) => {}
         (_, filled) => *filled = HIDDEN.into(),
     }
-}
-
-/// Whether a text, or an expression that stands alone, names one of these; what cannot be read may.
-fn tells(names: &[&str], template: &Json) -> bool {
-    let Json::String(text) = template else { return false };
-    Template::compile(text).map_or(true, |template| has_any(names, template.names()))
-}
-
-/// Whether any of these names is among those that were found.
-pub(super) fn has_any(names: &[&str], found: &Names) -> bool {
-    names.iter().any(|name| found.attributes.contains(*name))
 }
 
 fn hide_named(names: &[&str], value: &mut Json) {

@@ -115,7 +115,7 @@ impl Ops {
         Ok(self.store.tasks(&self.tenant, &filter).await?)
     }
 
-    /// Hands out tasks that are ready. One that cannot be said, since a text of it has no value, fails at once.
+    /// Hands out tasks that are ready. One that cannot be said, since a text of it has no value, fails at once and for good.
     ///
     /// # Errors
     ///
@@ -146,14 +146,14 @@ impl Ops {
                 Err(error) => return Err(error),
             };
             if found.timed_out {
-                let reason = "it took longer than its timeout".to_owned();
-                self.end(&current, &late(&found.task, reason, &wanted.caller)).await?;
+                let late = Failure::passing("it took longer than its timeout");
+                self.end(&current, &seen(&found.task, late, &wanted.caller)).await?;
                 continue;
             }
             match Call::of(current.head.id, &current.machine, &current.run, &found.task) {
                 Ok(call) => claimed.push(of_call(call, &found.task)),
                 Err(failure) => {
-                    self.end(&current, &late(&found.task, failure.reason, &wanted.caller)).await?;
+                    self.end(&current, &seen(&found.task, failure, &wanted.caller)).await?;
                 }
             }
         }
@@ -339,11 +339,11 @@ fn input(current: &Current, end: &EndTask, at: Timestamp) -> Input {
 }
 
 /// A failure Guidepost itself sees.
-fn late(task: &Task, reason: String, caller: &str) -> EndTask {
+fn seen(task: &Task, failure: Failure, caller: &str) -> EndTask {
     EndTask {
         task: task.id.clone(),
         attempt: task.attempt,
-        outcome: Err((reason, true)),
+        outcome: Err((failure.reason, failure.may_retry)),
         caller: caller.to_owned(),
     }
 }

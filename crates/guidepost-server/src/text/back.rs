@@ -184,13 +184,19 @@ pub fn migrated(answer: &Migrated) -> String {
     let (mut text, _) = fitting(lines, REPLY_MAX - 200);
     let count = |outcome| answer.runs.iter().filter(|run| run.outcome == outcome).count();
     let refused = count(Outcome::Refused);
+    let unconfirmed = match count(Outcome::Unconfirmed) {
+        0 => String::new(),
+        runs => format!(", {runs} to be confirmed with --yes"),
+    };
     let _ = match answer.is_dry_run {
         true => writeln!(
             text,
             "{} would be migrated, {refused} could not; nothing was changed",
             count(Outcome::WouldMigrate)
         ),
-        false => writeln!(text, "{} migrated, {refused} refused", count(Outcome::Migrated)),
+        false => {
+            writeln!(text, "{} migrated, {refused} refused{unconfirmed}", count(Outcome::Migrated))
+        }
     };
     text
 }
@@ -203,8 +209,17 @@ pub fn migrated_run(run: &MigratedRun) -> String {
     let (from, to) = (version(run.from), version(run.to));
     let mut text = match run.outcome {
         Outcome::Migrated => format!("{}: version {from} -> {to}, rev {}\n", run.run, run.rev),
-        Outcome::WouldMigrate => format!("{}: would go from version {from} to {to}\n", run.run),
+        Outcome::WouldMigrate if run.lasting.is_empty() => {
+            format!("{}: would go from version {from} to {to}\n", run.run)
+        }
+        Outcome::WouldMigrate => {
+            format!("{}: would go from version {from} to {to} if confirmed with --yes\n", run.run)
+        }
         Outcome::Unchanged => format!("{}: is in version {to} already\n", run.run),
+        Outcome::Unconfirmed => format!(
+            "{}: stays in version {from}: going to {to} has to be confirmed with --yes\n",
+            run.run
+        ),
         Outcome::Refused => format!("{}: stays in version {from}\n", run.run),
     };
     if run.outcome != Outcome::Unchanged {
@@ -218,6 +233,8 @@ pub fn migrated_run(run: &MigratedRun) -> String {
     for dropped in &run.dropped {
         let _ = writeln!(text, "  dropped: {}", line(dropped, PART_MAX));
     }
+    let anew = if run.outcome == Outcome::Migrated { "begins anew" } else { "would begin anew" };
+    text.push_str(&lasting(&run.lasting, anew));
     for obstacle in &run.obstacles {
         let _ = writeln!(text, "  no: {}", line(&obstacle.what, PART_MAX));
         if let Some(hint) = &obstacle.hint {

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use super::budget::{fitting, size};
-use super::foreign::{name, word};
+use super::foreign::{name, value, word};
 use super::history::history_item;
 use super::times::{to_the_second, whole_seconds};
 use crate::ops::{OpenAction, Packet, PendingTimer};
 use crate::words::Words;
+
+/// Letters of what an action is called: a long one is not to take the room of what else is needed.
+const CALLED_MAX: usize = 120;
 
 /// The parts of a packet that fit into `room`, the most needed first.
 pub(super) fn packet(packet: &Packet, room: usize, words: Words) -> String {
@@ -52,9 +55,10 @@ fn repeatable(packet: &Packet, words: Words) -> Vec<String> {
 }
 
 fn unfinished(action: &OpenAction) -> String {
+    let called = value(&action.name.as_str().into(), CALLED_MAX);
     let what = match action.r#type.as_str() {
-        "" => word(&action.name),
-        sort => format!("{} {}", word(sort), word(&action.name)),
+        "" => called,
+        sort => format!("{} {called}", word(sort)),
     };
     format!(
         "NOT {} {what}: begun, its end is not on record; find out before doing it again",

@@ -6,9 +6,10 @@ use guidepost_store::Page;
 use serde_json::{Map, Value as Json};
 
 use super::budget::{REPLY_MAX, capped, fitting, size};
-use super::foreign::{quoted, value, word};
+use super::foreign::{QUOTED_MAX, name, quoted, value, word};
 use super::history::history_item;
-use crate::ops::{HistoryItem, Reading};
+use super::times::to_the_second;
+use crate::ops::{HistoryItem, Reading, TurnItem};
 use crate::words::Words;
 
 /// Letters of a value somebody asked for by name: as many as a reply holds, at a token each.
@@ -47,6 +48,13 @@ pub fn reading_from(reading: &Reading, from: usize, words: Words) -> String {
                 format!("{head}\n{}\n", quoted(body, 2 * body.len() + 2))
             })
         }
+        Reading::Turns(page) => turns(page, words),
+        Reading::Turn(turn) => {
+            let head = format!("{} {} at {}", name(&turn.id), turn.role, to_the_second(turn.at));
+            part(&said(turn), from, words, |said| {
+                format!("{head}\n{}\n", quoted(said, 2 * said.len() + 2))
+            })
+        }
         Reading::Diagram { diagram } => capped(diagram, REPLY_MAX),
     }
 }
@@ -61,6 +69,31 @@ fn records(page: &Page<HistoryItem>, words: Words) -> String {
         let _ = writeln!(text, "more: {}", words.argument("cursor", &last.id));
     }
     text
+}
+
+fn turns(page: &Page<TurnItem>, words: Words) -> String {
+    if page.items.is_empty() {
+        return "nothing was said\n".to_owned();
+    }
+    let lines = page.items.iter().map(|turn| {
+        format!("{} {}: {}", name(&turn.id), turn.role, quoted(&said(turn), QUOTED_MAX))
+    });
+    let (mut text, count) = fitting(lines, REPLY_MAX - 100);
+    let is_long = |turn: &&TurnItem| said(turn).chars().count() > QUOTED_MAX;
+    if let Some(long) = page.items.iter().take(count).find(is_long) {
+        let whole = words.choose("by its id as path", "by its id");
+        let _ = writeln!(text, "long texts are cut: ask for one {whole}, as {}", name(&long.id));
+    }
+    let has_more = page.next.is_some() || count < page.items.len();
+    if let Some(last) = page.items.get(count.saturating_sub(1)).filter(|_| has_more) {
+        let _ = writeln!(text, "more: {}", words.argument("cursor", &last.id));
+    }
+    text
+}
+
+/// What was said: a text as it is, any other value as JSON.
+fn said(turn: &TurnItem) -> String {
+    turn.content.as_str().map_or_else(|| turn.content.to_string(), str::to_owned)
 }
 
 fn all(data: &Map<String, Json>) -> String {
@@ -105,5 +138,6 @@ fn head(item: &HistoryItem) -> String {
         None => "",
     };
     let by = if item.by.is_empty() { String::new() } else { format!(" by {}", word(&item.by)) };
-    format!("{} rev {} {}{claim}{by} at {}", item.id, item.rev, item.kind, item.at)
+    let at = to_the_second(item.at);
+    format!("{} rev {} {}{claim}{by} at {at}", item.id, item.rev, item.kind)
 }

@@ -159,9 +159,16 @@ fn status(standing: &Standing) -> String {
     }
 }
 
+/// One state with its number; of several, which a run is in at once, the number would look like how far it is.
 fn state_lines(text: &mut String, standing: &Standing) {
-    let label = if standing.states.len() == 1 { "state" } else { "states" };
-    line_of(text, label, &listed(standing.states.iter().map(place), "none"));
+    match standing.states.as_slice() {
+        [] => line_of(text, "states", "none"),
+        [now] => line_of(text, "state", &place(now)),
+        all => {
+            let names = listed(all.iter().map(|now| name(now.state.as_str())), "none");
+            line_of(text, "states", &format!("{names} (at once, one in each region)"));
+        }
+    }
 }
 
 fn place(now: &StateNow) -> String {

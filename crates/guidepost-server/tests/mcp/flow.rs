@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use expect_test::expect;
+use guidepost_core::run::Driver;
 use guidepost_server::mcp::Options;
-use guidepost_server::ops::Allowed;
+use guidepost_server::ops::{Allowed, StartRun};
 use serde_json::{Value as Json, json};
 
 use crate::support::{BUGFIX, Fixture, tokens};
@@ -334,5 +335,37 @@ async fn an_agent_sees_when_runs_begin_by_themselves() {
         no schedules found
     "#]]
     .assert_eq(&format!("{all}{of_one}{of_none}"));
+    wire.close().await;
+}
+
+/// S4.13: what an agent was told in a step is read by the step.
+#[tokio::test]
+async fn s4_13_a_thread_is_read_over_mcp() {
+    let fixture = Fixture::sqlite();
+    fixture
+        .define(
+            "
+name: poem
+initial: Write
+states:
+  Write: { agent: poet, prompt: Write a poem., onDone: END }
+  END: { type: final }
+",
+        )
+        .await;
+    let start = StartRun {
+        workflow: Some("poem".to_owned()),
+        driver: Driver::Engine,
+        ..StartRun::default()
+    };
+    fixture.ops.start_run(&start).await.unwrap();
+    let mut wire = Wire::connect(&fixture, Options::default()).await;
+    for path in ["", "Write"] {
+        let read = json!({ "run": "r-1", "what": "thread", "path": path });
+        assert_eq!(wire.done("guidepost_read", read).await, "Write:1 user: <<Write a poem.>>\n");
+    }
+    let read = json!({ "run": "r-1", "what": "thread", "path": "Wrote" });
+    let refused = wire.refused("guidepost_read", read).await;
+    assert!(refused.contains("has no thread of `Wrote`"), "{refused}");
     wire.close().await;
 }

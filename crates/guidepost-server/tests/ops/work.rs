@@ -4,7 +4,9 @@ use expect_test::expect;
 use guidepost_core::id::RunRef;
 use guidepost_core::input::Control;
 use guidepost_core::run::Driver;
-use guidepost_server::ops::{ClaimTasks, ControlRun, EndTask, StartRun, Taken, WORKER_LEASE};
+use guidepost_server::ops::{
+    ClaimTasks, ControlRun, EndTask, ReadHistory, StartRun, Taken, WORKER_LEASE,
+};
 use guidepost_server::text;
 use serde_json::json;
 
@@ -48,7 +50,7 @@ async fn every_region_says_what_to_do_and_what_is_legal() {
         let run = fixture.start("release", json!({ "version": "1.2" })).await;
         expect![[r#"
             run r-1 release@1 rev 2
-            states: Prepare.Build.Compile (1 of 6), Prepare.Write.Draft (3 of 6)
+            states: Prepare.Build.Compile, Prepare.Write.Draft (at once, one in each region)
             do in Prepare.Build.Compile: Build it.
             agent in Prepare.Write.Draft: <<Write the notes of 1.2.>>
             have: version=1.2
@@ -209,6 +211,60 @@ states:
         let told = text::moved(&moved, text::Words::Commands);
         assert!(told.contains("First -> Second; run paused (over_limit: "), "{told}");
         assert!(told.ends_with("next: nothing until the limit is raised\n"), "{told}");
+    })
+    .await;
+}
+
+/// A task whose text has no value fails for good as soon as somebody asks for it, however often its step would try again, and
+/// says which part of the text that is. Whoever asks gets the other tasks.
+#[tokio::test]
+async fn a_task_that_cannot_be_said_fails_for_good_and_says_why() {
+    on_every_store(async |fixture| {
+        fixture
+            .define(
+                "
+name: call
+attributes: { who: { type: string }, why: { type: string } }
+initial: Call
+states:
+  Call: { task: { name: phone, prompt: 'Call {{ who }} for {{ why }}.' }, retry: { max_attempts: 1000000, delay: 0s }, onDone: END, onError: Mend }
+  Mend: { on: { Go: END } }
+  END: { type: final }
+",
+            )
+            .await;
+        let start = async |input| {
+            let request = StartRun {
+                workflow: Some("call".to_owned()),
+                input: object(input),
+                driver: Driver::Engine,
+                ..StartRun::default()
+            };
+            fixture.ops.start_run(&request).await.unwrap().standing.name.run
+        };
+        let mute = start(json!({ "who": "Ada" })).await;
+        let well = start(json!({ "who": "Ada", "why": "tea" })).await;
+        let claim = ClaimTasks {
+            queues: vec!["task:phone".to_owned()],
+            limit: 10,
+            lease: WORKER_LEASE,
+            caller: "worker".to_owned(),
+        };
+        let claimed = fixture.ops.claim_tasks(&claim).await.unwrap();
+        let runs: Vec<String> = claimed.iter().map(|task| task.task.run.to_string()).collect();
+        assert_eq!(runs, [well]);
+        let read = ReadHistory {
+            run: RunRef::from(mute.as_str()),
+            newest_first: false,
+            kinds: vec!["attempt_failed".to_owned(), "transitioned".to_owned()],
+            limit: 100,
+            cursor: None,
+        };
+        let records = fixture.ops.history(&read).await.unwrap().items;
+        let [.., last] = &records[..] else { panic!("it is on record") };
+        let told = text::history_item(last);
+        assert!(told.contains("Call -> Mend") && told.contains("`why` is"), "{told}");
+        assert!(fixture.ops.claim_tasks(&claim).await.unwrap().is_empty());
     })
     .await;
 }

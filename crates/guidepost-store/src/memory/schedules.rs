@@ -112,6 +112,7 @@ impl Held {
             is_paused: self.is_paused,
             last: self.last.map(|(run, due)| LastRun { run, due, is_live: is_live(run) }),
             passed: self.passed.clone(),
+            damaged: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use guidepost_core::id::{RunNo, Tenant};
 use guidepost_core::schedule::Schedule;
 use guidepost_core::time::Timestamp;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::fault::Fault;
@@ -85,11 +86,14 @@ pub(super) fn list(
             ":tenant": tenant.as_str(),
             ":workflow": filter.workflow,
             ":by": by.0,
-            ":limit": int(limit as u64),
         },
         scheduled,
     )?;
-    Ok(Page { items: found.collect::<Result<_, _>>()?, next: None })
+    // One that cannot be read begins nothing, and takes no place of one that does.
+    let can_begin =
+        |it: &rusqlite::Result<Scheduled>| !matches!(it, Ok(it) if it.damaged.is_some());
+    let items = found.filter(can_begin).take(limit).collect::<Result<_, _>>()?;
+    Ok(Page { items, next: None })
 }
 
 fn scheduled(row: &Row<'_>) -> rusqlite::Result<Scheduled> {
@@ -103,10 +107,15 @@ fn scheduled(row: &Row<'_>) -> rusqlite::Result<Scheduled> {
         (Some(at), Some(why)) => Some(Passed { at: Timestamp(at), why, is_failure: row.get(10)? }),
         _ => None,
     };
+    let (schedule, damaged) = match said(row)? {
+        Ok(schedule) => (schedule, None),
+        Err(reason) => (Schedule::never(), Some(reason.to_string())),
+    };
     Ok(Scheduled {
         workflow: row.get(0)?,
         name: row.get(1)?,
-        schedule: said(row)?,
+        schedule,
+        damaged,
         due: row.get::<_, Option<i64>>(3)?.map(Timestamp),
         is_paused: row.get(4)?,
         last,
@@ -114,12 +123,13 @@ fn scheduled(row: &Row<'_>) -> rusqlite::Result<Scheduled> {
     })
 }
 
-/// What a schedule says. Only Guidepost writes it, so that what cannot be read is of a newer release.
-fn said(row: &Row<'_>) -> rusqlite::Result<Schedule> {
-    let text: String = row.get(2)?;
-    serde_json::from_str(&text).map_err(|reason| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(reason))
-    })
+/// What a schedule says, or why that cannot be read: it is of a newer release, or somebody else wrote it.
+fn said(row: &Row<'_>) -> rusqlite::Result<Result<Schedule, serde_json::Error>> {
+    let text: Vec<u8> = match row.get_ref(2)? {
+        ValueRef::Text(text) | ValueRef::Blob(text) => text.to_vec(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Vec::new(),
+    };
+    Ok(serde_json::from_slice(&text))
 }
 
 /// Moves a schedule on if it still is what somebody saw.
@@ -130,7 +140,7 @@ pub(super) fn move_on(
     change: &Change,
 ) -> Result<Option<Moved>, Fault> {
     // What it says is compared as such: another release may have put the same into another text.
-    let found: Option<(i64, Schedule)> = db
+    let found: Option<(i64, Result<Schedule, serde_json::Error>)> = db
         .prepare_cached(include_str!("queries/find_schedule.sql"))?
         .query_row(
             named_params! {
@@ -144,7 +154,7 @@ pub(super) fn move_on(
             |row| Ok((row.get(0)?, said(row)?)),
         )
         .optional()?;
-    let found = found.filter(|(_, said)| *said == before.schedule);
+    let found = found.filter(|(_, said)| said.as_ref().is_ok_and(|said| *said == before.schedule));
     let Some((workflow, _)) = found else { return Ok(None) };
     let created = match &change.begun {
         Some((_, new, step)) => Some(write::create(db, tenant, new, step)?),
@@ -194,5 +204,33 @@ mod tests {
         db.execute("UPDATE workflow_schedule SET schedule = ?", other).unwrap();
         let moved = move_on(&db, &tenant, &Scheduled { is_paused: true, ..before }, &paused);
         assert_eq!(moved.unwrap(), None, "it says something else");
+    }
+
+    /// One row that cannot be read hides no other, and is not handed to who begins runs, however long it has been due.
+    #[test]
+    fn a_schedule_that_cannot_be_read_is_listed_as_damaged_and_begins_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = schema::open(&Location::new(directory.path().join("guidepost.db"))).unwrap();
+        db.execute("INSERT INTO workflow (name) VALUES ('w')", []).unwrap();
+        let rows = [
+            ("a", "'no JSON at all'", 1),
+            ("b", r#"'{ "every": "often" }'"#, 2),
+            ("c", "x'fffe'", 3),
+            ("d", r#"'{ "every": 3600000000000 }'"#, 4),
+        ];
+        for (name, says, due) in rows {
+            let insert = format!(
+                "INSERT INTO workflow_schedule (workflow_id, name, times, schedule, due_at) VALUES (1, ?, 'x', {says}, ?)"
+            );
+            db.execute(&insert, rusqlite::params![name, due]).unwrap();
+        }
+        let tenant = Tenant::default();
+        let all = list(&db, &tenant, &ScheduleFilter::default()).unwrap().items;
+        let damaged: Vec<(&str, bool)> =
+            all.iter().map(|it| (it.name.as_str(), it.damaged.is_some())).collect();
+        assert_eq!(damaged, [("a", true), ("b", true), ("c", true), ("d", false)]);
+        let due = ScheduleFilter { due_by: Some(Timestamp(9)), limit: 1, ..Default::default() };
+        let due = list(&db, &tenant, &due).unwrap().items;
+        assert_eq!(due.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["d"]);
     }
 }

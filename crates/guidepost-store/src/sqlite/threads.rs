@@ -9,7 +9,7 @@ use super::read::expect_run;
 use super::row;
 use super::write::unwritable;
 use crate::filter::{page, page_items};
-use crate::thread::thread_suffix;
+use crate::thread::{beyond, thread_suffix};
 use crate::{NewTurn, Page, Role, Turn, TurnFilter};
 
 /// Says something in a thread of a run, which is made if it is not there.
@@ -39,36 +39,36 @@ pub(super) fn list(
     filter: &TurnFilter,
 ) -> Result<Page<Turn>, Fault> {
     expect_run(db, tenant, filter.run)?;
-    let after = filter.cursor.as_deref().and_then(|cursor| cursor.split_once(':'));
-    let number = |text: &str| text.parse::<i64>().unwrap_or(0);
-    let (thread, position) =
-        after.map_or((0, 0), |(thread, position)| (number(thread), number(position)));
+    let (state, branch) = filter.thread.clone().unzip();
+    let after = filter.cursor.as_deref().map(beyond);
     let limit = page_items(filter.limit);
     let mut statement = db.prepare_cached(include_str!("queries/list_turns.sql"))?;
     let mut rows = statement.query(named_params! {
         ":run": filter.run.0,
         ":tenant": tenant.as_str(),
-        ":after_thread": thread,
-        ":after_position": position,
+        ":state": state.as_ref().map(StateId::as_str),
+        ":branch": branch.map(|branch| branch.0),
+        ":after_state": after.as_ref().map(|((state, _), _)| state.as_str()),
+        ":after_branch": after.as_ref().map(|((_, branch), _)| branch.0),
+        ":after_position": after.as_ref().map(|(_, position)| row::int(*position)),
         ":limit": row::int(limit as u64).saturating_add(1),
     })?;
     let mut turns = Vec::new();
     while let Some(row) = rows.next()? {
-        turns.push((row.get::<_, i64>(0)?, read(filter.run, row)?));
+        turns.push(read(filter.run, row)?);
     }
-    let page = page(turns, limit, |(thread, last)| format!("{thread}:{}", last.position));
-    Ok(Page { items: page.items.into_iter().map(|(_, turn)| turn).collect(), next: page.next })
+    Ok(page(turns, limit, Turn::id))
 }
 
 fn read(run: RunNo, row: &Row<'_>) -> Result<Turn, Fault> {
-    let (role, payload): (String, String) = (row.get(5)?, row.get(7)?);
+    let (role, payload): (String, String) = (row.get(4)?, row.get(6)?);
     Ok(Turn {
-        thread: row.get(1)?,
-        state: StateId::from(row.get::<_, String>(2)?),
-        branch: Branch(row.get(3)?),
-        position: row::count(row, 4)?,
+        thread: row.get(0)?,
+        state: StateId::from(row.get::<_, String>(1)?),
+        branch: Branch(row.get(2)?),
+        position: row::count(row, 3)?,
         role: if role == Role::User.as_str() { Role::User } else { Role::Assistant },
-        at: Timestamp(row.get(6)?),
+        at: Timestamp(row.get(5)?),
         content: serde_json::from_str(&payload).map_err(|reason| damaged(run, reason))?,
     })
 }

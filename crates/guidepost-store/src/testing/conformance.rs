@@ -90,6 +90,7 @@ macro_rules! conformance {
             a_thread_keeps_its_turns_in_order
             what_a_conflict_would_have_said_is_not_said
             turns_are_read_page_by_page
+            one_thread_is_read_alone
             what_is_recorded_is_followed_in_order
             threads_of_like_names_are_kept_apart
             limits_that_are_reached_are_followed

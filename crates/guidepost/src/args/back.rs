@@ -31,7 +31,7 @@ pub(crate) struct Checkpoint {
 /// Arguments of `rollback`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, steps with\n`irreversible: true` or a `compensate` that is not done, and what runs launched since did of that sort. What steps say\nwith `compensate` is done by the engine before the run goes on, the last step first: `guidepost run RUN`. That asks for\n--yes too. The history stays. Exits with 2 if it has to be confirmed first."
+    after_help = "Examples:\n  guidepost rollback r-1 --steps 1\n  guidepost rollback r-1 --to Review#2\n  guidepost rollback r-1 --to before-release --yes --note 'wrong branch'\n\nWhat was done since and cannot be undone is named, and asks for --yes: commands, requests that write, tools, steps with\n`irreversible: true` or a `compensate` that is not done, and what runs launched since did of that sort. What steps say\nwith `compensate` is done by the engine before the run goes on, the last step first: `guidepost run RUN`. That asks for\n--yes too. The history stays. A place before a migration is in the version the run was in then: going there takes the\nmigration back as well. Exits with 2 if it has to be confirmed first."
 )]
 pub(crate) struct Rollback {
     /// The run
@@ -103,7 +103,7 @@ pub(crate) struct Fork {
 /// Arguments of `migrate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost migrate r-1 r-2 --to 3 --dry-run\n  guidepost migrate --all bugfix --to 3 --map Review=Check.Review\n  guidepost migrate r-1 --to 3 --set reviewer='\"Ada\"'\n  guidepost migrate r-1 --to 2                    back again\n\nEach run for itself: one that cannot go stays where it is and says why. Exits with 2 if one does."
+    after_help = "Examples:\n  guidepost migrate r-1 r-2 --to 3 --dry-run\n  guidepost migrate --all bugfix --to 3 --map Review=Check.Review\n  guidepost migrate r-1 --to 3 --set reviewer='\"Ada\"'\n  guidepost migrate r-1 --to 2                    back again\n\nEach run for itself: one that cannot go stays where it is and says why. Work that is going on goes on where its state is\ncalled the same and does the same, and else begins anew: if it cannot be undone, that is named and asks for --yes.\nExits with 2 if a run stays, or has to be confirmed first."
 )]
 pub(crate) struct Migrate {
     /// The runs
@@ -124,6 +124,9 @@ pub(crate) struct Migrate {
     /// Only tell what would become of them
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Migrate although work begins anew that is going on and cannot be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// Why.
     #[command(flatten)]
     pub(crate) reason: Reason,

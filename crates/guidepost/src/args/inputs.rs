@@ -2,8 +2,9 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use guidepost_core::time::Span;
+use serde_json::Value as Json;
 
-use super::object::{Object, object};
+use super::object::{Object, object, value};
 
 /// What happens in a simulation, in order.
 #[derive(Debug, Default, Clone)]
@@ -25,8 +26,8 @@ pub(crate) enum Sent {
     Done {
         /// The state.
         state: String,
-        /// Its outputs.
-        output: Object,
+        /// Its outputs in an object, or the value of the only one; null for none.
+        output: Json,
     },
     /// A state's work fails.
     Failed {
@@ -56,7 +57,7 @@ const OPTIONS: [InputOption; 5] = [
     InputOption {
         name: "done",
         value: "STATE[=JSON]",
-        help: "A state's work ends well",
+        help: "A state's work ends well, with its outputs in an object, or the value of the only one",
         read: done,
     },
     InputOption {
@@ -132,7 +133,8 @@ fn advance(text: &str) -> Result<Sent, String> {
 }
 
 fn done(text: &str) -> Result<Sent, String> {
-    let (state, output) = named_object(text)?;
+    let (state, rest) = named(text)?;
+    let output = rest.map(value).transpose()?.unwrap_or_default();
     Ok(Sent::Done { state, output })
 }
 
@@ -141,9 +143,9 @@ fn failed(text: &str) -> Result<Sent, String> {
     let (state, rest) = named(text)?;
     let reason = match rest.map(|rest| (rest, serde_json::from_str(rest))) {
         None => "failed in the simulation".to_owned(),
-        Some((_, Ok(serde_json::Value::String(reason)))) => reason,
-        Some((rest, Ok(serde_json::Value::Object(fields)))) => match fields.get("reason") {
-            Some(serde_json::Value::String(reason)) => reason.clone(),
+        Some((_, Ok(Json::String(reason)))) => reason,
+        Some((rest, Ok(Json::Object(fields)))) => match fields.get("reason") {
+            Some(Json::String(reason)) => reason.clone(),
             _ => rest.to_owned(),
         },
         Some((rest, _)) => rest.to_owned(),
@@ -197,6 +199,7 @@ mod tests {
             "--event=B={\"x\":1}",
             "--done",
             "S.T",
+            "--done=S=7",
             "--failed",
             "S=no luck",
             "--guard",
@@ -209,7 +212,8 @@ mod tests {
             Event { name: "A", data: {} }
             Advance(Span(5000000000))
             Event { name: "B", data: {"x": Number(1)} }
-            Done { state: "S.T", output: {} }
+            Done { state: "S.T", output: Null }
+            Done { state: "S", output: Number(7) }
             Failed { state: "S", reason: "no luck" }
             Guard { name: "g", answer: false }
             Advance(Span(60000000000))"#]]

@@ -134,7 +134,7 @@ pub(crate) struct Find {
 /// Arguments of `read`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost read r-1\n  guidepost read r-1 data /lead\n  guidepost read r-1 event e-7\n  guidepost read r-1 diagram"
+    after_help = "Examples:\n  guidepost read r-1\n  guidepost read r-1 data /lead\n  guidepost read r-1 event e-7\n  guidepost read r-1 thread            what agents were told, and what they said\n  guidepost read r-1 thread step-2\n  guidepost read r-1 diagram"
 )]
 pub(crate) struct Read {
     /// The run
@@ -143,7 +143,7 @@ pub(crate) struct Read {
     /// What to read
     #[arg(value_enum, default_value_t)]
     pub(crate) what: Part,
-    /// A place in the data, or a record's id
+    /// A place in the data, a record's id, or a thread's step
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<String>,
     /// How many entries at most
@@ -166,6 +166,8 @@ pub(crate) enum Part {
     Artifacts,
     /// One record in full
     Event,
+    /// What agents were told and what they said, step by step; of the step PATH alone, or one turn of it, as step-2:1
+    Thread,
     /// The workflow as a Mermaid diagram
     Diagram,
 }

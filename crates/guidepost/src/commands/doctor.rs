@@ -6,6 +6,7 @@ use std::time::Duration;
 use guidepost_core::id::{RunNo, RunRef};
 use guidepost_core::run::Status;
 use guidepost_core::time::{Span, Timestamp};
+use guidepost_engine::Handler as _;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_server::ops::{
@@ -44,14 +45,108 @@ pub(crate) async fn run(
     door: &Door,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let servers = look_at_servers(args).await?;
+    let findings = Findings {
+        servers: look_at_servers(args).await?,
+        workflows: look_at_workflows(door).await?,
+        runs: look_at_runs(door).await?,
+        stranded: door.ops.stranded(COUNTED_MAX).await?,
+        schedules: look_at_schedules(door).await?,
+    };
+    if out.is_json() {
+        out.json(&findings.as_json(door));
+    } else {
+        findings.tell(door, out);
+    }
+    Ok(if findings.are_well() { Exit::Ok } else { Exit::Failed })
+}
+
+/// All that was found out.
+struct Findings {
+    servers: Vec<ServerLook>,
+    workflows: Workflows,
+    runs: Runs,
+    stranded: Vec<Stranded>,
+    schedules: Schedules,
+}
+
+impl Findings {
+    fn are_well(&self) -> bool {
+        self.workflows.unusable.is_empty()
+            && self.runs.damaged.is_empty()
+            && self.stranded.is_empty()
+            && self.schedules.failing.is_empty()
+            && self.schedules.damaged.is_empty()
+            && self.servers.iter().all(|server| server.tools.is_ok())
+    }
+
+    fn as_json(&self, door: &Door) -> Json {
+        let Self { servers, workflows, runs, stranded, schedules } = self;
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "store": door.ops.store().describe(),
+            "chosen_by": door.choice.why.as_str(),
+            "workflows": workflows.count,
+            "runs": runs.by_status,
+            "schedules": schedules.count,
+            "late_schedules": schedules.late,
+            "untaken_tasks": runs.untaken,
+            "failing_schedules": schedules.failing,
+            "damaged_schedules": schedules.damaged,
+            "unfinished_workflows": workflows.unfinished,
+            "unusable_workflows": workflows.unusable,
+            "damaged_runs": runs.damaged,
+            "stranded_runs": stranded,
+            "tool_servers": servers.iter().map(ServerLook::as_json).collect::<Vec<_>>(),
+            "ok": self.are_well(),
+        })
+    }
+
+    fn tell(&self, door: &Door, out: &mut Output) {
+        tell_store(door, out);
+        self.workflows.tell_count(out);
+        self.runs.tell_count(out);
+        self.schedules.tell(out);
+        for told in self.runs.untaken.iter().filter_map(tasks::waits_for_engine) {
+            out.line(format!("note        {told}"));
+        }
+        self.schedules.tell_problems(out);
+        self.servers.iter().for_each(|server| server.tell(out));
+        self.workflows.tell_problems(out);
+        for run in &self.runs.damaged {
+            out.refusal(format!(
+                "problem     the history of {run} is damaged: `guidepost verify {run}`"
+            ));
+        }
+        self.stranded.iter().for_each(|found| tell_stranded(found, out));
+        if self.are_well() {
+            out.line("health      ok: the newest histories are whole, and every run has its tasks");
+        }
+    }
+}
+
+fn tell_store(door: &Door, out: &mut Output) {
     let store = door.ops.store().describe();
-    let workflows = door
-        .ops
-        .find_workflows(&FindWorkflows { limit: COUNTED_MAX, ..Default::default() })
-        .await?;
+    out.line(format!("guidepost   {}", env!("CARGO_PKG_VERSION")));
+    out.line(format!("store       {}", store.url));
+    out.line(format!("chosen by   {}", door.choice.why.as_str()));
+    out.line(format!("durability  {}", door::in_words(store.durability)));
+}
+
+/// The workflows there are.
+struct Workflows {
+    count: usize,
+    has_more: bool,
+    /// Those without states, that somebody is writing by SQL.
+    unfinished: Vec<String>,
+    /// Those that this release cannot use.
+    unusable: Vec<String>,
+}
+
+async fn look_at_workflows(door: &Door) -> Result<Workflows, Failure> {
+    let wanted = FindWorkflows { limit: COUNTED_MAX, ..Default::default() };
+    let found = door.ops.find_workflows(&wanted).await?;
     // Somebody who writes a workflow by SQL begins with its name.
-    let (unfinished, unusable): (Vec<_>, Vec<_>) = workflows
+    let (unfinished, unusable): (Vec<_>, Vec<_>) = found
         .items
         .iter()
         .filter(|found| found.input.is_none())
@@ -59,16 +154,73 @@ pub(crate) async fn run(
     let names = |found: Vec<&WorkflowHit>| -> Vec<String> {
         found.into_iter().map(|found| found.summary.name.clone()).collect()
     };
-    let (unfinished, unusable) = (names(unfinished), names(unusable));
-    let runs = door.ops.find_runs(&FindRuns { limit: COUNTED_MAX, ..Default::default() }).await?;
-    let by_status: Map<String, Json> = Status::ALL
+    Ok(Workflows {
+        count: found.items.len(),
+        has_more: found.next.is_some(),
+        unfinished: names(unfinished),
+        unusable: names(unusable),
+    })
+}
+
+impl Workflows {
+    fn tell_count(&self, out: &mut Output) {
+        out.line(format!("workflows   {}{}", self.count, plus(self.has_more)));
+    }
+
+    fn tell_problems(&self, out: &mut Output) {
+        for name in self.unfinished.iter().map(|name| shown(name)) {
+            out.line(format!(
+                "note        workflow {name} has no states yet: it is being written by SQL"
+            ));
+        }
+        for name in self.unusable.iter().map(|name| shown(name)) {
+            out.refusal(format!(
+                "problem     workflow {name} cannot be used by this release: `guidepost show {name}`"
+            ));
+        }
+    }
+}
+
+/// The runs there are.
+struct Runs {
+    /// How many, by status.
+    by_status: Map<String, Json>,
+    has_more: bool,
+    /// Those of the newest whose histories are not whole.
+    damaged: Vec<String>,
+    /// Tasks that nobody took for a while.
+    untaken: Vec<Task>,
+}
+
+async fn look_at_runs(door: &Door) -> Result<Runs, Failure> {
+    let found = door.ops.find_runs(&FindRuns { limit: COUNTED_MAX, ..Default::default() }).await?;
+    let by_status = Status::ALL
         .iter()
-        .map(|status| (status, runs.items.iter().filter(|run| run.status == *status).count()))
+        .map(|status| (status, found.items.iter().filter(|run| run.status == *status).count()))
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| (status.to_string(), count.into()))
         .collect();
+    Ok(Runs {
+        by_status,
+        has_more: found.next.is_some(),
+        damaged: damaged(&found.items, door).await?,
+        untaken: untaken(&found.items, door).await?,
+    })
+}
+
+impl Runs {
+    fn tell_count(&self, out: &mut Output) {
+        let counted: Vec<String> =
+            self.by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
+        out.line(format!("runs        {counted}{}", plus(self.has_more)));
+    }
+}
+
+/// The newest of these runs whose histories are not whole.
+async fn damaged(runs: &[RunHit], door: &Door) -> Result<Vec<String>, Failure> {
     let mut damaged = Vec::new();
-    for hit in runs.items.iter().take(CHECKED_MAX) {
+    for hit in runs.iter().take(CHECKED_MAX) {
         match door.ops.verify_run(&RunRef::from(hit.name.run_no)).await {
             Ok(found) if found.verified.problems.is_empty() => {}
             Ok(found) => damaged.push(found.run),
@@ -76,98 +228,67 @@ pub(crate) async fn run(
             Err(error) => return Err(error.into()),
         }
     }
-    let stranded = door.ops.stranded(COUNTED_MAX).await?;
-    let schedules =
-        door.ops.schedules(&FindSchedules { limit: COUNTED_MAX, ..Default::default() }).await?;
+    Ok(damaged)
+}
+
+/// The schedules there are.
+struct Schedules {
+    count: usize,
+    has_more: bool,
+    paused: usize,
+    /// Those that should have begun a run, and did not.
+    late: Vec<ScheduleView>,
+    /// Those of which no run can begin.
+    failing: Vec<ScheduleView>,
+    /// Those that cannot be read.
+    damaged: Vec<ScheduleView>,
+}
+
+async fn look_at_schedules(door: &Door) -> Result<Schedules, Failure> {
+    let wanted = FindSchedules { limit: COUNTED_MAX, ..Default::default() };
+    let found = door.ops.schedules(&wanted).await?;
+    let (count, has_more) = (found.items.len(), found.next.is_some());
+    let paused = found.items.iter().filter(|schedule| schedule.is_paused).count();
+    let (damaged, whole): (Vec<_>, Vec<_>) =
+        found.items.into_iter().partition(|it| it.damaged.is_some());
+    let failing = whole.into_iter().filter(|it| it.failure.is_some() && !it.is_paused).collect();
     let late = door.ops.late_schedules().await?;
-    let untaken = untaken(&runs.items, door).await?;
-    let failing = schedules.items.iter().filter(|it| it.failure.is_some() && !it.is_paused);
-    let failing: Vec<&ScheduleView> = failing.collect();
-    let are_reached = servers.iter().all(|server| server.tools.is_ok());
-    let is_well = unusable.is_empty()
-        && damaged.is_empty()
-        && stranded.is_empty()
-        && failing.is_empty()
-        && are_reached;
-    if out.is_json() {
-        out.json(&json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "store": store,
-            "chosen_by": door.choice.why.as_str(),
-            "workflows": workflows.items.len(),
-            "runs": by_status,
-            "schedules": schedules.items.len(),
-            "late_schedules": late,
-            "untaken_tasks": untaken,
-            "failing_schedules": failing,
-            "unfinished_workflows": unfinished,
-            "unusable_workflows": unusable,
-            "damaged_runs": damaged,
-            "stranded_runs": stranded,
-            "tool_servers": servers.iter().map(ServerLook::as_json).collect::<Vec<_>>(),
-            "ok": is_well,
-        }));
-        return Ok(if is_well { Exit::Ok } else { Exit::Failed });
-    }
-    out.line(format!("guidepost   {}", env!("CARGO_PKG_VERSION")));
-    out.line(format!("store       {}", store.url));
-    out.line(format!("chosen by   {}", door.choice.why.as_str()));
-    out.line(format!("durability  {}", door::in_words(store.durability)));
-    out.line(format!("workflows   {}{}", workflows.items.len(), plus(workflows.next.as_deref())));
-    let counted: Vec<String> =
-        by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
-    out.line(format!("runs        {counted}{}", plus(runs.next.as_deref())));
-    if !schedules.items.is_empty() {
-        let paused = schedules.items.iter().filter(|schedule| schedule.is_paused).count();
-        let paused = if paused == 0 { String::new() } else { format!(", {paused} paused") };
-        let count = schedules.items.len();
-        out.line(format!("schedules   {count}{}{paused}", plus(schedules.next.as_deref())));
-    }
-    for schedule in &late {
-        out.line(format!(
-            "note        a run is late, and no engine begins it (`guidepost run --all` does): {}",
-            text::schedule(schedule)
-        ));
-    }
-    for told in untaken.iter().filter_map(tasks::waits_for_engine) {
-        out.line(format!("note        {told}"));
-    }
-    for schedule in &failing {
-        out.refusal(format!(
-            "problem     a schedule begins no runs: {}; correct its workflow and save it, then try it: `guidepost schedules run {} {}`",
-            text::schedule(schedule),
-            schedule.workflow,
-            schedule.name
-        ));
-    }
-    for server in &servers {
-        let name = &server.name;
-        match &server.tools {
-            Ok(count) => out.line(format!("tools       {name}: {count}")),
-            Err(reason) => out.refusal(format!("problem     {reason}")),
+    Ok(Schedules { count, has_more, paused, late, failing, damaged })
+}
+
+impl Schedules {
+    fn tell(&self, out: &mut Output) {
+        if self.count > 0 {
+            let paused = match self.paused {
+                0 => String::new(),
+                paused => format!(", {paused} paused"),
+            };
+            out.line(format!("schedules   {}{}{paused}", self.count, plus(self.has_more)));
+        }
+        for schedule in &self.late {
+            out.line(format!(
+                "note        a run is late, and no engine begins it (`guidepost run --all` does): {}",
+                text::schedule(schedule)
+            ));
         }
     }
-    for name in unfinished.iter().map(|name| shown(name)) {
-        out.line(format!(
-            "note        workflow {name} has no states yet: it is being written by SQL"
-        ));
+
+    fn tell_problems(&self, out: &mut Output) {
+        for schedule in &self.failing {
+            out.refusal(format!(
+                "problem     a schedule begins no runs: {}; correct its workflow and save it, then try it: `guidepost schedules run {} {}`",
+                text::schedule(schedule),
+                schedule.workflow,
+                schedule.name
+            ));
+        }
+        for schedule in &self.damaged {
+            out.refusal(format!(
+                "problem     a schedule cannot be read, and begins no runs: {}; save its workflow again",
+                text::schedule(schedule)
+            ));
+        }
     }
-    for name in unusable.iter().map(|name| shown(name)) {
-        out.refusal(format!(
-            "problem     workflow {name} cannot be used by this release: `guidepost show {name}`"
-        ));
-    }
-    for run in &damaged {
-        out.refusal(format!(
-            "problem     the history of {run} is damaged: `guidepost verify {run}`"
-        ));
-    }
-    stranded.iter().for_each(|found| tell_stranded(found, out));
-    if is_well {
-        out.line("health      ok: the newest histories are whole, and every run has its tasks");
-    }
-    Ok(if is_well { Exit::Ok } else { Exit::Failed })
 }
 
 /// Tasks of these runs that not every engine may do, and that nobody took for a while: the first of each queue.
@@ -232,6 +353,13 @@ struct ServerLook {
 }
 
 impl ServerLook {
+    fn tell(&self, out: &mut Output) {
+        match &self.tools {
+            Ok(count) => out.line(format!("tools       {}: {count}", self.name)),
+            Err(reason) => out.refusal(format!("problem     {reason}")),
+        }
+    }
+
     fn as_json(&self) -> Json {
         match &self.tools {
             Ok(count) => json!({ "name": self.name, "tools": count }),
@@ -260,6 +388,7 @@ async fn look_at_servers(args: &args::Doctor) -> Result<Vec<ServerLook>, Failure
                 .caused_by(&error)
         })?);
     }
+    tools.close().await;
     Ok(seen)
 }
 
@@ -268,6 +397,6 @@ fn shown(name: &str) -> &str {
     if name.is_empty() { "''" } else { name }
 }
 
-fn plus(next: Option<&str>) -> &'static str {
-    if next.is_some() { " and more" } else { "" }
+fn plus(has_more: bool) -> &'static str {
+    if has_more { " and more" } else { "" }
 }

@@ -27,6 +27,7 @@ pub(crate) async fn run(
         map: args.map.clone(),
         set: args.set.iter().cloned().collect(),
         dry_run: args.dry_run,
+        confirm: args.yes,
         note: args.reason.note.clone(),
         caller: door.caller.clone(),
     };

@@ -17,6 +17,7 @@ impl From<Part> for What {
             Part::Data => Self::Data,
             Part::Artifacts => Self::Artifacts,
             Part::Event => Self::Event,
+            Part::Thread => Self::Thread,
             Part::Diagram => Self::Diagram,
         }
     }

@@ -17,7 +17,7 @@ use guidepost_engine::work::http::Http;
 use guidepost_engine::work::tool::Tools;
 use guidepost_engine::world::{System, World as _};
 use guidepost_engine::{Engine, Handlers, Running, plan};
-use guidepost_server::ops::{ControlRun, Detail, ReadHistory, Standing, Watcher, WhereAmI};
+use guidepost_server::ops::{ControlRun, Detail, ReadHistory, Watcher, WhereAmI};
 use guidepost_server::text::{self, Words};
 use guidepost_store::TaskId;
 use serde_json::json;
@@ -56,9 +56,8 @@ pub(crate) async fn run(args: &args::Run, door: &Door, out: &mut Output) -> Resu
     if args.all {
         return drive_all(args, handlers, door, out).await;
     }
-    let standing = begin(args, door, out).await?;
-    let no = standing.name.run_no;
-    let mut show = Show { cursor: None, no };
+    let (no, cursor) = begin(args, door, out).await?;
+    let mut show = Show { cursor, no };
     let why = drive(args, handlers, no, Some(&mut show), door, out).await?;
     end(door, no, &why, out).await
 }
@@ -279,13 +278,18 @@ impl Why {
     }
 }
 
-/// The run that is meant: a new one of a file or a workflow, or one that is there.
-async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standing, Failure> {
+/// The run that is meant: a new one of a file or a workflow, or one that is there; and the last record of what it did before,
+/// if it did anything.
+async fn begin(
+    args: &args::Run,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(RunNo, Option<String>), Failure> {
     let what = args.what.as_deref().unwrap_or_default();
     if !args.list.step.is_empty() {
         let file = args.what.as_ref().map(Path::new);
         let saved = steps::save(&steps::listed(file, &args.list)?, door).await?;
-        return start_anew(args, format!("{}@{}", saved.0, saved.1), door).await;
+        return start_anew(args, format!("{}@{}", saved.0, saved.1), door, out).await;
     }
     let is_file = Path::new(what).is_file() || what == "-" || has_ending(what);
     let workflow = if is_file {
@@ -294,30 +298,56 @@ async fn begin(args: &args::Run, door: &Door, out: &mut Output) -> Result<Standi
     } else if door.has_workflow(what).await? {
         what.to_owned()
     } else {
-        let at = WhereAmI { run: RunRef::from(what), detail: Detail::Brief };
-        return take_up(door.ops.where_am_i(&at).await?, door).await;
+        return take_up(&RunRef::from(what), door, out).await;
     };
-    start_anew(args, workflow, door).await
+    start_anew(args, workflow, door, out).await
 }
 
-async fn start_anew(args: &args::Run, workflow: String, door: &Door) -> Result<Standing, Failure> {
+/// A new run; or, where one was started with its key before, that.
+async fn start_anew(
+    args: &args::Run,
+    workflow: String,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(RunNo, Option<String>), Failure> {
     let request = start::request(Some(workflow), Driver::Engine, &args.beginning, door);
-    Ok(door.ops.start_run(&request).await?.standing)
+    let started = door.ops.start_run(&request).await?;
+    let no = started.standing.name.run_no;
+    if started.is_new { Ok((no, None)) } else { take_up(&no.into(), door, out).await }
 }
 
-/// A run that is there: one that was created and never begun begins.
-async fn take_up(standing: Standing, door: &Door) -> Result<Standing, Failure> {
-    let run = door.run(standing.name.run_no).await?;
-    if !matches!(run.paused, Some((PauseReason::Pending, _))) {
-        return Ok(standing);
-    }
-    let request = ControlRun {
-        run: standing.name.run_no.into(),
-        control: Control::Resume,
-        note: None,
-        caller: door.caller.clone(),
+/// A run that is there: what it did before is left out, and one that was created and never begun begins.
+async fn take_up(
+    run: &RunRef,
+    door: &Door,
+    out: &mut Output,
+) -> Result<(RunNo, Option<String>), Failure> {
+    let at = WhereAmI { run: run.clone(), detail: Detail::Brief };
+    let standing = door.ops.where_am_i(&at).await?;
+    let no = standing.name.run_no;
+    let newest = ReadHistory {
+        run: no.into(),
+        newest_first: true,
+        kinds: Vec::new(),
+        limit: 1,
+        cursor: None,
     };
-    Ok(door.ops.control_run(&request).await?.standing)
+    let last = door.ops.history(&newest).await?.items.pop().map(|item| item.id);
+    if !out.is_json() {
+        let at = text::standing_line(&standing);
+        out.aside(format!("{at}; `guidepost history {no}` shows how it came there"));
+        out.flush();
+    }
+    if matches!(door.run(no).await?.paused, Some((PauseReason::Pending, _))) {
+        let request = ControlRun {
+            run: no.into(),
+            control: Control::Resume,
+            note: None,
+            caller: door.caller.clone(),
+        };
+        door.ops.control_run(&request).await?;
+    }
+    Ok((no, last))
 }
 
 fn has_ending(name: &str) -> bool {

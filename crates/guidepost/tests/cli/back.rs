@@ -415,3 +415,78 @@ fn s3_22_a_workflow_names_places_by_itself() {
 
     "#]]);
 }
+
+/// What begins anew in another version and cannot be undone asks first, and is named.
+#[test]
+fn a_migration_that_begins_irreversible_work_anew_asks_first() {
+    let mut talk = Conversation::new();
+    let order = |state: &str| {
+        format!(
+            "name: order\ninitial: {state}\nstates:\n  {state}: {{ task: pay, irreversible: true, onDone: END }}\n  END: {{ type: final }}\n"
+        )
+    };
+    talk.file("one.yaml", &order("Pay"));
+    talk.file("two.yaml", &order("Charge"));
+    talk.run(&["apply", "one.yaml"]);
+    talk.run(&["run", "order@1"]);
+    talk.run(&["apply", "two.yaml"]);
+    talk.type_("tasks claim task:pay --lease 1h")
+        .type_("migrate r-1 --to 2 --map Pay=Charge --dry-run")
+        .type_("migrate r-1 --to 2 --map Pay=Charge")
+        .type_("where r-1")
+        .type_("migrate r-1 --to 2 --map Pay=Charge --yes --note 'it was not charged'")
+        .type_("rollback r-1 --to 2")
+        .type_("rollback r-1 --to 2 --yes");
+    talk.expect(&expect![[r#"
+        $ guidepost tasks claim task:pay --lease 1h
+        r-1:Pay#1 --attempt 1
+          key [KEY]  until [TIME]
+
+        $ guidepost migrate r-1 --to 2 --map Pay=Charge --dry-run
+        r-1: would go from version 1 to 2 if confirmed with --yes
+          Pay -> Charge
+        would begin anew: Pay#1, which had begun and may be half done
+        1 would be migrated, 0 could not; nothing was changed
+
+        $ guidepost migrate r-1 --to 2 --map Pay=Charge
+        r-1: stays in version 1: going to 2 has to be confirmed with --yes
+          Pay -> Charge
+        would begin anew: Pay#1, which had begun and may be half done
+        0 migrated, 0 refused, 1 to be confirmed with --yes
+        exit 2
+
+        $ guidepost where r-1
+        run r-1 order@1 rev 2
+        state: Pay (1 of 2)
+        task: <<pay>>
+        next: nothing now: Pay#1 is held by tester until [TIME]; `guidepost wait` tells when the run moved
+
+        $ guidepost migrate r-1 --to 2 --map Pay=Charge --yes --note 'it was not charged'
+        r-1: version 1 -> 2, rev 3
+          Pay -> Charge
+        begins anew: Pay#1, which had begun and may be half done
+        1 migrated, 0 refused
+
+        $ guidepost rollback r-1 --to 2
+        not done: going back to rev 2, 1 step, has to be confirmed with --yes
+        it would leave version 2: its migration was later
+        it would not undo: Charge#2, which had begun and may be half done
+        it would not undo: Pay#1, which had begun and may be half done
+        run r-1 order@2 rev 3
+        state: Charge (1 of 2)
+        task: <<pay>>
+        next: nothing now: Charge#2 waits for a worker, who takes it with `guidepost tasks claim task:pay`; `guidepost wait` tells when the run moved
+        exit 2
+
+        $ guidepost rollback r-1 --to 2 --yes
+        went back to rev 2, 1 step
+        its migration is taken back too; it was in version 2
+        not undone: Charge#2, which had begun and may be half done
+        not undone: Pay#1, which had begun and may be half done
+        run r-1 order@1 rev 4
+        state: Pay (1 of 2)
+        task: <<pay>>
+        next: nothing now: Pay#2 waits for a worker, who takes it with `guidepost tasks claim task:pay`; `guidepost wait` tells when the run moved
+
+    "#]]);
+}

@@ -108,7 +108,7 @@ fn the_demo_tells_its_story() {
         One side is done, the other is not; events of the states around are legal too:
           > guidepost_where run="r-2"
             run r-2 small-release@1 rev 6
-            states: Review.Security.Clean (5 of 8), Review.Docs.Reading (6 of 8)
+            states: Review.Security.Clean, Review.Docs.Reading (at once, one in each region)
             do in Review.Docs.Reading: Read the notes as a user would.
             have: tag=v1.0
             next:

@@ -77,15 +77,12 @@ fn a_run_that_needs_what_is_not_allowed_waits_where_it_is() {
         next: nothing now: Say#1 is ready for an engine with `--allow-exec` for its program, and nobody is at it; have an engine do it with `guidepost run r-1`
 
         $ guidepost run r-1 --allow-exec cat --json
-        {"record":{"id":"e-1","seq":1,"rev":1,"at":[NS],"recorded_at":[NS],"kind":"started","by":"tester","body":{"workflow":"say","machine":"[HASH]","driver":"engine","by":"tester","at":[NS]}}}
-        {"record":{"id":"e-2","seq":2,"rev":2,"at":[NS],"recorded_at":[NS],"kind":"transitioned","way":{"trigger":"start","from":"","to":["Say"]},"body":{"cause":"initial","event":"xstate.init","from":"","to":[],"entered":["Say"],"at":[NS]}}}
         {"run":"r-1","run_no":1,"run_id":"[UUID]","workflow":"say","version":1,"rev":2,"status":"running","driver":"engine","agent":"tester","states":[{"state":"Say","number":1,"of":2,"wording":0,"work":"exec","prompt":"printf hello","visit":1,"since":[NS]}],"data":{},"next":[],"in_hand":[{"piece":"Say#1","queue":"exec","attempt":0,"is":"ready"}],"updated_at":[NS]}
         ! {"code":"GP0461","message":"`r-1` cannot go on here: this engine may not do what comes next","hint":"nothing is lost: `guidepost run r-1` goes on from there once that is allowed, and so does any other engine that may","exit":1,"kind":"refused","causes":["`r-1:Say#1`: the command `printf` is not allowed here; whoever runs this allows it with `--allow-exec printf`"]}
         exit 1
 
         $ guidepost run r-1 --allow-exec printf
-        e-1 rev 1 tester: started say
-        e-2 rev 2: began in Say
+        r-1 rev 2 [running in Say]; `guidepost history r-1` shows how it came there
         e-3 rev 3: done, Say -> END with <<{"said":"hello"}>>
         e-4 rev 4: completed
 

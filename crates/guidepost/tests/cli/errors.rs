@@ -13,7 +13,7 @@ fn an_error_says_what_why_and_what_next() {
         .type_("start bugfx")
         .type_("start bugfix")
         .type_("start bugfix --json")
-        .type_("do r-1 submit '[1]'")
+        .type_("do r-1 submit '[1'")
         .type_("check nowhere.yaml")
         .type_("lss")
         .type_("explain GP9999")
@@ -41,8 +41,8 @@ fn an_error_says_what_why_and_what_next() {
         ! {"code":"GP0210","message":"the run cannot start with this data","hint":"send what is missing as --input JSON","exit":64,"kind":"usage","problems":[{"at":"/issue","what":"is missing; it must be of type integer"}]}
         exit 64
 
-        $ guidepost do r-1 submit '[1]'
-        ! error: invalid value '[1]' for '[JSON]': expected a JSON object, as in '{"score":90}'
+        $ guidepost do r-1 submit '[1'
+        ! error: invalid value '[1' for '[JSON]': expected JSON, as in '{"score":90}' or '"done"': EOF while parsing a list at line 1 column 2
         ! 
         ! For more information, try '--help'.
         exit 64

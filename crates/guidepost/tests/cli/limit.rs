@@ -83,13 +83,7 @@ fn b9_a_tree_the_engine_drives_stops_at_its_limit_and_goes_on_when_it_is_raised(
         next: nothing now: Write#1 waits for r-2; `guidepost wait` tells when the run moved
 
         $ guidepost run r-1
-        e-1 rev 1 tester: started book
-        e-2 rev 2: began in Write
-        e-3 rev 2: max_steps nearly reached: 2 of 3
-        e-4 rev 2: max_steps passed: 4 of 3
-        e-5 rev 3: paused, over_limit: <<`max_steps` of r-1 is passed: 4 of 3, by it and the runs below it; whoever operates them may raise it: `guidepost limit r-1 --max-steps MORE`>>
-        e-6 rev 3 tester: limits set to <<{"max_steps":9}>>, <<two chapters more>>
-        e-7 rev 4: resumed
+        r-1 rev 4 [running in Write]; `guidepost history r-1` shows how it came there
         e-8 rev 5: done, Write -> END
         e-9 rev 6: completed
 

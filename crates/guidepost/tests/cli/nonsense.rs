@@ -78,12 +78,12 @@ fn arguments_that_name_nothing_are_refused() {
 
         $ guidepost read r-1 history issue
         ! error[GP0407]: `issue` is a place, and a list of records has none
-        ! hint: a place belongs to data, a record's id to event
+        ! hint: a place belongs to data, a record's id to event, a step to thread
         exit 64
 
         $ guidepost read r-1 data --cursor e-1
         ! error[GP0407]: the cursor `e-1` belongs to a list of records
-        ! hint: leave it out, or read the history or the artifacts
+        ! hint: leave it out, or read the history, the artifacts or a thread
         exit 64
 
         $ guidepost log r-1 action_ended 'all done' --ref call-9

@@ -250,8 +250,7 @@ fn the_example_with_a_schedule_is_begun_and_done() {
         ! `guidepost run r-1` does its work, if no engine is about
 
         $ guidepost run r-1
-        e-1 rev 1 schedule:default: started digest
-        e-2 rev 2: began in Gather
+        r-1 rev 2 [running in Gather]; `guidepost history r-1` shows how it came there
         e-3 rev 3: done, Gather -> Sum with <<{"news":["A harbour orders two more turbines.","The grid study is out."]}>>
         e-4 rev 4: done, Sum -> Done with <<{"digest":"Two turbines more, and a study to read."}>>
         e-5 rev 5: completed with <<{"digest":"Two turbines more, and a study to read."}>>
@@ -297,6 +296,57 @@ fn an_empty_store_has_no_schedules() {
         ! 
         ! For more information, try '--help'.
         exit 64
+
+    "#]]);
+}
+
+/// A row that cannot be read is listed as damaged, beside those that can; saving the workflow again mends it.
+#[test]
+fn a_schedule_that_cannot_be_read_hides_no_others() {
+    let mut talk = Conversation::new();
+    talk.file("report.yaml", REPORT);
+    talk.run(&["apply", "report.yaml", "--store", "here.db"]);
+    let shell = rusqlite::Connection::open(talk.path().join("here.db")).unwrap();
+    let triggers = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+    shell.set_db_config(triggers, false).unwrap();
+    let wrong = "UPDATE workflow_schedule SET schedule = '{' WHERE name = 'leap'";
+    assert_eq!(shell.execute(wrong, []).unwrap(), 1);
+    talk.type_("schedules --store here.db")
+        .type_("schedules pause report leap --store here.db")
+        .type_("timers --store here.db")
+        .type_("doctor --store here.db")
+        .type_("apply report.yaml --store here.db")
+        .type_("schedules --store here.db");
+    talk.expect(&expect![[r#"
+        $ guidepost schedules --store here.db
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  damaged[GP0405]: the stored definition of workflow `report` cannot be used: its schedule `leap` cannot be read: EOF while parsing an object at line 1 column 1
+
+        $ guidepost schedules pause report leap --store here.db
+        ! error[GP0405]: the stored definition of workflow `report` cannot be used: its schedule `leap` cannot be read: EOF while parsing an object at line 1 column 1
+        ! hint: see its text and correct it with `guidepost show report`
+        exit 1
+
+        $ guidepost timers --store here.db
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+
+        $ guidepost doctor --store here.db
+        guidepost   0.1.0
+        store       sqlite:here.db
+        chosen by   --store
+        durability  disk: what was acknowledged survives loss of power
+        workflows   1
+        runs        none
+        schedules   2
+        problem     a schedule cannot be read, and begins no runs: report/leap  damaged[GP0405]: the stored definition of workflow `report` cannot be used: its schedule `leap` cannot be read: EOF while parsing an object at line 1 column 1; save its workflow again
+        exit 1
+
+        $ guidepost apply report.yaml --store here.db
+        unchanged report@1 (report.yaml)
+
+        $ guidepost schedules --store here.db
+        report/daily  cron 0 9 * * MON-FRI in Europe/Berlin  next [TIME]
+        report/leap  cron @yearly in UTC  next [TIME]
 
     "#]]);
 }

@@ -110,16 +110,7 @@ fn s4_1_a_list_of_steps_by_commands() {
         exit 1
 
         $ guidepost run r-1
-        e-1 rev 1 tester: started <<My Workflow>>
-        e-2 rev 2: began in step-1
-        e-3 rev 3: paused, pending: <<it was created and not executed yet; resume it, or execute it, to begin>>
-        e-4 rev 4 tester: migrated to another version
-        e-5 rev 5 tester: resumed
-        e-6 rev 6: done, step-1 -> step-2 with <<{"previous":"Agents that plan, agents that remember, agents that check each other."}>>
-        e-7 rev 7: done, step-2 -> step-3 with <<{"previous":"Agents work together."}>>
-        e-8 rev 8: done, step-3 -> Done with <<{"previous":"Three trends, one direction."}>>
-        e-9 rev 9: completed
-        e-10 rev 10 tester: went back to rev 7, retried
+        r-1 rev 10 [running in step-3]; `guidepost history r-1` shows how it came there
         e-11 rev 11: done, step-3 -> Done with <<{"previous":"Three trends, one direction."}>>
         e-12 rev 12: completed
 
@@ -334,8 +325,7 @@ fn a_run_of_an_agent_is_left_to_it() {
         - Go
 
         $ guidepost run r-1
-        e-1 rev 1 tester: started flow
-        e-2 rev 2: began in A
+        r-1 rev 2 [running in A]; `guidepost history r-1` shows how it came there
 
         run r-1 flow@1 rev 2
         state: A (1 of 2)
@@ -345,4 +335,56 @@ fn a_run_of_an_agent_is_left_to_it() {
         exit 5
 
     "#]]);
+}
+
+/// S4.13: what agents were told and what they said, by commands: of a run, of a step, one turn, a page, and for programs.
+#[test]
+fn s4_13_threads_are_read_by_commands() {
+    let mut talk = Conversation::new();
+    talk.file("trends.yaml", TRENDS);
+    talk.run(&["run", "trends.yaml"]);
+    talk.type_("read r-1 thread")
+        .type_("read r-1 thread step-2")
+        .type_("read r-1 thread step-2:2")
+        .type_("read r-1 thread --limit 3")
+        .type_("read r-1 thread --limit 3 --cursor step-2:1")
+        .type_("read r-1 thread step-3");
+    talk.expect(&expect![[r#"
+        $ guidepost read r-1 thread
+        step-1:1 user: <<Research the latest AI trends>>
+        step-1:2 assistant: <<Agents that plan, agents that remember, agents that check each other.>>
+        step-2:1 user: <<Summarize the research findings: Agents that plan, agents that remember, agents that check each other.>>
+        step-2:2 assistant: <<Agents work together.>>
+
+        $ guidepost read r-1 thread step-2
+        step-2:1 user: <<Summarize the research findings: Agents that plan, agents that remember, agents that check each other.>>
+        step-2:2 assistant: <<Agents work together.>>
+
+        $ guidepost read r-1 thread step-2:2
+        step-2:2 assistant at [TIME]
+        <<Agents work together.>>
+
+        $ guidepost read r-1 thread --limit 3
+        step-1:1 user: <<Research the latest AI trends>>
+        step-1:2 assistant: <<Agents that plan, agents that remember, agents that check each other.>>
+        step-2:1 user: <<Summarize the research findings: Agents that plan, agents that remember, agents that check each other.>>
+        more: --cursor step-2:1
+
+        $ guidepost read r-1 thread --limit 3 --cursor step-2:1
+        step-2:2 assistant: <<Agents work together.>>
+
+        $ guidepost read r-1 thread step-3
+        ! error[GP0407]: run `r-1` has no thread of `step-3`
+        ! hint: did you mean `step-1`?
+        exit 64
+
+    "#]]);
+    let steps = talk.run(&["steps", "get", "r-1", "--json"]).stdout;
+    let steps: Json = serde_json::from_str(&steps).unwrap();
+    let thread = steps["steps"][1]["threadId"].as_str().unwrap();
+    let page = talk.run(&["read", "r-1", "thread", "step-2", "--limit", "1", "--json"]).stdout;
+    assert!(page.contains(&format!("\"thread\":\"{thread}\"")), "{page}");
+    assert!(page.contains("\"next\":\"step-2:1\""), "{page}");
+    let named = talk.run(&["read", "r-1", "thread", thread]);
+    assert_eq!(named.stdout, talk.run(&["read", "r-1", "thread", "step-2"]).stdout);
 }

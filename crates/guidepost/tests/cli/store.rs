@@ -59,7 +59,7 @@ fn doctor_tells_how_the_store_is() {
         health      ok: the newest histories are whole, and every run has its tasks
 
         $ guidepost doctor --json
-        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"schedules":0,"late_schedules":[],"untaken_tasks":[],"failing_schedules":[],"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[],"tool_servers":[],"ok":true}
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"schedules":0,"late_schedules":[],"untaken_tasks":[],"failing_schedules":[],"damaged_schedules":[],"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[],"tool_servers":[],"ok":true}
 
         $ guidepost doctor --store memory:
         guidepost   0.1.0
@@ -133,7 +133,7 @@ fn doctor_finds_runs_that_cannot_go_on_by_themselves() {
         exit 1
 
         $ guidepost doctor --json
-        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"schedules":0,"late_schedules":[],"untaken_tasks":[],"failing_schedules":[],"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[{"run":"r-1","rev":2,"status":"running","missing":["r-1:Charge#1"],"left_over":[]}],"tool_servers":[],"ok":false}
+        {"version":"0.1.0","store":{"backend":"sqlite","url":"sqlite:[HERE]/guidepost.db","durability":"disk"},"chosen_by":"the nearest guidepost.db upward","workflows":1,"runs":{"running":1},"schedules":0,"late_schedules":[],"untaken_tasks":[],"failing_schedules":[],"damaged_schedules":[],"unfinished_workflows":[],"unusable_workflows":[],"damaged_runs":[],"stranded_runs":[{"run":"r-1","rev":2,"status":"running","missing":["r-1:Charge#1"],"left_over":[]}],"tool_servers":[],"ok":false}
         exit 1
 
         $ guidepost rollback r-1 --to 2

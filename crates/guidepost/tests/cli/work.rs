@@ -32,7 +32,8 @@ fn a_workflow_of_several_agents_is_run_to_its_end() {
     talk.type_("read r-1 data /report").type_("tasks").type_("run r-1 --json");
     let picture = talk.run(&["graph", "--svg", "r-1"]).stdout;
     assert!(picture.starts_with("<svg ") && picture.contains("class=\"now\""), "{picture}");
-    let last = talk.run(&["run", "r-1", "--json"]).stdout;
+    let input = r#"{"topic": "coffee"}"#;
+    let last = talk.run(&["run", "research.yaml", "--input", input, "--json"]).stdout;
     assert_eq!(last.lines().filter(|line| line.starts_with("{\"record\":")).count(), 11, "{last}");
 }
 
@@ -195,9 +196,7 @@ fn a_run_waits_for_people_and_workers() {
         next: nothing now: Charge#1 waits for a worker, who takes it with `guidepost tasks claim task:charge`; `guidepost wait` tells when the run moved
 
         $ guidepost run r-1
-        e-1 rev 1 tester: started pay
-        e-2 rev 2: began in Approve
-        e-3 rev 3 tester: Yes, Approve -> Charge
+        r-1 rev 3 [running in Charge]; `guidepost history r-1` shows how it came there
 
         run r-1 pay@1 rev 3
         state: Charge (2 of 4)
@@ -243,10 +242,7 @@ fn a_run_waits_for_people_and_workers() {
         exit 64
 
         $ guidepost run r-1 --allow-exec cat
-        e-1 rev 1 tester: started pay
-        e-2 rev 2: began in Approve
-        e-3 rev 3 tester: Yes, Approve -> Charge
-        e-4 rev 4 tester: done, Charge -> Tell with <<{"receipt":"$(id)"}>>
+        r-1 rev 4 [running in Tell]; `guidepost history r-1` shows how it came there
 
         run r-1 pay@1 rev 4
         state: Tell (3 of 4)
@@ -424,6 +420,183 @@ fn what_makes_work_good_is_a_task_with_a_name_of_its_own() {
 
         $ guidepost tasks
         r-1:Book#2  task:book  attempt 0  ready since [TIME]
+
+    "#]]);
+}
+
+/// `run RUN` shows what happens from then on, and says where the rest is.
+#[test]
+fn a_run_that_is_gone_on_with_shows_only_what_is_new() {
+    let mut talk = Conversation::new();
+    talk.file(
+        "long.yaml",
+        "
+name: long
+attributes: { n: { type: integer, default: 0 } }
+initial: Wait
+states:
+  Wait: { on: { Go: Say, Round: { target: Wait, reenter: true } } }
+  Say: { agent: a, prompt: Say it., onDone: Rest }
+  Rest: { on: { Home: END } }
+  END: { type: final }
+agents: { a: { type: scripted, answers: { Say: hello } } }
+",
+    );
+    talk.run(&["apply", "long.yaml"]);
+    talk.run(&["run", "long", "--key", "k"]);
+    for _ in 0..20 {
+        assert_eq!(talk.run(&["do", "r-1", "Round"]).exit, 0);
+    }
+    talk.run(&["do", "r-1", "Go"]);
+    talk.type_("run r-1").type_("run long --key k").type_("do r-1 Home").type_("run r-1");
+    talk.expect(&expect![[r#"
+        $ guidepost run r-1
+        r-1 rev 23 [running in Say]; `guidepost history r-1` shows how it came there
+        e-24 rev 24: done, Say -> Rest with <<{"result":"hello"}>>
+
+        run r-1 long@1 rev 24
+        state: Rest (3 of 4)
+        have: n=0
+        next:
+        - Home
+        once it can go on, `guidepost run r-1` goes on
+        exit 5
+
+        $ guidepost run long --key k
+        r-1 rev 24 [running in Rest]; `guidepost history r-1` shows how it came there
+
+        run r-1 long@1 rev 24
+        state: Rest (3 of 4)
+        have: n=0
+        next:
+        - Home
+        once it can go on, `guidepost run r-1` goes on
+        exit 5
+
+        $ guidepost do r-1 Home
+        ok rev 26: Rest -> END; run completed
+        next: nothing, the run is completed
+
+        $ guidepost run r-1
+        r-1 rev 26 [completed in END]; `guidepost history r-1` shows how it came there
+
+        run r-1 long@1 rev 26 completed
+        state: END (4 of 4)
+        have: n=0
+        next: nothing, the run is completed
+
+    "#]]);
+    let lines = talk.run(&["run", "r-1", "--json"]).stdout;
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
+/// What takes one value may be given it as it is, in `do` and in `simulate`; what takes several says which.
+#[test]
+fn a_value_that_stands_alone_goes_where_only_one_fits() {
+    let mut talk = Conversation::new();
+    talk.file(
+        "note.yaml",
+        "
+name: note
+attributes: { title: { type: string }, text: { type: string }, stars: { type: integer } }
+events: { Rated: { data: { stars: { type: integer, required: true } } } }
+initial: Name
+states:
+  Name: { agent: a, prompt: Name it., output: [title], onDone: Write }
+  Write: { agent: a, prompt: Write it., output: [title, text], onDone: Rate }
+  Rate: { output: [stars], on: { Rated: END, Skip: END } }
+  END: { type: final }
+",
+    );
+    talk.run(&["apply", "note.yaml"]);
+    talk.run(&["start", "note"]);
+    talk.type_("do r-1 done '\"Tea\"' --rev 2")
+        .type_("do r-1 done '\"Tea\"'")
+        .type_("do r-1 done '{\"title\":\"Tea\",\"text\":\"It is a leaf.\"}'")
+        .type_("do r-1 Rated many")
+        .type_("do r-1 Skip 5")
+        .type_("do r-1 Rated 5")
+        .type_("do r-1 Rated 5")
+        .type_("read r-1 data")
+        .type_("simulate note.yaml --done Name='\"Tea\"' --done Write=7 --done Write={\"title\":\"a\",\"text\":\"b\"}");
+    talk.expect(&expect![[r#"
+        $ guidepost do r-1 done '"Tea"' --rev 2
+        ok rev 3: Name -> Write
+        agent: <<Write it.>>
+        next:
+        - done {title!, text!}
+        - failed {reason!}
+
+        $ guidepost do r-1 done '"Tea"'
+        ! error[GP0407]: `done` takes several values by name
+        ! hint: give them in an object, as in '{"title":"…","text":"…"}'
+        exit 64
+
+        $ guidepost do r-1 done '{"title":"Tea","text":"It is a leaf."}'
+        ok rev 4: Write -> Rate
+        next:
+        - Rated {stars!}
+        - Skip
+
+        $ guidepost do r-1 Rated many
+        ! error: invalid value 'many' for '[JSON]': expected JSON, as in '{"score":90}' or '"done"': expected value at line 1 column 1
+        ! 
+        ! For more information, try '--help'.
+        exit 64
+
+        $ guidepost do r-1 Skip 5
+        ! error[GP0407]: `Skip` takes no value by name
+        ! hint: leave the value out, or give an object
+        exit 64
+
+        $ guidepost do r-1 Rated 5
+        ok rev 6: Rate -> END; run completed
+        next: nothing, the run is completed
+
+        $ guidepost do r-1 Rated 5
+        not done: the run is completed. Nothing changed; rev is 6.
+        exit 2
+
+        $ guidepost read r-1 data
+        title=Tea
+        text=<<It is a leaf.>>
+        stars=5
+
+        $ guidepost simulate note.yaml --done Name='"Tea"' --done Write=7 --done Write={"title":"a","text":"b"}
+        start
+          enter Name
+          in: Name
+          active: Name
+          status: running, rev 2
+          data: {}
+          legal: done {title!}, failed {reason!}
+
+        done Name Tea
+          done: Name -> Write
+          in: Write
+          active: Write
+          status: running, rev 3
+          data: {"title":"Tea"}
+          legal: done {title!, text!}, failed {reason!}
+
+        done Write 7
+          not done: `done` does not carry what it must [GP0204]
+            title is missing: the step gives it
+            text is missing: the step gives it
+          in: Write
+          active: Write
+          status: running, rev 3
+          data: {"title":"Tea"}
+          legal: done {title!, text!}, failed {reason!}
+
+        done Write {"title":"a","text":"b"}
+          done: Write -> Rate
+          in: Rate
+          active: Rate
+          status: running, rev 4
+          data: {"title":"a","text":"b"}
+          legal: Rated {stars!}, Skip
+        exit 2
 
     "#]]);
 }

@@ -37,7 +37,7 @@ fn calls(directory: &Path) -> Vec<Json> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// S4.3, R1: the same key reaches the tool again, and one result is accepted.
+/// S4.3, R1, B7: the same key reaches the tool again, and one result is accepted.
 #[test]
 fn a_tool_that_is_called_again_after_a_crash_sees_the_same_key() {
     let home = tempfile::tempdir().unwrap();
@@ -73,4 +73,48 @@ fn a_tool_that_is_called_again_after_a_crash_sees_the_same_key() {
     let text = String::from_utf8_lossy(&read.stdout);
     assert!(text.contains("receipt 2") && !text.contains("receipt 1"), "{text}");
     assert!(guidepost(directory, &["verify"]).status().unwrap().success());
+}
+
+/// A command that ends lets its tool servers end as any program is to: their stdin is closed, who does not heed that is asked
+/// to end, and only who heeds nothing is killed. It has ended when the command has.
+#[test]
+fn a_tool_server_may_end_in_peace_when_the_command_ends() {
+    let ends = [
+        ("by itself", String::new(), "sleep 0.4; echo 'by itself' > end.log"),
+        (
+            "asked",
+            "trap 'echo asked > end.log; exit 0' TERM\n".to_owned(),
+            "while :; do sleep 0.05; done",
+        ),
+        (
+            "killed",
+            "trap '' TERM\n".to_owned(),
+            "echo killed > end.log; while :; do sleep 0.05; done",
+        ),
+    ];
+    for (how, first, last) in ends {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path();
+        let write = |name: &str, text: &str| std::fs::write(directory.join(name), text).unwrap();
+        write("server.sh", &format!("echo $$ > pid\n{first}{SERVER}\n{last}\n"));
+        write("pay.yaml", DEFINITION);
+        // Only the first call of all is answered late.
+        write("calls.log", "{}\n");
+        let servers =
+            json!({ "mcpServers": { "till": { "command": "sh", "args": ["server.sh"] } } });
+        write("tools.json", &servers.to_string());
+        for words in [&["run", "pay.yaml"][..], &["doctor"]] {
+            let _ = std::fs::remove_file(directory.join("end.log"));
+            let began = std::time::Instant::now();
+            let command = [words, &["--tools", "tools.json"]].concat();
+            assert!(guidepost(directory, &command).status().unwrap().success(), "{how}: {words:?}");
+            let took = began.elapsed();
+            let end = std::fs::read_to_string(directory.join("end.log")).unwrap_or_default();
+            assert_eq!(end.trim(), how, "{words:?}");
+            assert!(took < Duration::from_secs(15), "{how}: {words:?} took {took:?}");
+            let pid = std::fs::read_to_string(directory.join("pid")).unwrap();
+            let process = format!("/proc/{}", pid.trim());
+            assert!(!Path::new(&process).exists(), "{how}: {words:?} left its server behind");
+        }
+    }
 }

@@ -145,7 +145,8 @@ impl<'t> Reader<'t, '_> {
             Kind::Null | Kind::Bool(_) | Kind::Text(_) | Kind::List(_) | Kind::Object(_) => None,
         };
         if count.is_none() {
-            let message = format!("`{what}` must be a whole number of at least {least}");
+            let given = given(tree);
+            let message = format!("`{what}` must be a whole number of at least {least}{given}");
             self.error(code::SHAPE, tree.at, message);
         }
         count
@@ -158,11 +159,8 @@ impl<'t> Reader<'t, '_> {
             Kind::Null | Kind::Bool(_) | Kind::Text(_) | Kind::List(_) | Kind::Object(_) => None,
         };
         if amount.is_none() {
-            self.error(
-                code::SHAPE,
-                tree.at,
-                format!("`{what}` must be a number that is not negative"),
-            );
+            let message = format!("`{what}` must be a number of at least 0{}", given(tree));
+            self.error(code::SHAPE, tree.at, message);
         }
         amount
     }
@@ -178,6 +176,16 @@ impl<'t> Reader<'t, '_> {
             Kind::Object(entries) => {
                 entries.iter().for_each(|entry| self.check_templates(&entry.value, sight));
             }
+        }
+    }
+}
+
+/// The number that stands where another is needed, for a message.
+pub(super) fn given(tree: &Tree) -> String {
+    match &tree.kind {
+        Kind::Number(number) => format!(", but is {number}"),
+        Kind::Null | Kind::Bool(_) | Kind::Text(_) | Kind::List(_) | Kind::Object(_) => {
+            String::new()
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::tree::{Entry, Kind, Tree};
 use super::super::write::OWN_WORK;
 use super::state::{WORK_KINDS, may_work};
 use super::transition::Read;
-use super::value::{Sight, span_of};
+use super::value::{Sight, given, span_of};
 use super::{Reader, Shape, keys};
 use crate::diagnostic::Diagnostic;
 use crate::machine::{PERSON, Retry, StateIx, Trigger, Work, WorkKind};
@@ -360,17 +360,29 @@ impl<'t> Reader<'t, '_> {
     /// `retry: 3`, or an object.
     fn retry(&mut self, tree: &'t Tree) -> Option<Retry> {
         let mut retry = Retry { max_attempts: 3, delay: Span(1_000_000_000), backoff: 2.0 };
-        if matches!(tree.kind, Kind::Number(_)) {
+        if matches!(&tree.kind, Kind::Number(number) if number.as_u64().is_some_and(|n| n > 0)) {
             retry.max_attempts = self.attempts(tree)?;
             return Some(retry);
+        }
+        if tree.as_object().is_none() {
+            let what =
+                "`retry` must be how often the work is tried in all, 1 or more, or an object";
+            let message = format!("{what}{}", given(tree));
+            let hint = "write `retry: 3`, or `retry: { max_attempts: 3, delay: 2s, backoff: 2 }`; without it the work is tried once";
+            self.problems.add(Diagnostic::error(code::SHAPE, tree.at, message).with_hint(hint));
+            return None;
         }
         let fields = self.fields(tree, "retry");
         self.check_keys(fields, &[&["max_attempts", "delay", "backoff"]], "`retry`");
         for Entry { key, value, .. } in fields {
             match &**key {
-                "max_attempts" => retry.max_attempts = self.attempts(value)?,
-                "delay" => retry.delay = self.span(value, key)?,
-                "backoff" => retry.backoff = self.amount(value, key)?,
+                "max_attempts" => {
+                    self.attempts(value).into_iter().for_each(|most| retry.max_attempts = most);
+                }
+                "delay" => self.span(value, key).into_iter().for_each(|span| retry.delay = span),
+                "backoff" => {
+                    self.amount(value, key).into_iter().for_each(|times| retry.backoff = times);
+                }
                 _ => {}
             }
         }

@@ -26,6 +26,7 @@ use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Map, Value as Json};
 use tokio::process::Command;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use super::ToolServer;
@@ -54,6 +55,8 @@ pub(super) struct Connection {
     /// The server's name, for messages.
     name: String,
     client: RunningService<RoleClient, Client>,
+    /// Sees a server that was started to its end.
+    attended: Option<JoinHandle<()>>,
     notes: Arc<Notes>,
     listing: Mutex<Option<Arc<Listing>>>,
     is_stale: Arc<AtomicBool>,
@@ -113,6 +116,7 @@ impl Connection {
     ) -> Result<Self, Failure> {
         let is_stale = Arc::new(AtomicBool::new(false));
         let own = Client { is_stale: Arc::clone(&is_stale) };
+        let mut attended = None;
         let opened = match server {
             ToolServer::Stdio { command, arguments, env, directory } => {
                 let mut child = Command::new(command);
@@ -120,11 +124,12 @@ impl Connection {
                 if let Some(directory) = directory {
                     child.current_dir(directory);
                 }
-                let pipes = Pipes::spawn(child, &notes).map_err(|error| {
+                let (pipes, end) = Pipes::spawn(child, &notes).map_err(|error| {
                     Failure::lasting(format!(
                         "the tool server `{name}` cannot be started: `{command}`: {error}"
                     ))
                 })?;
+                attended = Some(end);
                 own.serve(pipes).await
             }
             ToolServer::Http { url, headers, allow_private: is_near } => {
@@ -137,11 +142,23 @@ impl Connection {
         Ok(Self {
             name: name.to_owned(),
             client,
+            attended,
             notes,
             listing: Mutex::new(None),
             is_stale,
             is_broken: AtomicBool::new(false),
         })
+    }
+
+    /// Ends it, and waits until a server that was started has ended: by itself when its stdin is closed, else because it is
+    /// asked to, else killed.
+    pub(super) async fn close(self) {
+        let Self { client, attended, .. } = self;
+        // A service that ended by a bug has nothing open.
+        let _ = client.cancel().await;
+        if let Some(attended) = attended {
+            let _ = attended.await;
+        }
     }
 
     /// Whether nothing more can be asked over it.

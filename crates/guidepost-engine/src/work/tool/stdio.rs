@@ -19,6 +19,7 @@ use tokio::io::{
 };
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::work::family::{Family, GRACE, Parts};
 
@@ -99,12 +100,15 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    /// Starts a server.
+    /// Starts a server. What comes beside the pipes ends when the server has ended, with everything it started.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub(super) fn spawn(mut command: Command, notes: &Arc<Notes>) -> io::Result<Self> {
+    pub(super) fn spawn(
+        mut command: Command,
+        notes: &Arc<Notes>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut family = Family::spawn(&mut command, None)?;
         let missing = || io::Error::other("its pipes are missing");
@@ -115,8 +119,9 @@ impl Pipes {
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
         let asked = Arc::new(AtomicI64::new(-1));
         let heard = Heard { sender, notes: Arc::clone(notes), asked: Arc::clone(&asked) };
-        tokio::spawn(attend(family, stdout, stderr, heard));
-        Ok(Self { stdin: Some(Arc::new(tokio::sync::Mutex::new(stdin))), messages, asked })
+        let attended = tokio::spawn(attend(family, stdout, stderr, heard));
+        let stdin = Some(Arc::new(tokio::sync::Mutex::new(stdin)));
+        Ok((Self { stdin, messages, asked }, attended))
     }
 }
 

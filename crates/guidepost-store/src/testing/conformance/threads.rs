@@ -166,6 +166,40 @@ pub async fn turns_are_read_page_by_page(on: Fixture) {
     assert_eq!(found, all);
 }
 
+/// A thread can be read without the others, by its state and branch, page by page too. What is not there is followed by
+/// nothing.
+pub async fn one_thread_is_read_alone(on: Fixture) {
+    let run = on.define_and_start().await;
+    for (to, n) in [("Score", 1), ("Ingest", 2), ("Score", 3)] {
+        let said = vec![
+            said("Score", 0, Role::User, json!(n)),
+            said("Ingest", 0, Role::User, json!(10 * n)),
+            said("Score", 2, Role::User, json!(100 * n)),
+        ];
+        done(on.say(run, to, said).await);
+    }
+    let thread = |state: &str, branch| Some((StateId::from(state), Branch(branch)));
+    let read = async |thread, cursor: Option<&str>, limit| {
+        let cursor = cursor.map(str::to_owned);
+        let filter = TurnFilter { run, thread, limit, cursor };
+        let page = done(on.store.turns(&on.tenant, &filter).await);
+        let content: Vec<u64> = page.items.iter().filter_map(|it| it.content.as_u64()).collect();
+        (content, page.next)
+    };
+    assert_eq!(read(thread("Score", 0), None, 0).await, (vec![1, 2, 3], None));
+    assert_eq!(read(thread("Score", 2), None, 0).await, (vec![100, 200, 300], None));
+    assert_eq!(read(thread("Ingest", 2), None, 0).await, (vec![], None));
+    let (first, next) = read(thread("Score", 0), None, 2).await;
+    assert_eq!((first, next.as_deref()), (vec![1, 2], Some("Score:2")));
+    assert_eq!(read(thread("Score", 0), Some("Score:2"), 2).await, (vec![3], None));
+    // Of all threads, what follows a turn is the rest of its thread, and those that began later.
+    let rest = read(None, Some("Ingest:2"), 0).await;
+    assert_eq!(rest, (vec![30, 100, 200, 300], None));
+    for nothing in ["Score[7]:1", "nonsense"] {
+        assert_eq!(read(None, Some(nothing), 0).await, (vec![], None), "{nothing}");
+    }
+}
+
 /// A run goes with those below it and with all that belongs to them; everything else stays.
 pub async fn a_deleted_run_takes_along_what_is_below_it(on: Fixture) {
     on.define().await;
