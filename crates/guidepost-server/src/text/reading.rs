@@ -73,7 +73,8 @@ fn records(page: &Page<HistoryItem>, words: Words) -> String {
 
 fn turns(page: &Page<TurnItem>, words: Words) -> String {
     if page.items.is_empty() {
-        return "nothing was said\n".to_owned();
+        return "nothing was said yet; threads are of steps that agents do for an engine\n"
+            .to_owned();
     }
     let lines = page.items.iter().map(|turn| {
         format!("{} {}: {}", name(&turn.id), turn.role, quoted(&said(turn), QUOTED_MAX))

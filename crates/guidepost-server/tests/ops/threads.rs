@@ -239,7 +239,7 @@ async fn s4_13_a_thread_that_is_not_there_is_told() {
         );
         // A step that has not begun has said nothing, and that is no mistake.
         let fresh = start(&fixture, "news", json!({ "topic": "coffee" })).await;
-        assert_eq!(read(&fixture, &fresh, Some("Write")).await, "nothing was said\n");
+        assert!(read(&fixture, &fresh, Some("Write")).await.starts_with("nothing was said yet; "));
     })
     .await;
 }
