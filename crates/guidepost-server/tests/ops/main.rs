@@ -25,6 +25,7 @@ mod settle;
 mod sql;
 mod start;
 mod takeover;
+mod users;
 mod wait;
 mod way;
 mod wording;
