@@ -1,6 +1,8 @@
 //! Lists of steps that branch, do steps at once and try again (S4.17), and what the settings of a flow say about steps
 //! (S3.12, S3.22).
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

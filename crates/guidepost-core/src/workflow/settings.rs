@@ -310,8 +310,8 @@ fn count(key: &str, value: &Tree, problems: &mut Problems) -> Option<u64> {
 /// A number of seconds, or a length of time as we write it, for a key of ours.
 fn span(key: &str, value: Tree, problems: &mut Problems) -> Option<Tree> {
     let value = in_seconds(value);
-    if value.as_text().is_some_and(|text| text.parse::<Span>().is_ok()) {
-        return Some(value);
+    if let Some(Ok(span)) = value.as_text().map(str::parse::<Span>) {
+        return Some(Tree::text(span.to_string(), value.at));
     }
     let message = format!("`{key}` must be a number of seconds, or a length of time such as `10m`");
     problems.error(code::SPAN, value.at, message);

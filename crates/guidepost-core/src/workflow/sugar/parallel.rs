@@ -106,9 +106,10 @@ impl Sugar<'_> {
             _ => false,
         };
         let mut steps: Vec<Entry> = Vec::with_capacity(given.len());
+        let mut names = BTreeSet::new();
         for (step, name) in given {
             let step = named(step, &name);
-            if steps.iter().any(|known| known.key == step.key) {
+            if !names.insert(step.key.clone()) {
                 let message = format!("the name `{}` is given to two steps", step.key);
                 self.problems.error(code::DUPLICATE, step.at, message);
                 continue;

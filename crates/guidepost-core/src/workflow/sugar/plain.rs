@@ -1,5 +1,7 @@
 //! Plain steps: an agent, and what it is told. What each gives is handed on to the next.
 
+use std::collections::BTreeSet;
+
 use super::super::problems::{Problems, code};
 use super::super::tree::{Entry, Kind, Text, Tree};
 use super::{Here, Sugar};
@@ -45,8 +47,9 @@ pub(super) fn declare(
         let message = "a step with `parallel` gives a list as `previous`, which is declared as something else";
         problems.error(code::SCHEMA, own.value.at, message);
     }
+    let known: BTreeSet<Box<str>> = declared.iter().map(|entry| entry.key.clone()).collect();
     for name in std::iter::once(PREVIOUS).chain(made.iter().map(|name| &**name)) {
-        if !declared.iter().any(|entry| &*entry.key == name) {
+        if !known.contains(name) {
             let any = Entry::new("type", Tree::text("any", at));
             declared.push(Entry::new(name, Tree::object(vec![any], at)));
         }

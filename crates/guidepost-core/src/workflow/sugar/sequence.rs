@@ -97,7 +97,7 @@ impl Sugar<'_> {
         let mut is_sure = false;
         for (name, when) in order.steps.iter().skip(first) {
             let mut fields = vec![Entry::new("target", Tree::text(name.clone(), at))];
-            self.ways += when.as_ref().map_or(0, Tree::size);
+            self.ways += when.as_ref().map_or(0, weight);
             match when {
                 Some(when) if self.ways <= ALIAS_NODES_MAX => {
                     fields.push(Entry::new("guard", when.clone()));
@@ -209,6 +209,12 @@ fn add_event(entries: &mut Vec<Entry>, event: &str, ways: Tree, at: Position) {
         Some(_) => {}
         None => entries.push(Entry::new("on", Tree::object(vec![new], at))),
     }
+}
+
+/// How much a condition weighs that is written down once more: its nodes, and long texts as several.
+fn weight(when: &Tree) -> usize {
+    const BYTES: usize = 64;
+    when.size() + when.to_json().to_string().len() / BYTES
 }
 
 /// The alternatives of a transition, written as a list or as one.
