@@ -36,6 +36,7 @@ fn the_examples_have_no_problems() {
         include_str!("../../../examples/digest.yaml"),
         include_str!("../../../examples/research.yaml"),
         include_str!("../../../examples/trends.yaml"),
+        include_str!("../../../examples/trip.yaml"),
     ] {
         check(text, expect![""]);
     }
@@ -995,17 +996,17 @@ settings:
   checkpoint_interval: soon
   max_checkpoints: 0
   max_rollback_steps: 4
-  max_retries: 3
+  lazy_load_agents: true
 steps: [{ name: A, wait: 1s }]
 ",
         expect![[r#"
             error[GP0103] 6:3: `settings` has no key `auto_checkpont`
               hint: did you mean `auto_checkpoint`?
             error[GP0104] 7:20: `auto_checkpoint` must be `true` or `false`, but is a text
-            error[GP0105] 10:3: the settings say what `checkpoints` says, too: keep one of them
+            error[GP0105] 9:3: the settings say what `checkpoints` says, too: keep one of them
             error[GP0105] 10:23: the settings say what `max_rollback_steps` says, too: keep one of them
-            warning[GP0103] 11:3: the setting `max_retries` has no effect here
-              hint: retries and timeouts are said at the step: `retry`, `timeout`, `after`
+            warning[GP0103] 11:3: the setting `lazy_load_agents` has no effect yet
+              hint: take it away, so that nobody relies on it
         "#]],
     );
     check(

@@ -182,6 +182,13 @@ fn thousands_of_anything_are_no_problem() {
     let uses = list(&|n| format!("{{ target: A, guard: g{n} }}"));
     accepted(&format!("guards: {{ {guards} }}\nstates: {{ A: {{ on: {{ E: [{uses}] }} }} }}"));
     accepted(&format!("steps: [{}]", list(&|n| format!("step{n}"))));
+    let plain = list(&|n| format!("{{ name: s{n}, agentId: a, input: x }}"));
+    accepted(&format!("steps: [{{ parallel: [[{plain}]] }}]"));
+    refused(format!("steps: [{{ parallel: [{plain}] }}]").as_bytes(), &["GP0114"]);
+    let long = format!("1 > {}", "2 + ".repeat(10_000));
+    let passed = list(&|n| format!("{{ name: s{n}, task: t, when: '{long}2' }}"));
+    let passed = &passed[..passed.match_indices("}, ").nth(200).map_or(0, |(end, _)| end + 1)];
+    refused(format!("steps: [{passed}]").as_bytes(), &["GP0107"]);
     let actions = list(&|n| format!("a{n}"));
     accepted(&format!("states: {{ A: {{ type: final, entry: [{actions}] }} }}"));
     let too_many: String = (0..150_000).map(|n| format!("\"s{n}\":{{}},")).collect();

@@ -9,10 +9,11 @@ use guidepost_core::workflow::{compile, print, to_mermaid, to_xstate};
 use serde_json::{Map, Value as Json};
 
 /// Definitions that together use everything a definition can say.
-const DEFINITIONS: [&str; 8] = [
+const DEFINITIONS: [&str; 9] = [
     include_str!("../../../examples/lead-qualification.yaml"),
     include_str!("../../../examples/release.yaml"),
     include_str!("../../../examples/digest.yaml"),
+    include_str!("../../../examples/trip.yaml"),
     include_str!("definitions/everything.yaml"),
     include_str!("definitions/steps.yaml"),
     include_str!("definitions/toggle.xstate.json"),

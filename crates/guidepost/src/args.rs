@@ -151,7 +151,7 @@ pub(crate) enum Command {
     /// Take live runs to another version of their workflow
     Migrate(Migrate),
     /// Add a step to a run under way
-    AddStep(AddStep),
+    AddStep(Box<AddStep>),
     /// Delete a run with everything that belongs to it
     Delete(Delete),
     /// Decide a run's history again, without any effect, and compare

@@ -30,14 +30,23 @@ pub fn json_schema() -> Json {
             },
             "step": {"anyOf": [{"type": "string"}, {
                 "type": "object",
-                "properties": merged(&[state_keys(), json!({"name": {"type": "string"}}), plain_step_keys()]),
+                "properties": merged(&[state_keys(), step_keys()]),
                 "patternProperties": {"^x-": true},
                 "additionalProperties": false,
             }]},
             "steps": {"anyOf": [
                 {"type": "array", "items": {"$ref": "#/$defs/step"}},
-                {"type": "object", "additionalProperties": {"$ref": "#/$defs/state"}},
+                {"type": "object", "additionalProperties": {"$ref": "#/$defs/step"}},
             ]},
+            "parallel": {
+                "description": "Steps, or lists of them, that are done at once. What each of them gives is an item of `{{ previous }}` to the next step.",
+                "type": "array",
+                "minItems": 1,
+                "items": {"anyOf": [
+                    {"$ref": "#/$defs/step"},
+                    {"type": "array", "items": {"$ref": "#/$defs/step"}},
+                ]},
+            },
             "transition": transition(),
             "transitions": {"anyOf": [
                 {"$ref": "#/$defs/transition"},
@@ -154,6 +163,8 @@ fn root_keys() -> Json {
         "schedule": {"$ref": "#/$defs/schedule"},
         "schedules": by_name(json!({"$ref": "#/$defs/schedule"})),
         "settings": settings(),
+        "performance_config": settings(),
+        "error_config": settings(),
     })
 }
 
@@ -198,20 +209,41 @@ fn schedule() -> Json {
     })
 }
 
-/// What conversation frameworks call `checkpoints` and `limits`.
+/// What conversation frameworks say by settings of a flow.
 fn settings() -> Json {
-    let seconds = json!({"anyOf": [{"$ref": "#/$defs/span"}, {"type": "number", "minimum": 0}]});
+    let seconds = |what: &str| {
+        json!({
+            "description": format!("{what} In seconds, or as a length of time such as `10m`."),
+            "anyOf": [{"$ref": "#/$defs/span"}, {"type": "number", "minimum": 0}],
+        })
+    };
+    let flag = |what: &str| json!({"type": "boolean", "description": what});
     json!({
-        "description": "Checkpoints and going back, as conversation frameworks spell them; `checkpoints` and `limits` say the same.",
+        "description": "Settings of a flow, as conversation frameworks spell them; our own keys say the same.",
         "type": "object",
         "properties": {
             "auto_checkpoint": {"type": "boolean"},
-            "checkpoint_interval": {"description": "In seconds.", "anyOf": seconds["anyOf"]},
+            "checkpoint_interval": seconds("The least time between two checkpoints."),
             "max_checkpoints": {"type": "integer", "minimum": 1},
             "max_checkpoints_per_session": {"type": "integer", "minimum": 1},
             "max_rollback_steps": {"type": "integer", "minimum": 0},
             "enable_rollback": {"type": "boolean"},
             "rollback_enabled": {"type": "boolean"},
+            "max_retries": {
+                "description": "How often work that says no `retry` is tried again after its first attempt.",
+                "type": "integer",
+                "minimum": 0,
+            },
+            "retry_delay": seconds("The wait before each of those attempts."),
+            "step_timeout": seconds("The `timeout` of work that says none."),
+            "interaction_timeout": seconds("How long a question waits that says no `expires`."),
+            "max_workflow_duration": seconds("The `max_duration` of a run."),
+            "parallel_execution": flag("Whether plain steps that stand beside each other are done at once."),
+            "allow_step_skipping": flag("Whether the event `skip` leads on from every step."),
+            "allow_early_termination": flag("Whether the event `end_early` ends a run."),
+            "resume_on_failure": {"type": "boolean"},
+            "persist_state": {"type": "boolean"},
+            "resource_monitoring": {"type": "boolean"},
         },
     })
 }
@@ -229,6 +261,7 @@ fn state_keys() -> Json {
             "states": {"type": "object", "additionalProperties": {"$ref": "#/$defs/state"}},
             "steps": {"$ref": "#/$defs/steps", "description": "States that follow one another."},
             "sections": {"$ref": "#/$defs/steps", "description": "Phases of the work, in order."},
+            "parallel": {"$ref": "#/$defs/parallel"},
             "section": {"type": "boolean", "description": "Whether the state is a phase of the work."},
             "history": {"enum": ["shallow", "deep"]},
             "target": {"type": ["string", "array"], "items": {"type": "string"}},
@@ -252,9 +285,14 @@ fn state_keys() -> Json {
     ])
 }
 
-/// The keys of a step as plain as `{ agentId: writer, input: "..." }`.
-fn plain_step_keys() -> Json {
+/// The keys that a step has besides those of a state, and those of one as plain as `{ agentId: writer, input: "..." }`.
+fn step_keys() -> Json {
     json!({
+        "name": {"type": "string"},
+        "when": {
+            "description": "The step is passed over when this does not hold as its turn comes.",
+            "$ref": "#/$defs/guard",
+        },
         "agentId": {
             "type": "string",
             "description": "The agent that is told the `input`. What it gives is `{{ previous }}` to the next step.",
@@ -415,6 +453,7 @@ mod tests {
             include_str!("../../../../examples/digest.yaml"),
             include_str!("../../tests/definitions/everything.yaml"),
             include_str!("../../tests/definitions/steps.yaml"),
+            include_str!("../../../../examples/trip.yaml"),
         ] {
             assert_eq!(problems(text), Vec::<String>::new());
         }
@@ -430,6 +469,9 @@ mod tests {
             "limits: { max_steps: 0 }",
             "concurrency: { exec: 0 }",
             "concurrency: { run: 1 }",
+            "states: { A: { when: 1 > 2 } }",
+            "steps: [{ name: A, parallel: [{ agentId: a, timout: 1s }] }]",
+            "settings: { max_retries: -1 }",
         ] {
             assert_ne!(problems(text), Vec::<String>::new(), "{text}");
         }

@@ -78,6 +78,14 @@ impl Tree {
         Self { kind: Kind::Text(Text { text: text.into(), indent: None }), at }
     }
 
+    pub(super) fn number(number: u64, at: Position) -> Self {
+        Self { kind: Kind::Number(number.into()), at }
+    }
+
+    pub(super) fn list(items: Vec<Self>, at: Position) -> Self {
+        Self { kind: Kind::List(items), at }
+    }
+
     pub(super) fn object(entries: Vec<Entry>, at: Position) -> Self {
         Self { kind: Kind::Object(entries), at }
     }

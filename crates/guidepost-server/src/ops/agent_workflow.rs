@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use guidepost_core::id::{Branch, RunNo, RunRef, StateId};
-use guidepost_core::machine::{Machine, State, StateIx};
+use guidepost_core::machine::{Machine, State, StateIx, StateKind, Trigger};
 use guidepost_core::run::{PauseReason, Run, Status};
 use guidepost_core::time::Timestamp;
 use guidepost_store::{Role, Turn, TurnFilter, thread_name};
@@ -16,6 +16,9 @@ use super::{Damage, OpError, Ops, sensitive};
 
 /// Turns read at a time.
 const PAGE: usize = 1_000;
+
+/// What is told of a step that failed without its workflow; SQL shows the same.
+const WENT_ON: &str = "it failed, and the workflow went on elsewhere";
 
 /// A workflow of agents' steps: a run of a plain list of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,7 +38,7 @@ pub struct AgentWorkflow {
     pub description: Option<String>,
     /// Its steps, in the order they are done.
     pub steps: Vec<AgentWorkflowStep>,
-    /// The place of the step it is at, from 0; when it is completed, how many steps there are.
+    /// The place of the step it is at, from 0, the first of several; when it is completed, how many steps there are.
     pub current_step_index: usize,
     /// What it is doing.
     pub status: WorkflowStatus,
@@ -113,8 +116,10 @@ pub enum StepStatus {
     Running,
     /// It is done.
     Completed,
-    /// It failed, or its workflow was cancelled in it.
+    /// It failed, or its workflow failed or was cancelled in it.
     Failed,
+    /// It was passed over: its condition did not hold, another step led past it, or somebody skipped it.
+    Skipped,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
@@ -167,15 +172,13 @@ impl fmt::Display for WorkflowStatus {
 }
 
 impl StepStatus {
-    /// How far the step at `place` is, in a workflow that is at the step `at`.
-    fn of(place: usize, at: usize, workflow: WorkflowStatus) -> Self {
-        match (place.cmp(&at), workflow) {
-            (std::cmp::Ordering::Less, _) => Self::Completed,
-            (std::cmp::Ordering::Greater, _) => Self::Pending,
-            (_, WorkflowStatus::Pending) => Self::Pending,
-            (_, WorkflowStatus::Failed) => Self::Failed,
-            (_, WorkflowStatus::Running | WorkflowStatus::Paused) => Self::Running,
-            (_, WorkflowStatus::Completed) => Self::Completed,
+    /// How far a step is that its workflow is at.
+    fn of_active(workflow: WorkflowStatus) -> Self {
+        match workflow {
+            WorkflowStatus::Pending => Self::Pending,
+            WorkflowStatus::Failed => Self::Failed,
+            WorkflowStatus::Running | WorkflowStatus::Paused => Self::Running,
+            WorkflowStatus::Completed => Self::Completed,
         }
     }
 
@@ -187,6 +190,7 @@ impl StepStatus {
             Self::Running => "running",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -219,11 +223,15 @@ impl Ops {
         let turns = self.turns_by_thread(current).await?;
         let mut created = self.created_at(current, &steps).await?;
         let mut answer = Vec::with_capacity(steps.len());
-        for (n, ix) in steps.iter().enumerate() {
+        for ix in &steps {
             let state = machine.state(*ix);
             let thread = thread_name(id, &state.id, Branch::WHOLE);
             let said = turns.get(&thread).map_or(&[][..], Vec::as_slice);
-            let step_status = StepStatus::of(n, at, status);
+            let is_active = current.run.active.contains_key(&state.id);
+            let step_status = match is_active {
+                true => StepStatus::of_active(status),
+                false => past(machine, &current.run, *ix, said),
+            };
             let created_at = created.remove(&state.id).unwrap_or(current.head.created_at);
             let last = said.last().map_or(created_at, |turn| turn.at);
             let work = state.work.as_ref();
@@ -235,12 +243,15 @@ impl Ops {
                 result: (step_status == StepStatus::Completed)
                     .then(|| if is_sensitive(machine, state) { hidden() } else { result(said) })
                     .flatten(),
-                error: (step_status == StepStatus::Failed).then(|| error(&current.run)),
+                error: (step_status == StepStatus::Failed).then(|| match is_active {
+                    true => error(&current.run),
+                    false => WENT_ON.to_owned(),
+                }),
                 thread_id: thread,
                 status: step_status,
                 metadata: state.meta.clone(),
                 created_at,
-                updated_at: if n == at { current.head.updated_at } else { last },
+                updated_at: if is_active { current.head.updated_at } else { last },
             });
         }
         Ok(AgentWorkflow {
@@ -324,10 +335,64 @@ pub(super) fn expect_steps(current: &Current) -> Result<Vec<StateIx>, OpError> {
     })
 }
 
-/// The place of the step a run is at; past the last one when it is completed.
+/// The place of the first step a run is at; past the last one when it is completed.
 fn place(machine: &Machine, run: &Run, steps: &[StateIx]) -> usize {
     let is_active = |ix: &StateIx| run.active.contains_key(&machine.state(*ix).id);
     steps.iter().position(is_active).unwrap_or(steps.len())
+}
+
+/// How far a step is that its workflow is not at.
+fn past(machine: &Machine, run: &Run, step: StateIx, said: &[Turn]) -> StepStatus {
+    if !is_passed(machine, run, step) {
+        return StepStatus::Pending;
+    }
+    if !was_entered(machine, run, step) {
+        return StepStatus::Skipped;
+    }
+    // Whoever was told something and gave nothing failed, or was cut off.
+    if said.last().is_none_or(|turn| turn.role == Role::Assistant) {
+        return StepStatus::Completed;
+    }
+    let may_fail = machine.state(step).transitions.iter();
+    match may_fail.into_iter().any(|way| way.trigger == Trigger::WorkFailed) {
+        true => StepStatus::Failed,
+        false => StepStatus::Skipped,
+    }
+}
+
+/// Whether a run is past a step, in the list that has it or in one around that.
+fn is_passed(machine: &Machine, run: &Run, step: StateIx) -> bool {
+    let is_active = |ix: &StateIx| run.active.contains_key(&machine.state(*ix).id);
+    let mut inner = step;
+    for outer in machine.ancestors(step) {
+        let state = machine.state(outer);
+        if !matches!(state.kind, StateKind::Parallel)
+            && (outer == Machine::ROOT || is_active(&outer))
+        {
+            return state.children.iter().any(|child| *child > inner && is_active(child));
+        }
+        inner = outer;
+    }
+    false
+}
+
+/// Whether a step was entered on the way the run has gone, and not only before it went back. Then what stands before it, or
+/// before a state around it, was left no later than it.
+fn was_entered(machine: &Machine, run: &Run, step: StateIx) -> bool {
+    let visits = |ix: StateIx| run.visits.get(&machine.state(ix).id);
+    let is_in_order = |ix: StateIx| {
+        let outer = machine.state(ix).parent.map(|outer| machine.state(outer));
+        let list = outer.filter(|outer| !matches!(outer.kind, StateKind::Parallel));
+        let before = list.into_iter().flat_map(|list| &list.children).filter(|it| **it < ix);
+        let left = visits(ix).map(|visits| visits.left);
+        before
+            .filter_map(|ix| visits(*ix))
+            .all(|before| left.is_none_or(|left| before.left <= left))
+    };
+    // What is active was not left since.
+    let around = std::iter::once(step).chain(machine.ancestors(step));
+    let mut behind = around.take_while(|ix| !run.active.contains_key(&machine.state(*ix).id));
+    visits(step).is_some() && behind.all(is_in_order)
 }
 
 /// Whether a step gives something that its workflow calls sensitive.

@@ -15,7 +15,7 @@ use super::agent_workflow::expect_steps;
 use super::migrate::Outcome;
 use super::{
     AddStep, AgentWorkflow, Allowed, ControlRun, Damage, Define, OpError, Ops, Place, Rollback,
-    StartRun, WorkflowStatus,
+    StartRun, StepStatus, WorkflowStatus,
 };
 
 /// How many workflows a list has when nobody says otherwise.
@@ -38,24 +38,68 @@ pub struct CreateAgentWorkflow {
     /// Anything to keep with it.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub metadata: Json,
+    /// Settings of the flow, as under `settings:` of a definition.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Json>,
     /// Agents that are described here, as under `agents:` of a definition. The others are handlers, or workers outside.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub agents: Map<String, Json>,
 }
 
-/// A step to create: one task for one agent.
+/// A step to create: one task for one agent, or several steps at once.
+///
+/// What a step says beyond its agent and input is said as in a definition, and checked as there.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewStep {
-    /// The agent.
+    /// Its name, by which others lead to it. `None` means one by its place: `step-2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The agent; empty if the step has `parallel`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agent_id: String,
     /// What the agent is told. `{{ previous }}` in it is what the step before gave; without an input, that is all it is
     /// told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The condition under which it is done, an expression.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub when: Json,
+    /// Steps, or lists of them, that are done at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parallel: Vec<Json>,
+    /// How often it is tried again: a number of attempts, or an object.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub retry: Json,
+    /// How long one attempt may take, such as `30s`.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub timeout: Json,
+    /// Where it leads when it is done: a step's name, or alternatives. By default to the next.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub on_done: Json,
+    /// Where it leads when it fails. By default its workflow fails.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub on_error: Json,
     /// Anything to keep with it.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub metadata: Json,
+}
+
+impl NewStep {
+    /// Checks what a definition could not tell.
+    fn expect_agent(&self, place: usize) -> Result<(), OpError> {
+        match (self.agent_id.is_empty(), self.parallel.is_empty()) {
+            (false, true) | (true, false) => Ok(()),
+            (true, true) => Err(OpError::BadArgument {
+                what: format!("step {place} names no agent"),
+                hint: Some("give it an `agentId`, or steps to do at once as `parallel`".to_owned()),
+            }),
+            (false, false) => Err(OpError::BadArgument {
+                what: format!("step {place} has both `agentId` and `parallel`"),
+                hint: Some("name the agents in the steps under `parallel`".to_owned()),
+            }),
+        }
+    }
 }
 
 /// A workflow whose steps are to be done again.
@@ -74,8 +118,8 @@ impl Ops {
     ///
     /// # Errors
     ///
-    /// [`OpError::BadArgument`] if it has no steps, [`OpError::BadDefinition`] if an input is no template, and the failures
-    /// of the store.
+    /// [`OpError::BadArgument`] if it has no steps or one names no agent, [`OpError::BadDefinition`] if what they say cannot be
+    /// read, and the failures of the store.
     pub async fn create_agent_workflow(
         &self,
         request: &CreateAgentWorkflow,
@@ -86,6 +130,9 @@ impl Ops {
                 what: format!("the workflow `{}` has no steps", request.name),
                 hint: Some("give it at least one: `{ agentId, input }`".to_owned()),
             });
+        }
+        for (place, step) in (1..).zip(&request.steps) {
+            step.expect_agent(place)?;
         }
         let define = Define {
             text: json!(request).to_string(),
@@ -143,7 +190,8 @@ impl Ops {
         step: &NewStep,
         caller: &str,
     ) -> Result<AgentWorkflow, OpError> {
-        expect_steps(&self.current(run).await?)?;
+        let steps = expect_steps(&self.current(run).await?)?;
+        step.expect_agent(steps.len() + 1)?;
         let request = AddStep { run: run.clone(), step: json!(step), caller: caller.to_owned() };
         let added = self.add_step(&request).await?;
         if added.outcome == Outcome::Refused {
@@ -268,7 +316,9 @@ impl Ops {
         let at = match &request.from {
             Some(name) => found.steps.iter().position(|step| step.is_called(name)),
             None if found.status == WorkflowStatus::Failed => Some(found.current_step_index),
-            None if found.status == WorkflowStatus::Completed => Some(0),
+            None if found.status == WorkflowStatus::Completed => {
+                found.steps.iter().position(|step| step.status != StepStatus::Skipped)
+            }
             None => None,
         };
         let Some(step) = at.and_then(|at| found.steps.get(at)) else {

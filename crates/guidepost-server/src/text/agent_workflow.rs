@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::foreign::{name, quoted, word};
-use crate::ops::{AgentWorkflow, AgentWorkflowStep, WorkflowStatus};
+use crate::ops::{AgentWorkflow, AgentWorkflowStep, StepStatus, WorkflowStatus};
 
 /// Letters of a result or a reason.
 const RESULT_MAX: usize = 200;
@@ -26,9 +26,13 @@ pub fn agent_workflow_line(found: &AgentWorkflow) -> String {
         return format!("{}  {}  {damage}", found.run, name(&found.name));
     }
     let steps = found.steps.len();
+    let is_done = |step: &&AgentWorkflowStep| step.status == StepStatus::Completed;
     let at = match found.status {
         WorkflowStatus::Pending => format!("{steps} steps to do"),
-        WorkflowStatus::Completed => format!("{steps} steps done"),
+        WorkflowStatus::Completed => match found.steps.iter().filter(is_done).count() {
+            done if done == steps => format!("{steps} steps done"),
+            done => format!("{done} of {steps} steps done"),
+        },
         WorkflowStatus::Running | WorkflowStatus::Failed | WorkflowStatus::Paused => {
             format!("at step {} of {steps}", (found.current_step_index + 1).min(steps))
         }

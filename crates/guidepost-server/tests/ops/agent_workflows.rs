@@ -11,10 +11,10 @@ use guidepost_engine::work::agent::Agents;
 use guidepost_engine::{Call, Engine, Failure, Handler, Handlers, Outcome, plan};
 use guidepost_server::ops::{
     AgentWorkflow, Checkpoint, CreateAgentWorkflow, DeleteRun, NewStep, OpError, Ops, Place,
-    ReplayRun, RetryAgentWorkflow, StepStatus, WORKFLOWS_LISTED, WorkflowStatus,
+    ReplayRun, RetryAgentWorkflow, SendEvent, StepStatus, WORKFLOWS_LISTED, WorkflowStatus,
 };
 use guidepost_store::{Store, TurnFilter};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use tokio::sync::Notify;
 
 /// The operations by the system's clock, and an engine for scripted agents.
@@ -112,7 +112,7 @@ fn trends() -> Json {
 }
 
 fn step(agent: &str, input: &str) -> NewStep {
-    NewStep { agent_id: agent.to_owned(), input: Some(input.to_owned()), metadata: Json::Null }
+    NewStep { agent_id: agent.to_owned(), input: Some(input.to_owned()), ..NewStep::default() }
 }
 
 fn statuses(found: &AgentWorkflow) -> Vec<&'static str> {
@@ -670,6 +670,214 @@ steps:
         assert_eq!(results(&done), [Some("(sensitive)")]);
         let told = serde_json::to_string(&done).unwrap();
         assert!(!told.contains("s3cret"), "{told}");
+    })
+    .await;
+}
+
+/// Compares the views with what the operations tell, where there are views.
+async fn agrees_if_sql(desk: &Desk, found: &AgentWorkflow) {
+    if desk.file.is_some() {
+        agrees(desk, found).await;
+    }
+}
+
+/// S4.17 b, d: a step that is passed over is `skipped`, never `pending`, and claims no result, also where it had one before its
+/// workflow went back; one that failed and led on is `failed`. SQL says the same.
+#[tokio::test]
+async fn s4_17_a_step_that_is_passed_over_is_skipped_and_claims_nothing() {
+    on_every_store(async |desk| {
+        let (sorted, tried) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let handlers = || {
+            let (sorted, tried) = (Arc::clone(&sorted), Arc::clone(&tried));
+            let sort = move |_| {
+                let is_first = sorted.fetch_add(1, Ordering::SeqCst) == 0;
+                async move { Ok(json!(if is_first { "long" } else { "short" })) }
+            };
+            let fail = move |_| {
+                tried.fetch_add(1, Ordering::SeqCst);
+                async { Err(Failure::passing("no ink")) }
+            };
+            let echo = |call: Call| async move { Ok(json!(call.prompt.unwrap_or_default())) };
+            Handlers::new().agent("sort", sort).agent("fail", fail).agent("echo", echo)
+        };
+        let steps = json!([
+            { "name": "Early", "agentId": "echo", "input": "x", "when": "1 > 2" },
+            { "name": "Sort", "agentId": "sort", "input": "y" },
+            { "name": "Long", "agentId": "echo", "when": "previous == 'long'" },
+            { "name": "Risky", "agentId": "fail", "input": "z", "onError": "Last",
+              "retry": { "max_attempts": 2, "delay": "1ms" }, "timeout": "1m" },
+            { "name": "Never", "agentId": "echo" },
+            { "name": "Last", "agentId": "echo", "onDone": "Done" },
+        ]);
+        let mine = desk.create(json!({ "name": "sorting", "steps": steps })).await;
+        let pending = ["pending"; 6].map(str::to_owned);
+        assert_eq!(statuses(&mine)[1..], pending[1..], "nothing has begun");
+        let execute = async || {
+            let engine = desk.engine_with(handlers());
+            desk.ops.execute_agent_workflow(&id(&mine), engine, "ada").await.unwrap()
+        };
+        let done = execute().await;
+        assert_eq!(
+            statuses(&done),
+            ["skipped", "completed", "completed", "failed", "skipped", "completed"]
+        );
+        let given = [None, Some("long"), Some("long"), None, None, Some("long")];
+        assert_eq!(results(&done), given);
+        assert_eq!(
+            done.steps[3].error.as_deref(),
+            Some("it failed, and the workflow went on elsewhere")
+        );
+        assert_eq!(tried.load(Ordering::SeqCst), 2, "it was tried again once");
+        agrees_if_sql(&desk, &mine).await;
+        let retry = RetryAgentWorkflow { run: id(&mine), from: None, caller: "ada".to_owned() };
+        let again = desk.ops.retry_agent_workflow(&retry).await.unwrap();
+        assert_eq!(again.current_step_index, 1, "the first step that was done is done again");
+        agrees_if_sql(&desk, &mine).await;
+        let done = execute().await;
+        assert_eq!(
+            statuses(&done),
+            ["skipped", "completed", "skipped", "failed", "skipped", "completed"]
+        );
+        assert_eq!(results(&done), [None, Some("short"), None, None, None, Some("short")]);
+        agrees_if_sql(&desk, &mine).await;
+    })
+    .await;
+}
+
+/// The workflow as soon as it is as wanted, within ten seconds.
+async fn until(
+    desk: &Desk,
+    found: &AgentWorkflow,
+    is_wanted: impl Fn(&AgentWorkflow) -> bool,
+) -> AgentWorkflow {
+    for _ in 0..1_000 {
+        let now = desk.get(found).await;
+        if is_wanted(&now) {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:#?}", desk.get(found).await);
+}
+
+/// S4.17 c: steps that are done at once have a status each; what follows waits for all of them and gets what each gave.
+#[tokio::test]
+async fn s4_17_steps_done_at_once_have_a_status_each() {
+    on_every_store(async |desk| {
+        let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = Slow { began: Arc::clone(&began), go: Arc::clone(&go) };
+        let echo = |call: Call| async move { Ok(json!(call.prompt.unwrap_or_default())) };
+        let handlers = Handlers::new().with("agent:slow", Arc::new(slow)).agent("echo", echo);
+        let steps = json!([
+            { "agentId": "echo", "input": "tea" },
+            { "name": "Both", "parallel": [
+                { "name": "Slow", "agentId": "slow" },
+                [{ "agentId": "echo" }, { "agentId": "echo", "input": "<{{ previous }}>" }],
+            ] },
+            { "agentId": "echo", "input": "{{ previous[0] }}, {{ previous[1] }}" },
+        ]);
+        let mine = desk.create(json!({ "name": "both", "steps": steps })).await;
+        let run = desk.engine_with(handlers).start();
+        desk.ops.begin_agent_workflow(&id(&mine), "ada").await.unwrap();
+        began.notified().await;
+        let under_way =
+            until(&desk, &mine, |found| found.steps[3].status == StepStatus::Completed).await;
+        assert_eq!((under_way.status, under_way.current_step_index), (WorkflowStatus::Running, 1));
+        assert_eq!(
+            statuses(&under_way),
+            ["completed", "running", "completed", "completed", "pending"]
+        );
+        agrees_if_sql(&desk, &mine).await;
+        go.notify_one();
+        let done = until(&desk, &mine, |found| found.status == WorkflowStatus::Completed).await;
+        let given = ["tea", "done at last", "tea", "<tea>", "done at last, <tea>"];
+        assert_eq!(results(&done), given.map(Some));
+        agrees_if_sql(&desk, &mine).await;
+        run.stop().await;
+    })
+    .await;
+}
+
+/// S4.17 c, d: where one of several steps fails and nothing answers, the workflow fails and the others are not done; done
+/// again, they are.
+#[tokio::test]
+async fn s4_17_one_of_several_steps_that_fails_fails_the_workflow() {
+    on_every_store(async |desk| {
+        let mut workflow = json!({
+            "name": "both",
+            "settings": { "parallel_execution": true, "max_retries": 1, "retry_delay": "1ms" },
+            "steps": [{ "agentId": "a", "input": "x" }, { "agentId": "b", "input": "y" }],
+            "agents": {
+                "a": { "type": "scripted", "answers": { "step-1": { "attempts": [{ "error": "once" }, "a"] } } },
+                "b": { "type": "scripted", "answers": { "step-2": { "error": "never" } } },
+            },
+        });
+        let failing = desk.execute(&desk.create(workflow.clone()).await).await;
+        assert_eq!(failing.status, WorkflowStatus::Failed);
+        assert_eq!(failing.steps[1].status, StepStatus::Failed);
+        let error = failing.steps[1].error.clone().unwrap();
+        assert!(error.contains("step-2") && error.ends_with("never"), "{error}");
+        agrees_if_sql(&desk, &failing).await;
+        workflow["agents"]["b"]["answers"]["step-2"] = json!({ "attempts": [{ "error": "once" }, "b"] });
+        let done = desk.execute(&desk.create(workflow).await).await;
+        assert_eq!(results(&done), [Some("a"), Some("b")]);
+        agrees_if_sql(&desk, &done).await;
+    })
+    .await;
+}
+
+/// S3.22: a step that somebody skips is `skipped`, whether it had begun or not.
+#[tokio::test]
+async fn s3_22_a_step_that_is_skipped_by_hand_claims_nothing() {
+    on_every_store(async |desk| {
+        let steps = json!([{ "agentId": "a", "input": "x" }, { "agentId": "b", "input": "y" }]);
+        let settings = json!({ "allow_step_skipping": true });
+        let mine =
+            desk.create(json!({ "name": "skip", "settings": settings, "steps": steps })).await;
+        desk.ops.begin_agent_workflow(&id(&mine), "ada").await.unwrap();
+        let event = SendEvent {
+            run: id(&mine),
+            event: "skip".to_owned(),
+            data: Map::new(),
+            rev: None,
+            note: None,
+            caller: "ada".to_owned(),
+        };
+        desk.ops.send_event(&event).await.unwrap();
+        let found = desk.get(&mine).await;
+        assert_eq!(statuses(&found), ["skipped", "running"]);
+        assert_eq!((found.steps[0].result.as_ref(), found.steps[0].error.as_ref()), (None, None));
+        agrees_if_sql(&desk, &mine).await;
+    })
+    .await;
+}
+
+/// S4.17: what a step says is checked when its workflow is created: a misspelled key by name, the rest as in a definition.
+#[tokio::test]
+async fn s4_17_what_is_wrong_with_a_step_is_refused_when_it_is_created() {
+    on_every_store(async |desk| {
+        let misspelled = json!({ "name": "w", "steps": [{ "agentId": "a", "timout": "1s" }] });
+        let error = serde_json::from_value::<CreateAgentWorkflow>(misspelled).unwrap_err();
+        assert!(error.to_string().starts_with("unknown field `timout`"), "{error}");
+        let refused = async |step: Json| {
+            let workflow = json!({ "name": "w", "steps": [step] });
+            let request: CreateAgentWorkflow = serde_json::from_value(workflow).unwrap();
+            desk.ops.create_agent_workflow(&request, "ada").await.unwrap_err()
+        };
+        assert_eq!(refused(json!({ "input": "x" })).await.to_string(), "step 1 names no agent");
+        let both = json!({ "agentId": "a", "parallel": [{ "agentId": "b" }] });
+        assert_eq!(refused(both).await.to_string(), "step 1 has both `agentId` and `parallel`");
+        for (step, what) in [
+            (json!({ "agentId": "a", "input": "x", "retry": { "max_atempts": 2 } }), "max_atempts"),
+            (json!({ "agentId": "a", "input": "x", "onError": "Nowhere" }), "Nowhere"),
+            (json!({ "agentId": "a", "input": "x", "when": "nobody > 1" }), "nobody"),
+            (json!({ "parallel": [{ "agentId": "a", "timout": "1s" }] }), "timout"),
+        ] {
+            let OpError::BadDefinition { problems, .. } = refused(step).await else {
+                panic!("{what}")
+            };
+            assert!(problems.iter().any(|found| found.message.contains(what)), "{problems:?}");
+        }
     })
     .await;
 }

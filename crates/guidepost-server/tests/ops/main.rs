@@ -27,6 +27,7 @@ mod sql;
 mod start;
 mod takeover;
 mod threads;
+mod users;
 mod wait;
 mod waits;
 mod way;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use guidepost_server::ops::{NewStep, WORKFLOWS_LISTED};
-use serde_json::Value as Json;
 
 use super::object::object;
 use super::{Object, Run};
@@ -26,7 +25,7 @@ pub(crate) enum StepsCommand {
     /// Create a workflow; nothing is done before it is executed
     Create(CreateSteps),
     /// Add a step at the end
-    Add(AddPlainStep),
+    Add(Box<AddPlainStep>),
     /// Have the steps done, one after another
     Execute(Run),
     /// Stop at once, also in the middle of a step
@@ -154,7 +153,7 @@ fn step(text: &str) -> Result<NewStep, String> {
         Some((agent, input)) if !agent.trim().is_empty() => Ok(NewStep {
             agent_id: agent.trim().to_owned(),
             input: Some(input.to_owned()).filter(|input| !input.is_empty()),
-            metadata: Json::Null,
+            ..NewStep::default()
         }),
         _ => Err("expected an agent and what it is told, as in writer='Write a report'".to_owned()),
     }

@@ -388,3 +388,83 @@ fn s4_13_threads_are_read_by_commands() {
     let named = talk.run(&["read", "r-1", "thread", thread]);
     assert_eq!(named.stdout, talk.run(&["read", "r-1", "thread", "step-2"]).stdout);
 }
+
+/// S4.17 b, c, d: a list that branches, does steps at once and tries again, from its file to what each step gave; a step that
+/// was passed over is told as such.
+#[test]
+fn s4_17_a_list_that_branches_runs_from_the_command_line() {
+    let mut talk = Conversation::new();
+    talk.file("trip.yaml", include_str!("../../../../examples/trip.yaml"));
+    let answer = talk.run(&["run", "trip.yaml", "--input", r#"{"budget": 900}"#]);
+    assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
+    let told = |what: &str| assert!(answer.stdout.contains(what), "{what}: {}", answer.stdout);
+    told("attempt 1 of Look.region-1.Flight failed: <<the airline did not answer>>, again at ");
+    talk.type_("steps get r-1")
+        .type_("read r-1 data /previous")
+        .type_(r#"steps create trip.yaml --input '{"budget": 300}'"#)
+        .type_("steps execute r-2");
+    talk.expect(&expect![[r#"
+        $ guidepost steps get r-1
+        r-1  trip  completed  4 of 5 steps done
+          1 Idea  planner  completed  <<A weekend in Porto.>>
+          2 Look.region-1.Flight  scout  completed  <<A flight at 8:10.>>
+          3 Look.region-1.Train  scout  skipped
+          4 Look.region-2.Stay  scout  completed  <<A room by the river.>>
+          5 Plan  planner  completed  <<Fly on Friday, stay by the river, see the bridges.>>
+
+        $ guidepost read r-1 data /previous
+        <<Fly on Friday, stay by the river, see the bridges.>>
+
+        $ guidepost steps create trip.yaml --input '{"budget": 300}'
+        r-2  trip  pending  5 steps to do
+          1 Idea  planner  pending
+          2 Look.region-1.Flight  scout  pending
+          3 Look.region-1.Train  scout  pending
+          4 Look.region-2.Stay  scout  pending
+          5 Plan  planner  pending
+        `guidepost steps execute r-2` begins it
+
+        $ guidepost steps execute r-2
+        r-2  trip  completed  4 of 5 steps done
+          1 Idea  planner  completed  <<A weekend in Porto.>>
+          2 Look.region-1.Flight  scout  skipped
+          3 Look.region-1.Train  scout  completed  <<A night train.>>
+          4 Look.region-2.Stay  scout  completed  <<A room by the river.>>
+          5 Plan  planner  completed  <<Fly on Friday, stay by the river, see the bridges.>>
+
+    "#]]);
+    let json: Json =
+        serde_json::from_str(&talk.run(&["steps", "get", "r-2", "--json"]).stdout).unwrap();
+    let flight = &json["steps"][1];
+    assert_eq!((&flight["status"], flight.get("result")), (&Json::from("skipped"), None));
+    assert_eq!(json["steps"][4]["input"], "Plan it with {{ previous[0] }} and {{ previous[1] }}");
+}
+
+/// S3.12, S3.22: by settings alone a step that takes too long is ended, and one that fails is tried again.
+#[test]
+fn s3_12_a_step_times_out_and_another_is_tried_again_by_settings() {
+    let talk = Conversation::new();
+    talk.file(
+        "slow.yaml",
+        "
+name: slow
+performance_config: { step_timeout: 0.2, max_workflow_duration: 3600 }
+error_config: { max_retries: 2, retry_delay: 0.05 }
+agents:
+  wobbly: { type: scripted, answers: { A: { attempts: [{ error: no ink }, { error: no paper }, done] } } }
+  sleepy: { type: scripted, delay: 1h, answers: { B: never } }
+steps: [{ name: A, agentId: wobbly, input: x }, { name: B, agentId: sleepy, input: y }]
+",
+    );
+    let answer = talk.run(&["run", "slow.yaml"]);
+    let told = |what: &str| assert!(answer.stdout.contains(what), "{what}: {}", answer.stdout);
+    told("attempt 1 of A failed: <<no ink>>, again at ");
+    told("attempt 2 of A failed: <<no paper>>, again at ");
+    told("done, A -> B");
+    told("attempt 2 of B failed: ");
+    told("failed: <<the work of `B` failed: ");
+    assert_eq!(answer.exit, 1, "{}", answer.stdout);
+    let steps = talk.run(&["steps", "get", "r-1"]).stdout;
+    assert!(steps.contains("1 A  wobbly  completed  <<done>>"), "{steps}");
+    assert!(steps.contains("2 B  sleepy  failed"), "{steps}");
+}

@@ -144,32 +144,83 @@ WHERE a.status IN ('completed', 'failed', 'cancelled')
             JOIN workflow_transition AS t ON t.from_state_id = around.value AND t.version = coalesce(a.version, 0)))
 ORDER BY 1, 4, 6;
 
--- Which steps does each live or ended workflow of agents' steps have, and how far is each? For what follows from it only.
+-- Which steps of agents is each run at, and which are behind it? For what follows from it only. A leaf says nothing about the
+-- steps of a list that goes on beside it.
+CREATE VIEW agent_step_place AS
+SELECT
+    a.agent_id, s.position, s.path, st.state_id, st.lineage,
+    EXISTS (SELECT 1 FROM json_each(a.leaves) AS leaf WHERE leaf.value = st.state_id) AS is_active,
+    EXISTS (
+        SELECT 1
+        FROM json_each(a.leaves) AS leaf
+        JOIN workflow_state AS l ON l.state_id = leaf.value
+        LEFT JOIN workflow_step AS t ON t.workflow_id = a.workflow_id AND t.version = a.version AND t.path = l.path
+        WHERE CASE
+            WHEN l.kind = 'final' THEN
+                l.parent_state_id IS NULL OR l.parent_state_id IN (SELECT value FROM json_each(st.lineage))
+            ELSE t.position > s.position AND 'parallel' IS NOT (
+                SELECT common.kind
+                FROM json_each(st.lineage) AS around
+                JOIN workflow_state AS common ON common.state_id = around.value
+                WHERE around.value IN (SELECT value FROM json_each(l.lineage))
+                ORDER BY around.key LIMIT 1)
+        END
+    ) AS is_behind
+FROM agent_instance AS a
+JOIN workflow_step AS s ON s.workflow_id = a.workflow_id AND s.version = a.version
+JOIN workflow_state AS st ON st.workflow_id = a.workflow_id AND st.path = s.path;
+
+-- Which steps does each live or ended workflow of agents' steps have, and how far is each? For what follows from it only. A
+-- step behind the run is `skipped` if it was not entered since what stands before it was last left, or was cut off.
 CREATE VIEW agent_step AS
 SELECT
     a.agent_id, a.run_id, a.tenant, a.workflow_id, a.version, s.position, s.path, s.agent, s.input, s.metadata,
     CASE
-        WHEN a.status = 'completed' THEN 'completed'
-        WHEN s.position < at.position THEN 'completed'
-        WHEN s.position > at.position THEN 'pending'
-        WHEN a.status IN ('failed', 'cancelled') THEN 'failed'
-        WHEN a.status = 'paused' AND json_extract(a.state, '$.paused[0]') = 'pending' THEN 'pending'
-        ELSE 'running'
+        WHEN p.is_active THEN CASE
+            WHEN a.status IN ('failed', 'cancelled') THEN 'failed'
+            WHEN a.status = 'paused' AND json_extract(a.state, '$.paused[0]') = 'pending' THEN 'pending'
+            ELSE 'running'
+        END
+        WHEN NOT p.is_behind THEN 'pending'
+        WHEN NOT EXISTS (SELECT 1 FROM json_each(a.state, '$.visits') AS own WHERE own.key = s.path) THEN 'skipped'
+        WHEN EXISTS (
+            SELECT 1
+            FROM json_each(p.lineage) AS around
+            JOIN workflow_state AS x ON x.state_id = around.value
+            JOIN json_each(a.state, '$.visits') AS own ON own.key = x.path
+            JOIN json_each(a.state, '$.visits') AS other
+            JOIN workflow_state AS y ON y.workflow_id = a.workflow_id AND y.path = other.key
+            LEFT JOIN workflow_state AS list ON list.state_id = x.parent_state_id
+            WHERE y.parent_state_id IS x.parent_state_id AND y.position < x.position AND list.kind IS NOT 'parallel'
+                -- What is active was not left since.
+                AND NOT EXISTS (
+                    SELECT 1 FROM json_each(a.leaves) AS leaf
+                    JOIN workflow_state AS l ON l.state_id = leaf.value
+                    WHERE x.state_id IN (SELECT value FROM json_each(l.lineage)))
+                AND coalesce(json_extract(other.value, '$.l'), 0) > coalesce(json_extract(own.value, '$.l'), 0)
+        ) THEN 'skipped'
+        WHEN 'user' IS NOT (
+            SELECT t.role FROM thread AS h JOIN turn AS t ON t.thread_id = h.thread_id
+            WHERE h.run_no = a.agent_id AND h.state = s.path AND h.branch = 0 ORDER BY t.position DESC LIMIT 1
+        ) THEN 'completed'
+        WHEN EXISTS (
+            SELECT 1 FROM workflow_transition AS t
+            WHERE t.from_state_id = p.state_id AND t.version = a.version AND t.kind = 'error'
+        ) THEN 'failed'
+        ELSE 'skipped'
     END AS status,
-    CASE WHEN s.position = at.position AND a.status = 'failed' THEN json_extract(a.state, '$.output')
-         WHEN s.position = at.position AND a.status = 'cancelled' THEN 'cancelled' END AS error,
+    CASE WHEN p.is_active AND a.status = 'failed' THEN json_extract(a.state, '$.output')
+         WHEN p.is_active AND a.status = 'cancelled' THEN 'cancelled' END AS error,
     (SELECT t.thread_id FROM thread AS t
      WHERE t.run_no = a.agent_id AND t.state = s.path AND t.branch = 0) AS thread,
     max(a.started_at, (SELECT v.created_at FROM workflow_version AS v
                        WHERE v.workflow_id = a.workflow_id AND v.version = (
                            SELECT min(f.version) FROM workflow_step AS f
                            WHERE f.workflow_id = a.workflow_id AND f.path = s.path))) AS created_at,
-    CASE WHEN s.position = at.position THEN a.changed_at END AS changed_at
+    CASE WHEN p.is_active THEN a.changed_at END AS changed_at, p.is_active
 FROM agent_instance AS a
 JOIN workflow_step AS s ON s.workflow_id = a.workflow_id AND s.version = a.version
-LEFT JOIN workflow_state AS c ON c.state_id = a.current_state_id
-LEFT JOIN workflow_step AS at
-    ON at.workflow_id = a.workflow_id AND at.version = a.version AND at.path = c.path;
+JOIN agent_step_place AS p ON p.agent_id = a.agent_id AND p.position = s.position;
 
 -- Which workflows are there that are lists of agents' steps, and how is each? A row per run of one.
 CREATE VIEW agent_workflows AS
@@ -177,7 +228,8 @@ SELECT
     a.run_id AS id, w.name, w.description,
     CASE a.status WHEN 'completed' THEN (SELECT count(*) FROM workflow_step AS s
                                          WHERE s.workflow_id = a.workflow_id AND s.version = a.version)
-                  ELSE coalesce(at.position, 0) END AS current_step_index,
+                  ELSE coalesce((SELECT min(p.position) FROM agent_step_place AS p
+                                 WHERE p.agent_id = a.agent_id AND p.is_active), 0) END AS current_step_index,
     CASE
         WHEN a.status IN ('failed', 'cancelled') THEN 'failed'
         WHEN a.status = 'completed' THEN 'completed'
@@ -191,9 +243,6 @@ SELECT
 FROM agent_instance AS a
 JOIN workflow_version AS v ON v.workflow_id = a.workflow_id AND v.version = a.version
 JOIN workflow AS w ON w.workflow_id = a.workflow_id
-LEFT JOIN workflow_state AS c ON c.state_id = a.current_state_id
-LEFT JOIN workflow_step AS at
-    ON at.workflow_id = a.workflow_id AND at.version = a.version AND at.path = c.path
 WHERE EXISTS (SELECT 1 FROM workflow_step AS s
               WHERE s.workflow_id = a.workflow_id AND s.version = a.version);
 
@@ -206,7 +255,9 @@ SELECT
         SELECT CASE json_type(t.payload) WHEN 'text' THEN json_extract(t.payload, '$') ELSE t.payload END
         FROM turn AS t WHERE t.thread_id = s.thread AND t.role = 'assistant'
         ORDER BY t.position DESC LIMIT 1) END AS result,
-    s.error, s.metadata,
+    CASE WHEN s.status = 'failed' AND NOT s.is_active THEN 'it failed, and the workflow went on elsewhere'
+         ELSE s.error END AS error,
+    s.metadata,
     strftime('%Y-%m-%dT%H:%M:%fZ', s.created_at / 1000000000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(
         s.changed_at, (SELECT max(t.at) FROM turn AS t WHERE t.thread_id = s.thread), s.created_at
