@@ -205,6 +205,8 @@ states:
             error[GP0104] 6:41: `retry` must be how often the work is tried in all, 1 or more, or an object
               hint: write `retry: 3`, or `retry: { max_attempts: 3, delay: 2s, backoff: 2 }`; without it the work is tried once
             error[GP0123] 6:57: `timeout` must be a length of time such as `30s`, `1h30m` or a number of milliseconds
+            warning[GP0116] 6:69: the end of the work of `B` leads to `B` itself, which does not begin it again
+              hint: `reenter: true` does the work again; `retry` tries again what failed
             error[GP0104] 6:91: `reenter` must be `true` or `false`, but is a text
             error[GP0104] 7:6: `state` must be an object, but is a number
         "#]],
@@ -1059,5 +1061,29 @@ fn a_number_that_cannot_be_says_what_may_be() {
             error[GP0104] 8:52: `max_attempts` must be a whole number of at least 1, but is 0
             error[GP0104] 8:64: `backoff` must be a number of at least 0, but is -2
         "#]],
+    );
+}
+
+#[test]
+fn work_whose_end_leads_to_itself_is_told() {
+    check(
+        "
+name: w
+initial: A
+states:
+  A: { agent: w, prompt: hi, onDone: B, onError: A }
+  B: { task: t, onDone: { target: C }, onError: { target: B, reenter: true } }
+  C: { type: final }
+",
+        expect![[r#"
+            warning[GP0116] 5:50: the end of the work of `A` leads to `A` itself, which does not begin it again
+              hint: `reenter: true` does the work again; `retry` tries again what failed
+        "#]],
+    );
+    check(
+        "name: w\ntype: parallel\nstates: {}\n",
+        expect![[r#"
+        error[GP0108] 1:1: the workflow has no states
+    "#]],
     );
 }

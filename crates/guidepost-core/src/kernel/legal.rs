@@ -413,7 +413,12 @@ fn work_offers(machine: &Machine, run: &Run, active: &StateSet) -> Vec<Legal> {
     offers
 }
 
-fn work_offer(machine: &Machine, ix: StateIx, event: EventName, outcome: Outcome) -> Legal {
+pub(super) fn work_offer(
+    machine: &Machine,
+    ix: StateIx,
+    event: EventName,
+    outcome: Outcome,
+) -> Legal {
     let state = machine.state(ix);
     let trigger = match outcome {
         Outcome::Done => Trigger::WorkDone,

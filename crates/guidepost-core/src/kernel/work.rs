@@ -6,7 +6,7 @@ use crate::effect::Effect;
 use crate::id::{AttributeName, Branch, StateId, TimerId, Visit};
 use crate::input::{AttemptFailed, By, Event, WorkDone, WorkFailed};
 use crate::kernel::fan_out::{self, Branched};
-use crate::kernel::legal::{Outcome, is_offered, legal, offered, waits};
+use crate::kernel::legal::{Outcome, is_offered, legal, offered, waits, work_offer};
 use crate::kernel::macrostep::{Livelock, Macrostep};
 use crate::kernel::occurrence::Occurrence;
 use crate::kernel::start::mismatches;
@@ -45,7 +45,7 @@ pub(super) fn reported_by(
             done(machine, run, &result, Livelock::Refuse)
         }
         Outcome::Failed => {
-            let reason = reason_of(&event.data);
+            let reason = reason_of(machine, ix, event)?;
             let result = WorkFailed { state, visit, branch, reason, rev, by, at };
             failed(machine, run, &result, Livelock::Refuse)
         }
@@ -53,12 +53,21 @@ pub(super) fn reported_by(
     decision.map(Some)
 }
 
-fn reason_of(data: &Map<String, Json>) -> String {
-    match data.get("reason") {
-        Some(Json::String(reason)) => reason.clone(),
-        Some(other) => other.to_string(),
-        None => "no reason given".to_owned(),
-    }
+/// Why the work failed, as whoever did it says.
+fn reason_of(machine: &Machine, ix: StateIx, event: &Event) -> Result<String, Rejected> {
+    let problem = match event.data.get("reason") {
+        Some(Json::String(reason)) if !reason.trim().is_empty() => return Ok(reason.clone()),
+        Some(Json::String(_)) => "is empty",
+        Some(_) => "must be a string",
+        None => "is missing",
+    };
+    let problems = vec![Mismatch { at: "/reason".to_owned(), what: problem.to_owned() }];
+    let expected = work_offer(machine, ix, event.name.clone(), Outcome::Failed);
+    Err(Rejected::BadData {
+        event: event.name.clone(),
+        problems,
+        expected: Some(Box::new(expected)),
+    })
 }
 
 pub(super) fn done(

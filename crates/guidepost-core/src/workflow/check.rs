@@ -93,6 +93,7 @@ pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
         check_dead(state, &state.transitions, &places.transitions, problems);
         check_dead(state, &state.always, &places.always, problems);
         check_proof(state, &places.transitions, &delayed, problems);
+        check_again(state, ix, &places.transitions, problems);
         check_expiry(state, draft.outline.get(ix).at, problems);
         check_options(&draft.machine, ix, draft.outline.get(ix).at, problems);
         for (name, at) in state.output.iter().zip(&places.outputs) {
@@ -104,6 +105,24 @@ pub(super) fn check_parts(draft: &Draft<'_>, problems: &mut Problems) {
                         .with_hint("declare it under `attributes` if it is a result of the run"),
                 );
             }
+        }
+    }
+}
+
+/// Work whose end leads to its own state, which is neither left nor entered: nothing begins the work again.
+fn check_again(state: &State, ix: StateIx, places: &[Position], problems: &mut Problems) {
+    for (transition, at) in state.transitions.iter().zip(places) {
+        let is_end = matches!(transition.trigger, Trigger::WorkDone | Trigger::WorkFailed);
+        if is_end && !transition.reenter && transition.targets.as_slice() == [ix] {
+            let message = format!(
+                "the end of the work of `{}` leads to `{}` itself, which does not begin it again",
+                state.id, state.id
+            );
+            problems.add(
+                Diagnostic::warning(code::WORK, *at, message).with_hint(
+                    "`reenter: true` does the work again; `retry` tries again what failed",
+                ),
+            );
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What somebody needs who takes a run over after a crash, or after the context was lost.
 
+use std::collections::HashSet;
+
 use guidepost_core::id::{Seq, TimerId};
 use guidepost_core::machine::Machine;
 use guidepost_core::recorded::{Action, FactBody};
@@ -22,8 +24,10 @@ pub struct Packet {
     pub facts: Vec<HistoryItem>,
     /// Pending timers, the next first.
     pub timers: Vec<PendingTimer>,
-    /// Actions that were begun and whose end is not on record: whether they happened is unknown.
+    /// Actions that were begun and whose end is not on record, newest first: whether they happened is unknown.
     pub unfinished: Vec<OpenAction>,
+    /// The record before which nobody looked for such actions; `None` if all were looked at.
+    pub looked_back_to: Option<String>,
     /// The time now.
     pub now: Timestamp,
 }
@@ -62,15 +66,18 @@ const DECISIONS_MAX: usize = 3;
 const FACTS_MAX: usize = 8;
 const TIMERS_MAX: usize = 10;
 
-/// How far back unfinished actions are looked for.
-const LOOK_BACK: usize = 200;
+/// How many records of actions are looked through for those that are not finished.
+const LOOK_BACK: usize = 20_000;
+
+/// How many of them are read at a time.
+const PAGE: usize = 1_000;
 
 impl Ops {
     pub(super) async fn packet(&self, current: &Current) -> Result<Packet, OpError> {
         let decisions = self.newest(current, &["decision"], DECISIONS_MAX).await?;
-        let facts = self
-            .newest(current, &["action", "action_ended", "message", "artifact", "note"], LOOK_BACK)
-            .await?;
+        let kinds = ["action", "action_ended", "message", "artifact", "note"];
+        let facts = self.newest(current, &kinds, FACTS_MAX).await?;
+        let (unfinished, looked_back_to) = self.unfinished(current).await?;
         let timers = current.run.timers.iter();
         let mut timers: Vec<PendingTimer> =
             timers.map(|(id, timer)| PendingTimer::of(id, timer, &current.machine)).collect();
@@ -78,11 +85,45 @@ impl Ops {
         timers.truncate(TIMERS_MAX);
         Ok(Packet {
             decisions: decisions.iter().map(|entry| current.history_item(entry)).collect(),
-            unfinished: unfinished(&facts),
-            facts: facts.iter().take(FACTS_MAX).map(|entry| current.history_item(entry)).collect(),
+            unfinished,
+            looked_back_to: looked_back_to.map(event_id),
+            facts: facts.iter().map(|entry| current.history_item(entry)).collect(),
             timers,
             now: self.world.now(),
         })
+    }
+
+    /// Actions whose end is not on record, newest first, and the record at which the search for them was given up.
+    async fn unfinished(
+        &self,
+        current: &Current,
+    ) -> Result<(Vec<OpenAction>, Option<Seq>), OpError> {
+        let kinds = ["action", "action_ended"].map(str::to_owned).to_vec();
+        let mut page = HistoryPage { newest_first: true, kinds, beyond: None, limit: PAGE };
+        let (mut ended, mut open) = (HashSet::new(), Vec::new());
+        for _ in 0..LOOK_BACK / PAGE {
+            let found = self.store.history(&self.tenant, current.head.no, &page).await?;
+            let last = found.items.last().map(|entry| entry.seq);
+            for entry in found.items {
+                let EntryBody::Fact { body, .. } = entry.body else { continue };
+                match body {
+                    FactBody::ActionEnded(end) => {
+                        ended.insert(end.r#ref);
+                    }
+                    FactBody::Action(action) if is_open(&action, &ended) => open.push(OpenAction {
+                        id: event_id(entry.seq),
+                        r#type: action.action_type,
+                        name: action.name,
+                    }),
+                    _ => {}
+                }
+            }
+            page.beyond = found.next.and(last);
+            if page.beyond.is_none() {
+                break;
+            }
+        }
+        Ok((open, page.beyond))
     }
 
     async fn newest(
@@ -97,28 +138,9 @@ impl Ops {
     }
 }
 
-/// Actions among these entries, newest first, whose end is not among them.
-fn unfinished(entries: &[Entry]) -> Vec<OpenAction> {
-    let mut ended: Vec<&str> = Vec::new();
-    let mut open = Vec::new();
-    for entry in entries {
-        let EntryBody::Fact { body, .. } = &entry.body else { continue };
-        match body {
-            FactBody::ActionEnded(end) => ended.push(&end.r#ref),
-            FactBody::Action(action) if is_open(action, &ended) => open.push(OpenAction {
-                id: event_id(entry.seq),
-                r#type: action.action_type.clone(),
-                name: action.name.clone(),
-            }),
-            _ => {}
-        }
-    }
-    open
-}
-
 /// An action is open if it says so itself, and no end refers to it.
-fn is_open(action: &Action, ended: &[&str]) -> bool {
-    action.is_begun() && !action.r#ref.as_deref().is_some_and(|id| ended.contains(&id))
+fn is_open(action: &Action, ended: &HashSet<String>) -> bool {
+    action.is_begun() && !action.r#ref.as_ref().is_some_and(|id| ended.contains(id))
 }
 
 /// A record's short id.

@@ -60,7 +60,7 @@ pub fn standing(standing: &Standing, words: Words) -> String {
     let next = next(standing, words);
     if let Some(packet) = &standing.packet {
         let room = REPLY_MAX.saturating_sub(size(&text) + size(&next));
-        text.push_str(&packet::packet(packet, room, words));
+        text.push_str(&packet::packet(packet, &standing.name.run, room, words));
     }
     reply(&text, &next)
 }

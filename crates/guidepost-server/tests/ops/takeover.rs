@@ -76,6 +76,36 @@ async fn b19_the_packet_is_bounded() {
     let tokens = tokens(&shown);
     assert!(tokens <= 2_000, "{tokens} tokens");
     assert!(shown.ends_with("next:\n- submit {pr!}\n- give_up\n"), "{shown}");
+    // What is left out of a section is counted, and no section takes the room of all others.
+    let sections = shown.split_once("safe to repeat:\n").unwrap().1;
+    let (repeat, decisions) = sections.split_once("last decisions:\n- e-").unwrap();
+    let named = repeat.matches("- NOT e-").count();
+    assert!((1..20).contains(&named), "{shown}");
+    assert!(
+        repeat.contains(&format!("- {} more: guidepost_read what=history", 20 - named)),
+        "{shown}"
+    );
+    assert!(decisions.contains("last facts:\n- "), "{shown}");
+}
+
+/// B19: what was begun long ago and never ended is not forgotten, whatever was recorded since.
+#[tokio::test]
+async fn b19_what_was_begun_long_ago_is_not_safe_to_repeat() {
+    on_every_store(async |fixture| {
+        fixture.define(BUGFIX).await;
+        let run = fixture.start("bugfix", json!({ "issue": "#7" })).await;
+        let begun = json!({ "type": "api_call", "name": "charge", "status": "running" });
+        log(&fixture, &run, vec![entry("action", "", begun)]).await;
+        for _ in 0..30 {
+            let notes = (0..40).map(|_| entry("note", "still here", json!({}))).collect();
+            log(&fixture, &run, notes).await;
+            let done = |_| entry("action", "", json!({ "type": "api_call", "name": "look" }));
+            log(&fixture, &run, (0..40).map(done).collect()).await;
+        }
+        let shown = full(&fixture, &run).await;
+        assert!(shown.contains("- NOT e-3 api_call charge: begun"), "{shown}");
+    })
+    .await;
 }
 
 /// S0.3 and S0.17: one question gives an agent all it needs.

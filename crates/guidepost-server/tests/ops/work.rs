@@ -1,6 +1,7 @@
 //! States with work, questions and regions, as an agent sees them.
 
 use expect_test::expect;
+use guidepost_core::diagnostic::Explain;
 use guidepost_core::id::RunRef;
 use guidepost_core::input::Control;
 use guidepost_core::run::Driver;
@@ -265,6 +266,27 @@ states:
         let told = text::history_item(last);
         assert!(told.contains("Call -> Mend") && told.contains("`why` is"), "{told}");
         assert!(fixture.ops.claim_tasks(&claim).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+/// What is offered as `failed {reason!}` asks for the reason.
+#[tokio::test]
+async fn whoever_reports_a_failure_gives_a_reason() {
+    on_every_store(async |fixture| {
+        fixture.define("name: one\nsteps: [{ name: A, agent: w, prompt: hi, onError: B }, { name: B, task: t }]").await;
+        let run = fixture.start("one", json!({})).await;
+        for (data, what) in [
+            (json!({}), "reason is missing"),
+            (json!({ "reason": 5 }), "reason must be a string"),
+            (json!({ "reason": " " }), "reason is empty"),
+        ] {
+            let error = fixture.send(&run, "failed", data, None).await.unwrap_err();
+            assert_eq!(error.code(), "GP0204");
+            let told = text::error(&error, text::Words::Tools);
+            assert!(told.contains(what) && told.contains("failed {reason!}"), "{told}");
+        }
+        fixture.send(&run, "failed", json!({ "reason": "no ink" }), None).await.unwrap();
     })
     .await;
 }

@@ -141,7 +141,9 @@ impl<'t> Reader<'t, '_> {
             self.error(code::INITIAL, initial.at, message);
         }
         match shape {
-            Shape::Atomic if ix == 0 => {
+            Shape::Atomic | Shape::Parallel
+                if ix == 0 && self.outline.get(ix).children.is_empty() =>
+            {
                 self.error(code::INITIAL, at, "the workflow has no states");
                 StateKind::Atomic
             }
