@@ -674,6 +674,7 @@ fn json_is_read_by_the_letter() {
         (r#"{"a": "\x"}"#, "GP0101 1:7"),
         (r#"{"a": "\ud83d"}"#, "GP0101 1:7"),
         (r#"{"a": 01}"#, "GP0101 1:7"),
+        (r#"{"a": 1e999}"#, "GP0101 1:7"),
         (r#"{"a": 1} x"#, "GP0101 1:10"),
         (r#"{"x-":1,"x-":2,"states":{"A":{"type":"final"}}}"#, "GP0105 1:9"),
         (r#"{'a': 1}"#, "GP0101 1:2"),
@@ -1085,5 +1086,13 @@ states:
         expect![[r#"
         error[GP0108] 1:1: the workflow has no states
     "#]],
+    );
+}
+
+#[test]
+fn what_is_meant_is_told_only_if_something_is() {
+    check(
+        "name: w\ninitial: A\nstates:\n  A: { initial: B, states: { B: { on: { go: '.' } } } }\n",
+        expect![[""]],
     );
 }

@@ -94,6 +94,9 @@ impl Reader<'_> {
                     expect_exact(other, self.at)?;
                     Kind::Number(number)
                 }
+                None if other.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit()) => {
+                    return Err(self.problem("this is no number, or too large a one"));
+                }
                 None => return Err(self.problem("a value is expected here")),
             },
         };

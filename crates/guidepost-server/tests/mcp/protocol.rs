@@ -144,6 +144,10 @@ async fn runs_and_workflows_are_resources() {
     }
     let templates = wire.request("resources/templates/list", json!({})).await;
     assert_eq!(templates["result"]["resourceTemplates"][0]["uriTemplate"], "guidepost://run/{id}");
+    for list in ["tools/list", "resources/list", "resources/templates/list", "prompts/list"] {
+        let lost = wire.request(list, json!({ "cursor": "zz" })).await;
+        assert_eq!(lost["error"]["code"], -32_602, "{list}: {lost}");
+    }
     wire.close().await;
 }
 

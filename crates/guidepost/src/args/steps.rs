@@ -11,7 +11,7 @@ use super::{Object, Run};
 /// Arguments of `steps`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  guidepost steps create --name 'My Workflow' --step 'research-agent=Research the latest AI trends'\n  guidepost steps create workflow.yaml\n  guidepost steps add r-1 'report-agent=Write a report on: {{ previous }}'\n  guidepost steps execute r-1\n  guidepost steps get r-1 --json\n\nA workflow here is a run of a plain list: one agent's step after another. What a step gives is `{{ previous }}` to the next."
+    after_help = "Examples:\n  guidepost steps create --name 'My Workflow' --step 'research-agent=Research the latest AI trends'\n  guidepost steps create workflow.yaml\n  guidepost steps add r-1 'report-agent=Write a report on: {{ previous }}'\n  guidepost steps execute r-1\n  guidepost steps get r-1 --json\n  guidepost read r-1 thread step-2\n\nA workflow here is a run of a plain list: one agent's step after another. What a step gives is `{{ previous }}` to the next, and what was said to an agent and by it is the step's thread."
 )]
 pub(crate) struct Steps {
     /// What to do; without it, list workflows

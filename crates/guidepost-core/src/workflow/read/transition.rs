@@ -8,7 +8,7 @@ use super::super::tree::{Entry, Kind, Tree};
 use super::value::{Sight, span_of};
 use super::{Outline, Reader, Shape, keys};
 use crate::diagnostic::{Diagnostic, Position};
-use crate::id::EventName;
+use crate::id::{EventName, StateId};
 use crate::kernel::is_reserved;
 use crate::machine::{
     Delay, Descriptor, FactKind, Requirement, StateIx, Targets, Transition, Trigger,
@@ -270,7 +270,8 @@ impl<'t> Reader<'t, '_> {
         let bare = name.trim_start_matches(['#', '.']);
         let outline = &self.outline;
         let elsewhere = || {
-            let found = outline.states.iter().find(|state| state.id.name() == bare)?;
+            let is_meant = |id: &StateId| !bare.is_empty() && id.name() == bare;
+            let found = outline.states.iter().find(|state| is_meant(&state.id))?;
             Some(format!("write its full path: `{}`", found.id))
         };
         self.problems.add_unknown(problem, bare, outline.names(source), elsewhere);
