@@ -1093,6 +1093,8 @@ states:
 fn what_is_meant_is_told_only_if_something_is() {
     check(
         "name: w\ninitial: A\nstates:\n  A: { initial: B, states: { B: { on: { go: '.' } } } }\n",
-        expect![[""]],
+        expect![[r#"
+            error[GP0102] 4:45: state `A.B` has the target `.`, which does not exist
+        "#]],
     );
 }

@@ -512,3 +512,42 @@ states: { A: { task: t } }
     "#]],
     );
 }
+
+/// S4.17 c, S3.22: one of several steps that is skipped takes nothing away from what the others gave.
+#[test]
+fn s4_17_a_skipped_step_among_several_leaves_the_others_results() {
+    let mut walk = Walk::of(
+        "
+name: w
+settings: { allow_step_skipping: true }
+steps:
+  - { name: Z, agentId: z, input: x }
+  - { name: P, parallel: [{ name: A, agentId: a }, { name: B, agentId: b }] }
+  - { name: C, agentId: c }
+",
+        json!({}),
+    );
+    walk.gives("Z", json!("zz")).gives("P.region-1.A", json!("aa")).is_sent("skip");
+    assert_eq!(walk.data("previous"), json!(["aa", "zz"]));
+}
+
+/// S4.17 c: what the steps inside a step of a region give stays in the region until all are done.
+#[test]
+fn s4_17_steps_within_a_step_of_a_region_hand_on_their_own() {
+    let mut walk = Walk::of(
+        "
+name: w
+steps:
+  - { name: Z, agentId: z, input: x }
+  - name: P
+    parallel:
+      - { name: X, steps: [{ name: A, agentId: a }, { name: B, agentId: b }] }
+      - { name: Y, agentId: y }
+",
+        json!({}),
+    );
+    walk.gives("Z", json!("zz")).gives("P.region-1.X.A", json!("aa"));
+    assert_eq!(walk.data("previous"), json!("zz"));
+    walk.gives("P.region-1.X.B", json!("bb")).gives("P.region-2.Y", json!("yy"));
+    assert_eq!(walk.data("previous"), json!(["bb", "yy"]));
+}

@@ -36,10 +36,14 @@ fn text_of(work: &Work, machine: &Machine, scope: Scope) -> Option<String> {
         return Some(text);
     }
     secret.retain(|name| scope.data.get(name).is_some());
+    let values = secret.iter().filter_map(|name| scope.data.get(name)).map(ToString::to_string);
+    let values = values.filter(|value| !value.is_empty());
+    let shown = values.fold(text, |text, value| text.replace(&value, HIDDEN));
     let hide = |data: Data, name: &&str| data.with(name, &HIDDEN.into());
     let data = secret.iter().fold(scope.data.clone(), hide);
-    // One that does more with it than show it has no value without: it is hidden as a whole.
-    Some(prompt.render(&Scope { data, ..scope }).unwrap_or_else(|_| HIDDEN.to_owned()))
+    // A prompt that does more with it than show it says something else without: it is hidden as a whole.
+    let hidden = prompt.render(&Scope { data, ..scope }).ok();
+    Some(hidden.filter(|hidden| *hidden == shown).unwrap_or_else(|| HIDDEN.to_owned()))
 }
 
 /// What an agent gave whose work ended with a record.

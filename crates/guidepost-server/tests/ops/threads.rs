@@ -243,3 +243,29 @@ async fn s4_13_a_thread_that_is_not_there_is_told() {
     })
     .await;
 }
+
+/// S4.13: a prompt that does more with what is sensitive than show it would say something else without it, which was never said.
+#[tokio::test]
+async fn s4_13_a_prompt_that_works_with_a_secret_is_hidden_as_a_whole() {
+    on_every_store(async |fixture| {
+        for (number, (prompt, expected)) in [
+            ("as {{ login }}", "as (sensitive)"),
+            ("{% if login == 's3cret' %}as {{ login }}{% endif %} on tea", "(sensitive)"),
+            ("{{ login | length }} letters", "(sensitive)"),
+            ("begins with {{ login[:2] }}", "(sensitive)"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let name = format!("w{number}");
+            let text = format!(
+                "name: {name}\nattributes: {{ login: {{ type: string, sensitive: true }} }}\nsteps: [{{ name: A, agent: a, prompt: \"{prompt}\" }}]"
+            );
+            fixture.define(&text).await;
+            let run = start(&fixture, &name, json!({ "login": "s3cret" })).await;
+            let told = read(&fixture, &run, None).await;
+            assert_eq!(told, format!("A:1 user: <<{expected}>>\n"), "{prompt}");
+        }
+    })
+    .await;
+}

@@ -100,7 +100,8 @@ impl Sugar<'_> {
         };
         let previous = given.iter().any(|(step, _)| has_agent_id(step)).then(|| self.attribute());
         let is_sure = match given.as_slice() {
-            [(only, _)] => {
+            // What may be skipped may give nothing.
+            [(only, _)] if self.may_skip.is_none() => {
                 only.get("agentId").is_some() && BRANCHING.iter().all(|key| only.get(key).is_none())
             }
             _ => false,

@@ -17,14 +17,26 @@ const PLAIN: [(&str, &str); 3] = [("agentId", "agent"), ("input", "prompt"), ("m
 const EXPRESSIONS: [&str; 8] =
     ["when", "guard", "cond", "for_each", "output", "assign", "append", "wait"];
 
-/// Whether a step is a plain one, or does such steps at once.
+/// Whether a step is a plain one, or such steps are inside it.
 pub(super) fn has_agent_id(step: &Tree) -> bool {
     match &step.kind {
         Kind::Object(_) => {
-            step.get("agentId").is_some() || step.get("parallel").is_some_and(has_agent_id)
+            step.get("agentId").is_some()
+                || ["parallel", "steps", "sections"]
+                    .iter()
+                    .filter_map(|key| step.get(key))
+                    .any(|inside| has_agent_id(inside) || is_named_list(inside))
         }
         Kind::List(steps) => steps.iter().any(has_agent_id),
         Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => false,
+    }
+}
+
+/// Whether steps that are given by their names have plain ones among them.
+fn is_named_list(steps: &Tree) -> bool {
+    match &steps.kind {
+        Kind::Object(named) => named.iter().any(|step| has_agent_id(&step.value)),
+        Kind::List(_) | Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => false,
     }
 }
 
