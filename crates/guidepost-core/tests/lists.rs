@@ -551,3 +551,13 @@ steps:
     walk.gives("P.region-1.X.B", json!("bb")).gives("P.region-2.Y", json!("yy"));
     assert_eq!(walk.data("previous"), json!(["bb", "yy"]));
 }
+
+#[test]
+fn s4_17_a_list_without_steps_among_several_is_refused() {
+    check(
+        "name: w\nsteps:\n  - { name: A, parallel: [[], { agentId: a }] }\n",
+        expect![[r#"
+            error[GP0104] 3:27: a list of steps that are done at once with others has at least one step
+        "#]],
+    );
+}

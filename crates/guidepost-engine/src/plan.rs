@@ -63,9 +63,10 @@ pub fn batch(
     mut lease: impl FnMut(&str) -> Option<Lease>,
 ) -> Batch {
     let mut changes = Vec::new();
-    for record in &decision.records {
+    for (number, record) in decision.records.iter().enumerate() {
         changes.extend(ended_by(record, before));
-        changes.extend(said::answer(record, machine, before, &after).map(TaskChange::Say));
+        let until = &decision.records[..=number];
+        changes.extend(said::answer(until, machine, before).map(TaskChange::Say));
     }
     for effect in &decision.effects {
         let asked = asked_by(effect, machine, before, &after, recorded_at, &mut lease);

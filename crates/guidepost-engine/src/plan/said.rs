@@ -46,13 +46,9 @@ fn text_of(work: &Work, machine: &Machine, scope: Scope) -> Option<String> {
     Some(hidden.filter(|hidden| *hidden == shown).unwrap_or_else(|| HIDDEN.to_owned()))
 }
 
-/// What an agent gave whose work ended with a record.
-pub(super) fn answer(
-    record: &Record,
-    machine: &Machine,
-    before: &Run,
-    after: &Run,
-) -> Option<NewTurn> {
+/// What an agent gave whose work ended with the last of these records, which were made since `before`.
+pub(super) fn answer(records: &[Record], machine: &Machine, before: &Run) -> Option<NewTurn> {
+    let record = records.last()?;
     let (id, branch) = match record {
         Record::Transitioned(step) if step.cause == Cause::Done => {
             (step.ended_work.as_ref()?, Branch::WHOLE)
@@ -69,7 +65,12 @@ pub(super) fn answer(
     }
     let content = match record {
         Record::Transitioned(step) => given(state, step.data.get("output")?.as_object()?),
-        _ => given(state, &kept(state, branch, after)),
+        // What follows in the same step may change it already.
+        _ => {
+            let mut then = before.clone();
+            then.apply_all(records).ok()?;
+            given(state, &kept(state, branch, &then))
+        }
     };
     Some(NewTurn { state: id.clone(), branch, role: Role::Assistant, content })
 }

@@ -269,3 +269,32 @@ async fn s4_13_a_prompt_that_works_with_a_secret_is_hidden_as_a_whole() {
     })
     .await;
 }
+
+/// S4.13: a thread keeps what was given, whatever the workflow makes of it in the same step.
+#[tokio::test]
+async fn s4_13_what_the_last_branch_gave_is_said_though_it_is_changed_at_once() {
+    on_every_store(async |fixture| {
+        fixture
+            .define(
+                "
+name: joined
+initial: A
+attributes: { got: { type: any } }
+states:
+  A:
+    agent: scout
+    prompt: 'look at {{ item }}'
+    for_each: [x, y]
+    output: [got]
+    onDone: { target: END, actions: { assign: { got: \"got | join(', ')\" } } }
+  END: { type: final }
+",
+            )
+            .await;
+        let run = start(&fixture, "joined", json!({})).await;
+        answer(&fixture, "scout", &[json!("one"), json!("two")]).await;
+        let told = read(&fixture, &run, None).await;
+        assert!(told.contains("A[2]:2 assistant: <<two>>"), "{told}");
+    })
+    .await;
+}

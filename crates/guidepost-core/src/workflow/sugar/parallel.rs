@@ -98,6 +98,10 @@ impl Sugar<'_> {
             | Kind::Text(_)
             | Kind::Object(_)) => vec![(Tree { kind, at }, name.to_owned())],
         };
+        if given.is_empty() {
+            let message = "a list of steps that are done at once with others has at least one step";
+            self.problems.error(code::SHAPE, at, message);
+        }
         let previous = given.iter().any(|(step, _)| has_agent_id(step)).then(|| self.attribute());
         let is_sure = match given.as_slice() {
             // What may be skipped may give nothing.
