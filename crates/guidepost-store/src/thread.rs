@@ -125,6 +125,7 @@ pub fn split_turn_id(id: &str) -> Option<(&str, u64)> {
 }
 
 /// Where a page of turns goes on: behind a place in a thread. A cursor that is none stands behind no thread at all.
+#[cfg(any(feature = "memory", feature = "sqlite"))]
 pub(crate) fn beyond(cursor: &str) -> ((StateId, Branch), u64) {
     let (thread, position) = split_turn_id(cursor).unwrap_or((cursor, 0));
     (thread_of(thread), position)
